@@ -1,0 +1,107 @@
+//! Builds the shim and the bindings against one major's headers, and checks
+//! that the committed header is what the exports say. `make` sets the
+//! environment; without the feature `server` there is nothing to do.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    #[cfg(feature = "server")]
+    server::build();
+}
+
+#[cfg(feature = "server")]
+mod server {
+    use std::env;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    const HEADER: &str = "include/sesstrig_core.h";
+
+    pub fn build() {
+        let cppflags = flags("SESSTRIG_CPPFLAGS");
+        check_header();
+        write_bindings(&cppflags);
+        compile_shim(&cppflags);
+    }
+
+    /// The words of an environment variable that `make` sets.
+    fn flags(variable: &str) -> Vec<String> {
+        println!("cargo::rerun-if-env-changed={variable}");
+        let value = env::var(variable).unwrap_or_else(|_| {
+            panic!("{variable} is not set: the feature `server` is built by make, see Makefile")
+        });
+        value.split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// Fails when the committed header is stale; SESSTRIG_WRITE_HEADER=1
+    /// writes it.
+    fn check_header() {
+        println!("cargo::rerun-if-env-changed=SESSTRIG_WRITE_HEADER");
+        for path in ["src/ffi", "cbindgen.toml", HEADER] {
+            println!("cargo::rerun-if-changed={path}");
+        }
+        let config = cbindgen::Config::from_file("cbindgen.toml").expect("cbindgen.toml is valid");
+        let mut text = Vec::new();
+        cbindgen::Builder::new()
+            .with_config(config)
+            .with_src("src/ffi/mod.rs")
+            .generate()
+            .expect("the exports can be expressed in C")
+            .write(&mut text);
+        if fs::read(HEADER).is_ok_and(|committed| committed == text) {
+            return;
+        }
+        if env::var_os("SESSTRIG_WRITE_HEADER").is_some() {
+            fs::write(HEADER, text).expect("the header can be written");
+        } else {
+            println!("cargo::error={HEADER} is stale: run tools/header");
+        }
+    }
+
+    fn write_bindings(cppflags: &[String]) {
+        let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+        bindgen::Builder::default()
+            .header("pgwrap.h")
+            .clang_args(cppflags)
+            .clang_arg("-Ishim")
+            .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()))
+            .allowlist_function("sesstrig_try_.*|sesstrig_error_free|sesstrig_event_triggers_on")
+            .allowlist_function("message_level_is_interesting")
+            .allowlist_type("ErrorData|CommandTag|GucContext|BackendType|config_enum_entry")
+            .allowlist_var("IsUnderPostmaster|MyBackendType|MyProcPort|am_walsender")
+            .allowlist_var("SessionReplicationRole|SESSION_REPLICATION_ROLE_REPLICA")
+            .allowlist_var("DEBUG1|DEBUG2|LOG_SERVER_ONLY")
+            // What raises an error has no place in Rust.
+            .blocklist_function("ereport|elog|errstart|errfinish|.*longjmp|pg_re_throw")
+            .layout_tests(false)
+            .generate()
+            .expect("the server's headers can be read")
+            .write_to_file(out.join("bindings.rs"))
+            .expect("OUT_DIR can be written");
+    }
+
+    fn compile_shim(cppflags: &[String]) {
+        let mut build = cc::Build::new();
+        // The server's flags, and none of cc's own.
+        build
+            .no_default_flags(true)
+            .warnings(false)
+            .include("shim")
+            .include("include");
+        for flag in cppflags.iter().chain(&flags("SESSTRIG_CFLAGS")) {
+            build.flag(flag);
+        }
+        if env::var_os("CARGO_FEATURE_FAULTS").is_some() {
+            build.define("SESSTRIG_FAULTS", None);
+        }
+        for source in ["shim/entry.c", "shim/guard.c"] {
+            build.file(source);
+        }
+        for file in fs::read_dir(Path::new("shim"))
+            .expect("shim/ is there")
+            .flatten()
+        {
+            println!("cargo::rerun-if-changed={}", file.path().display());
+        }
+        build.compile("sesstrig_shim");
+    }
+}

@@ -1,0 +1,15 @@
+/* The one header that bindgen reads. */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_event_trigger.h"
+#include "catalog/pg_type_d.h"
+#include "commands/event_trigger.h"
+#include "commands/trigger.h"
+#include "libpq/libpq-be.h"
+#include "miscadmin.h"
+#include "replication/walsender.h"
+#include "tcop/cmdtag.h"
+#include "utils/guc.h"
+
+#include "sesstrig_guard.h"

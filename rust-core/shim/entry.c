@@ -1,0 +1,144 @@
+/*
+ * entry.c
+ *	  What the server calls: wrappers that call the Rust core and, once it has
+ *	  returned, raise what it found.  Nothing else here or in the core raises.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type_d.h"
+#include "utils/builtins.h"
+
+#include "sesstrig_core.h"
+#include "sesstrig_guard.h"
+#include "sesstrig_server.h"
+
+/* Raise the error of a call that failed, and free it on the way out. */
+static void
+raise_on_failure(SesstrigStatus status, ErrorData *error)
+{
+	if (status == SESSTRIG_STATUS_OK)
+		return;
+
+	PG_TRY();
+	{
+		ReThrowError(error);
+	}
+	PG_FINALLY();
+	{
+		sesstrig_error_free(error);
+	}
+	PG_END_TRY();
+}
+
+/* Like raise_on_failure(), for errors that must end the session. */
+static void
+exit_on_failure(SesstrigStatus status, ErrorData *error)
+{
+	if (status == SESSTRIG_STATUS_OK)
+		return;
+
+	ereport(FATAL,
+			(errcode(error->sqlerrcode),
+			 errmsg_internal("%s", error->message ? error->message : _("missing error text"))));
+}
+
+void
+sesstrig_server_init(void)
+{
+	ErrorData  *error;
+	SesstrigStatus status = sesstrig_core_start(&error);
+
+	exit_on_failure(status, error);
+}
+
+bool
+sesstrig_event_is_known(const char *eventname)
+{
+	return sesstrig_event_find(eventname);
+}
+
+void
+sesstrig_event_refuse_tags(const char *eventname)
+{
+	if (sesstrig_event_find(eventname))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("tag filtering is not supported for %s event triggers",
+						eventname)));
+}
+
+void
+sesstrig_session_prepare(void)
+{
+	ErrorData  *error;
+	SesstrigStatus status = sesstrig_session_open(&error);
+
+	exit_on_failure(status, error);
+}
+
+void
+sesstrig_session_logon(void)
+{
+	ErrorData  *error;
+	SesstrigStatus status = sesstrig_logon_fire(&error);
+
+	exit_on_failure(status, error);
+}
+
+void
+sesstrig_session_logoff(void)
+{
+	ErrorData  *error;
+	SesstrigStatus status = sesstrig_logoff_fire(&error);
+
+	exit_on_failure(status, error);
+}
+
+int
+sesstrig_context_count(void)
+{
+	return SESSTRIG_CONTEXT_VARIABLES;
+}
+
+const char *
+sesstrig_context_name(int index)
+{
+	return sesstrig_variable_name(index);
+}
+
+Oid
+sesstrig_context_type(int index)
+{
+	switch (sesstrig_variable_kind(index))
+	{
+		case SESSTRIG_VALUE_KIND_TEXT:
+			return TEXTOID;
+		case SESSTRIG_VALUE_KIND_INTEGER:
+			return INT4OID;
+		case SESSTRIG_VALUE_KIND_NULL:
+			break;
+	}
+	elog(ERROR, "unrecognized session context variable: %d", index);
+}
+
+Datum
+sesstrig_context_value(const char *name, bool *isnull)
+{
+	ErrorData  *error;
+	SesstrigValue value;
+
+	raise_on_failure(sesstrig_variable_read(name, &value, &error), error);
+
+	*isnull = false;
+	switch (value.kind)
+	{
+		case SESSTRIG_VALUE_KIND_TEXT:
+			return PointerGetDatum(cstring_to_text_with_len(value.text, value.length));
+		case SESSTRIG_VALUE_KIND_INTEGER:
+			return Int32GetDatum(value.integer);
+		case SESSTRIG_VALUE_KIND_NULL:
+			break;
+	}
+	*isnull = true;
+	return (Datum) 0;
+}

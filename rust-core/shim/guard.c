@@ -1,0 +1,433 @@
+/*
+ * guard.c
+ *	  Calls from Rust into the server, each behind a PG_TRY: a longjmp must
+ *	  not cross Rust's frames.  Policy lives in Rust; see sesstrig_guard.h.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_event_trigger.h"
+#include "commands/event_trigger.h"
+#include "jit/jit.h"
+#include "libpq/libpq.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/backend_status.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
+#include "utils/ps_status.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timeout.h"
+
+#include "compat.h"
+#include "sesstrig_core.h"
+#include "sesstrig_guard.h"
+
+/*
+ * The body of a guard stands between these two.  Variables that the body
+ * changes and that are read after it must be volatile.
+ */
+#define GUARD_BEGIN() \
+	ErrorData  *volatile guard_error = NULL; \
+	MemoryContext guard_context = CurrentMemoryContext; \
+	PG_TRY()
+#define GUARD_END() \
+	PG_CATCH(); \
+	{ \
+		guard_error = take_error(guard_context); \
+	} \
+	PG_END_TRY(); \
+	return guard_error
+
+/* What a guard returns when there is no memory to copy the error. */
+static ErrorData out_of_memory = {
+	.elevel = ERROR,
+	.output_to_server = true,
+	.sqlerrcode = ERRCODE_OUT_OF_MEMORY,
+	.message = "out of memory",
+};
+
+/*
+ * Copy the error that is being handled and take it off elog's stack.  It has
+ * to outlive the transaction, so it goes to TopMemoryContext.
+ */
+static ErrorData *
+take_error(MemoryContext context)
+{
+	ErrorData  *volatile error = &out_of_memory;
+
+	MemoryContextSwitchTo(TopMemoryContext);
+	PG_TRY();
+	{
+		error = CopyErrorData();
+	}
+	PG_CATCH();
+	{
+		/* error stays what it is */
+	}
+	PG_END_TRY();
+	FlushErrorState();
+	MemoryContextSwitchTo(context);
+
+	return error;
+}
+
+void
+sesstrig_error_free(ErrorData *error)
+{
+	if (error != &out_of_memory)
+		FreeErrorData(error);
+}
+
+static void
+add_context(void *arg)
+{
+	errcontext("%s", (const char *) arg);
+}
+
+/* Make an error of our own.  All errors come off elog's stack, so raise it. */
+ErrorData *
+sesstrig_try_make_error(const char *message, const char *detail,
+						const char *context)
+{
+	GUARD_BEGIN();
+	{
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg_internal("%s", message),
+				 errdetail_internal("%s", detail),
+				 errcontext("%s", context)));
+	}
+	GUARD_END();
+}
+
+/* EmitErrorReport() reports what is on elog's stack, so put it back there. */
+static void
+report_error(ErrorData *error)
+{
+	PG_TRY();
+	{
+		ReThrowError(error);
+	}
+	PG_CATCH();
+	{
+		EmitErrorReport();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+}
+
+ErrorData *
+sesstrig_try_report_error(ErrorData *error)
+{
+	GUARD_BEGIN();
+	{
+		report_error(error);
+		MemoryContextSwitchTo(guard_context);
+	}
+	GUARD_END();
+}
+
+ErrorData *
+sesstrig_try_log(int elevel, const char *message)
+{
+	GUARD_BEGIN();
+	{
+		ereport(elevel, errmsg_internal("%s", message));
+	}
+	GUARD_END();
+}
+
+static ErrorData *
+try_report_warning(const char *message)
+{
+	GUARD_BEGIN();
+	{
+		ereport(WARNING_CLIENT_ONLY,
+				(errcode(ERRCODE_WARNING),
+				 errmsg_internal("%s", message)));
+	}
+	GUARD_END();
+}
+
+/*
+ * Send the client a warning that does not go to the server log.  The setting
+ * for that warning is session_triggers.logon_warning, so client_min_messages
+ * does not count here.
+ */
+ErrorData *
+sesstrig_try_warn_client(const char *message)
+{
+	int			saved_min_messages = client_min_messages;
+	ErrorData  *error;
+
+	client_min_messages = Min(client_min_messages, WARNING);
+	error = try_report_warning(message);
+	client_min_messages = saved_min_messages;
+	return error;
+}
+
+ErrorData *
+sesstrig_try_report_activity(const char *activity, const char *ps_display)
+{
+	GUARD_BEGIN();
+	{
+		pgstat_report_activity(STATE_RUNNING, activity);
+		set_ps_display(ps_display);
+	}
+	GUARD_END();
+}
+
+ErrorData *
+sesstrig_try_define_bool(const char *name, const char *description,
+						 bool *variable, bool boot_value, GucContext context)
+{
+	GUARD_BEGIN();
+	{
+		DefineCustomBoolVariable(name, description, NULL, variable, boot_value,
+								 context, 0, NULL, NULL, NULL);
+	}
+	GUARD_END();
+}
+
+ErrorData *
+sesstrig_try_define_int(const char *name, const char *description,
+						int *variable, int boot_value,
+						int min_value, int max_value, GucContext context)
+{
+	GUARD_BEGIN();
+	{
+		DefineCustomIntVariable(name, description, NULL, variable, boot_value,
+								min_value, max_value,
+								context, 0, NULL, NULL, NULL);
+	}
+	GUARD_END();
+}
+
+ErrorData *
+sesstrig_try_define_enum(const char *name, const char *description,
+						 int *variable, int boot_value,
+						 const struct config_enum_entry *entries,
+						 GucContext context)
+{
+	GUARD_BEGIN();
+	{
+		DefineCustomEnumVariable(name, description, NULL, variable, boot_value,
+								 entries, context, 0, NULL, NULL, NULL);
+	}
+	GUARD_END();
+}
+
+ErrorData *
+sesstrig_try_reserve_prefix(const char *prefix)
+{
+	GUARD_BEGIN();
+	{
+		MarkGUCPrefixReserved(prefix);
+	}
+	GUARD_END();
+}
+
+/*
+ * Start the transaction of a firing, whatever the session's defaults for
+ * transactions are.  On success the transaction's memory context stays set.
+ */
+ErrorData *
+sesstrig_try_start_transaction(void)
+{
+	GUARD_BEGIN();
+	{
+		SetCurrentStatementStartTimestamp();
+		StartTransactionCommand();
+		XactIsoLevel = XACT_READ_COMMITTED;
+		XactReadOnly = RecoveryInProgress();
+		XactDeferrable = false;
+	}
+	GUARD_END();
+}
+
+ErrorData *
+sesstrig_try_commit_transaction(const char *context)
+{
+	GUARD_BEGIN();
+	{
+		ErrorContextCallback callback = {
+			.previous = error_context_stack,
+			.callback = add_context,
+			.arg = unconstify(char *, context),
+		};
+
+		error_context_stack = &callback;
+		CommitTransactionCommand();
+		error_context_stack = callback.previous;
+	}
+	GUARD_END();
+}
+
+/*
+ * Roll back whatever is open and bring the session back to idle.  This is what
+ * PostgresMain() does after an error.
+ */
+ErrorData *
+sesstrig_try_abort_transaction(void)
+{
+	GUARD_BEGIN();
+	{
+		HOLD_INTERRUPTS();
+		disable_all_timeouts(false);
+		QueryCancelPending = false;
+		pq_comm_reset();
+		AbortOutOfAnyTransaction();
+		PortalErrorCleanup();
+		if (MyReplicationSlot != NULL)
+			ReplicationSlotRelease();
+		SESSTRIG_REPLICATION_SLOT_CLEANUP();
+		jit_reset_after_error();
+		RESUME_INTERRUPTS();
+	}
+	GUARD_END();
+}
+
+ErrorData *
+sesstrig_try_accept_invalidations(void)
+{
+	GUARD_BEGIN();
+	{
+		AcceptInvalidationMessages();
+	}
+	GUARD_END();
+}
+
+static void
+triggers_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	sesstrig_triggers_invalidate();
+}
+
+/* Have sesstrig_triggers_invalidate() called when pg_event_trigger changes. */
+ErrorData *
+sesstrig_try_watch_triggers(void)
+{
+	GUARD_BEGIN();
+	{
+		CacheRegisterSyscacheCallback(EVENTTRIGGEROID, triggers_changed, (Datum) 0);
+	}
+	GUARD_END();
+}
+
+static void
+read_triggers(Relation rel, SesstrigTriggerRow **rows, int *nrows)
+{
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	int			nalloc = 8;
+
+	*rows = palloc(nalloc * sizeof(SesstrigTriggerRow));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_event_trigger form = (Form_pg_event_trigger) GETSTRUCT(tuple);
+		SesstrigTriggerRow *row;
+
+		if (*nrows == nalloc)
+		{
+			nalloc *= 2;
+			*rows = repalloc(*rows, nalloc * sizeof(SesstrigTriggerRow));
+		}
+		row = &(*rows)[(*nrows)++];
+		row->name = form->evtname;
+		row->event = form->evtevent;
+		row->function = form->evtfoid;
+		row->enabled = form->evtenabled;
+	}
+	systable_endscan(scan);
+}
+
+/*
+ * Read pg_event_trigger, in no particular order, in a transaction.  Most
+ * databases have no row there; then the table has no block either, which is
+ * all that needs to be looked at.  Without may_wait, *complete is false when
+ * the table could not be locked at once.  The rows live as long as the
+ * transaction.
+ */
+ErrorData *
+sesstrig_try_read_triggers(bool may_wait, SesstrigTriggerRow **rows,
+						   int *nrows, bool *complete)
+{
+	GUARD_BEGIN();
+	{
+		*rows = NULL;
+		*nrows = 0;
+		*complete = false;
+
+		if (may_wait)
+			LockRelationOid(EventTriggerRelationId, AccessShareLock);
+		if (may_wait ||
+			ConditionalLockRelationOid(EventTriggerRelationId, AccessShareLock))
+		{
+			Relation	rel = table_open(EventTriggerRelationId, NoLock);
+
+			if (RelationGetNumberOfBlocks(rel) > 0)
+				read_triggers(rel, rows, nrows);
+			table_close(rel, AccessShareLock);
+			*complete = true;
+		}
+	}
+	GUARD_END();
+}
+
+/*
+ * Run one trigger with a snapshot of its own, so that a stable function too
+ * sees what the triggers before it did.
+ */
+ErrorData *
+sesstrig_try_run_trigger(Oid function, const char *event, CommandTag tag,
+						 const char *context)
+{
+	GUARD_BEGIN();
+	{
+		ErrorContextCallback callback = {
+			.previous = error_context_stack,
+			.callback = add_context,
+			.arg = unconstify(char *, context),
+		};
+		EventTriggerData trigdata = {
+			.type = T_EventTriggerData,
+			.event = event,
+			.tag = tag,
+		};
+
+		error_context_stack = &callback;
+		CommandCounterIncrement();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		EventTriggerInvoke(list_make1_oid(function), &trigdata);
+		PopActiveSnapshot();
+		error_context_stack = callback.previous;
+	}
+	GUARD_END();
+}
+
+bool
+sesstrig_event_triggers_on(void)
+{
+	return SESSTRIG_EVENT_TRIGGERS_ON();
+}
+
+ErrorData *
+sesstrig_try_superuser(bool *is_superuser)
+{
+	GUARD_BEGIN();
+	{
+		*is_superuser = superuser();
+	}
+	GUARD_END();
+}

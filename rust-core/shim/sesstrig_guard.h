@@ -1,0 +1,77 @@
+/*
+ * sesstrig_guard.h
+ *	  The guards through which Rust calls the server.
+ *
+ * A guard never lets an ERROR through: it returns NULL, or the error, copied
+ * and taken off elog's stack, which the caller frees with
+ * sesstrig_error_free().  After an error the caller must roll back with
+ * sesstrig_try_abort_transaction().  FATAL ends the process inside a guard.
+ */
+#ifndef SESSTRIG_GUARD_H
+#define SESSTRIG_GUARD_H
+
+#include "postgres.h"
+
+#include "tcop/cmdtag.h"
+#include "utils/elog.h"
+#include "utils/guc.h"
+
+/* One row of pg_event_trigger, as far as firing needs it. */
+typedef struct SesstrigTriggerRow
+{
+	NameData	name;
+	NameData	event;
+	Oid			function;
+	char		enabled;
+} SesstrigTriggerRow;
+
+/* errors */
+extern ErrorData *sesstrig_try_make_error(const char *message,
+										  const char *detail,
+										  const char *context);
+extern ErrorData *sesstrig_try_report_error(ErrorData *error);
+extern void sesstrig_error_free(ErrorData *error);
+
+/* messages; the levels are elog.h's */
+extern ErrorData *sesstrig_try_log(int elevel, const char *message);
+extern ErrorData *sesstrig_try_warn_client(const char *message);
+extern ErrorData *sesstrig_try_report_activity(const char *activity,
+											   const char *ps_display);
+
+/* settings; name, description and entries must live as long as the process */
+extern ErrorData *sesstrig_try_define_bool(const char *name,
+										   const char *description,
+										   bool *variable, bool boot_value,
+										   GucContext context);
+extern ErrorData *sesstrig_try_define_int(const char *name,
+										  const char *description,
+										  int *variable, int boot_value,
+										  int min_value, int max_value,
+										  GucContext context);
+extern ErrorData *sesstrig_try_define_enum(const char *name,
+										   const char *description,
+										   int *variable, int boot_value,
+										   const struct config_enum_entry *entries,
+										   GucContext context);
+extern ErrorData *sesstrig_try_reserve_prefix(const char *prefix);
+
+/* transactions */
+extern ErrorData *sesstrig_try_start_transaction(void);
+extern ErrorData *sesstrig_try_commit_transaction(const char *context);
+extern ErrorData *sesstrig_try_abort_transaction(void);
+
+/* triggers */
+extern ErrorData *sesstrig_try_accept_invalidations(void);
+extern ErrorData *sesstrig_try_watch_triggers(void);
+extern ErrorData *sesstrig_try_read_triggers(bool may_wait,
+											 SesstrigTriggerRow **rows,
+											 int *nrows, bool *complete);
+extern ErrorData *sesstrig_try_run_trigger(Oid function, const char *event,
+										   CommandTag tag,
+										   const char *context);
+
+/* state; these cannot raise */
+extern bool sesstrig_event_triggers_on(void);
+extern ErrorData *sesstrig_try_superuser(bool *is_superuser);
+
+#endif							/* SESSTRIG_GUARD_H */

@@ -1,0 +1,109 @@
+//! The context variables of event trigger functions (rules V1 to V4).
+
+use std::ffi::CStr;
+use std::net::IpAddr;
+
+/// A variable that PL/pgSQL declares in functions that return `event_trigger`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variable {
+    /// `polar_login_user`
+    LoginUser,
+    /// `polar_database_name`
+    DatabaseName,
+    /// `polar_client_ip`
+    ClientIp,
+    /// `polar_instance_num`
+    InstanceNum,
+}
+
+/// A variable's SQL type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// `text`
+    Text,
+    /// `int`
+    Integer,
+}
+
+impl Variable {
+    /// All variables, in the order in which they are declared.
+    pub const ALL: [Variable; 4] = [
+        Variable::LoginUser,
+        Variable::DatabaseName,
+        Variable::ClientIp,
+        Variable::InstanceNum,
+    ];
+
+    /// Its name.
+    pub const fn name(self) -> &'static CStr {
+        match self {
+            Variable::LoginUser => c"polar_login_user",
+            Variable::DatabaseName => c"polar_database_name",
+            Variable::ClientIp => c"polar_client_ip",
+            Variable::InstanceNum => c"polar_instance_num",
+        }
+    }
+
+    /// Its type.
+    pub const fn sql_type(self) -> Type {
+        match self {
+            Variable::LoginUser | Variable::DatabaseName | Variable::ClientIp => Type::Text,
+            Variable::InstanceNum => Type::Integer,
+        }
+    }
+
+    /// The variable of that name.
+    pub fn from_name(name: &CStr) -> Option<Variable> {
+        Variable::ALL.into_iter().find(|v| v.name() == name)
+    }
+}
+
+/// An address as `polar_client_ip` shows it: no mask, and no zone, which
+/// [`IpAddr`] does not have.
+pub fn format_address(address: IpAddr) -> String {
+    address.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    /// Rule V1.
+    #[test]
+    fn names_and_types() {
+        let table = [
+            (c"polar_login_user", Type::Text),
+            (c"polar_database_name", Type::Text),
+            (c"polar_client_ip", Type::Text),
+            (c"polar_instance_num", Type::Integer),
+        ];
+        assert_eq!(table.len(), Variable::ALL.len());
+        for ((name, sql_type), variable) in table.into_iter().zip(Variable::ALL) {
+            assert_eq!(variable.name(), name);
+            assert_eq!(variable.sql_type(), sql_type);
+            assert_eq!(Variable::from_name(name), Some(variable));
+        }
+        assert_eq!(Variable::from_name(c"tg_event"), None);
+    }
+
+    /// Rule V1: no mask, no zone.
+    #[test]
+    fn addresses() {
+        let table = [
+            (IpAddr::from(Ipv4Addr::LOCALHOST), "127.0.0.1"),
+            (IpAddr::from(Ipv6Addr::LOCALHOST), "::1"),
+            (
+                IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, 0x0a01]),
+                "fe80::a01",
+            ),
+            (
+                IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, 1]),
+                "2001:db8:0:1::1",
+            ),
+        ];
+        for (address, text) in table {
+            assert_eq!(format_address(address), text);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The two events (rules E1, E2).
+
+use std::ffi::CStr;
+use std::fmt;
+
+/// A session event that triggers can be created on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The session starts: `after_user_logon`.
+    Logon,
+    /// The client ends the session: `before_user_logoff`.
+    Logoff,
+}
+
+impl Event {
+    /// Both events.
+    pub const ALL: [Event; 2] = [Event::Logon, Event::Logoff];
+
+    /// The event's name, as in `pg_event_trigger.evtevent` and `tg_event`.
+    pub const fn name(self) -> &'static CStr {
+        match self {
+            Event::Logon => c"after_user_logon",
+            Event::Logoff => c"before_user_logoff",
+        }
+    }
+
+    /// The command tag, as in `tg_tag`.
+    pub const fn tag(self) -> &'static CStr {
+        match self {
+            Event::Logon => c"LOGON",
+            Event::Logoff => c"LOGOFF",
+        }
+    }
+
+    /// The event of that name; names are compared byte by byte, as upstream's
+    /// `CreateEventTrigger()` does.
+    pub fn from_name(name: &CStr) -> Option<Event> {
+        Event::ALL.into_iter().find(|event| event.name() == name)
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name().to_string_lossy())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rules E1 and E2.
+    #[test]
+    fn names_and_tags() {
+        let table = [
+            (Event::Logon, c"after_user_logon", c"LOGON"),
+            (Event::Logoff, c"before_user_logoff", c"LOGOFF"),
+        ];
+        for (event, name, tag) in table {
+            assert_eq!(event.name(), name);
+            assert_eq!(event.tag(), tag);
+            assert_eq!(Event::from_name(name), Some(event));
+            assert_eq!(event.to_string().as_bytes(), name.to_bytes());
+        }
+    }
+
+    #[test]
+    fn other_names_are_no_events() {
+        for name in [
+            c"",
+            c"login",
+            c"AFTER_USER_LOGON",
+            c"after_user_logon ",
+            c"after_user_logoff",
+            c"ddl_command_end",
+        ] {
+            assert_eq!(Event::from_name(name), None, "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The rules, without PostgreSQL: no `unsafe`, no server types.
+#![forbid(unsafe_code)]
+
+pub mod context;
+pub mod event;
+pub mod policy;
+pub mod trigger;

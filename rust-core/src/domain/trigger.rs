@@ -1,0 +1,169 @@
+//! Which triggers fire, and in what order (rules E5, E9, F1).
+
+use super::event::Event;
+use std::ffi::{CStr, CString};
+
+/// The object identifier of a trigger's function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FunctionId(pub u32);
+
+/// When a trigger is enabled: `pg_event_trigger.evtenabled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enabled {
+    /// `ENABLE`: unless the session applies replicated changes.
+    Origin,
+    /// `ENABLE REPLICA`: only if the session applies replicated changes.
+    Replica,
+    /// `ENABLE ALWAYS`.
+    Always,
+    /// `DISABLE`.
+    Never,
+}
+
+impl Enabled {
+    /// Decodes the catalog's letter; `None` for one that no major has.
+    pub const fn from_catalog(letter: u8) -> Option<Enabled> {
+        match letter {
+            b'O' => Some(Enabled::Origin),
+            b'R' => Some(Enabled::Replica),
+            b'A' => Some(Enabled::Always),
+            b'D' => Some(Enabled::Never),
+            _ => None,
+        }
+    }
+
+    const fn applies(self, replica: bool) -> bool {
+        match self {
+            Enabled::Origin => !replica,
+            Enabled::Replica => replica,
+            Enabled::Always => true,
+            Enabled::Never => false,
+        }
+    }
+}
+
+/// An event trigger on a session event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// Its name, in the server's encoding.
+    pub name: CString,
+    /// The event that it fires on.
+    pub event: Event,
+    /// The function that it runs.
+    pub function: FunctionId,
+    /// When it is enabled.
+    pub enabled: Enabled,
+}
+
+/// The session triggers of a database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TriggerSet {
+    /// In firing order: by name, byte by byte.
+    triggers: Vec<Trigger>,
+}
+
+impl TriggerSet {
+    /// Puts the triggers, which come in any order, in the order of rule F1.
+    pub fn new(triggers: impl IntoIterator<Item = Trigger>) -> TriggerSet {
+        let mut triggers: Vec<Trigger> = triggers.into_iter().collect();
+        triggers.sort_by(|a, b| a.name.cmp(&b.name));
+        TriggerSet { triggers }
+    }
+
+    /// The triggers to run for `event`, in order. `replica` says whether
+    /// `session_replication_role` is `replica`.
+    pub fn to_fire(&self, event: Event, replica: bool) -> impl Iterator<Item = &Trigger> {
+        self.triggers
+            .iter()
+            .filter(move |trigger| trigger.event == event && trigger.enabled.applies(replica))
+    }
+}
+
+/// What the server log, `pg_stat_activity` (rule F11) and an error's context
+/// (rule F3) call a trigger that runs.
+pub fn describe(name: &CStr, event: Event) -> CString {
+    let mut text = b"event trigger \"".to_vec();
+    text.extend_from_slice(name.to_bytes());
+    text.extend_from_slice(b"\" on event ");
+    text.extend_from_slice(event.name().to_bytes());
+    CString::new(text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn trigger(name: &[u8], event: Event, enabled: Enabled) -> Trigger {
+        Trigger {
+            name: CString::new(name).unwrap(),
+            event,
+            function: FunctionId(1),
+            enabled,
+        }
+    }
+
+    /// Rule E5: the table of ALTER EVENT TRIGGER and session_replication_role.
+    #[test]
+    fn enabled_states() {
+        let table = [
+            (b'O', true, false),
+            (b'R', false, true),
+            (b'A', true, true),
+            (b'D', false, false),
+        ];
+        for (letter, on_origin, on_replica) in table {
+            let enabled = Enabled::from_catalog(letter).unwrap();
+            let set = TriggerSet::new([trigger(b"t", Event::Logon, enabled)]);
+            for (replica, fires) in [(false, on_origin), (true, on_replica)] {
+                assert_eq!(
+                    set.to_fire(Event::Logon, replica).count(),
+                    usize::from(fires),
+                    "{letter} {replica}"
+                );
+                assert_eq!(set.to_fire(Event::Logoff, replica).count(), 0);
+            }
+        }
+        assert_eq!(Enabled::from_catalog(b'x'), None);
+    }
+
+    #[test]
+    fn descriptions_keep_bytes_of_any_encoding() {
+        assert_eq!(
+            describe(c"\xE9\"x", Event::Logoff).to_bytes(),
+            b"event trigger \"\xE9\"x\" on event before_user_logoff"
+        );
+    }
+
+    fn any_trigger() -> impl Strategy<Value = Trigger> {
+        let enabled = prop_oneof![
+            Just(Enabled::Origin),
+            Just(Enabled::Replica),
+            Just(Enabled::Always),
+            Just(Enabled::Never)
+        ];
+        let event = prop_oneof![Just(Event::Logon), Just(Event::Logoff)];
+        (prop::collection::vec(1u8.., 1..4), event, enabled)
+            .prop_map(|(name, event, enabled)| trigger(&name, event, enabled))
+    }
+
+    proptest! {
+        /// Rule F1: byte order of names, whatever order the rows come in.
+        #[test]
+        fn order_is_that_of_bytes(
+            triggers in prop::collection::vec(any_trigger(), 0..12),
+            replica: bool,
+        ) {
+            let set = TriggerSet::new(triggers.iter().cloned());
+            for event in Event::ALL {
+                let fired: Vec<&Trigger> = set.to_fire(event, replica).collect();
+                prop_assert!(fired.is_sorted_by_key(|t| t.name.to_bytes()));
+                let expected = triggers
+                    .iter()
+                    .filter(|t| t.event == event && t.enabled.applies(replica))
+                    .count();
+                prop_assert_eq!(fired.len(), expected);
+            }
+        }
+    }
+}

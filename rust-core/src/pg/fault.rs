@@ -1,0 +1,28 @@
+//! Faults on request, in the test suites' server only (rules F12 and F13).
+
+use super::error::PgResult;
+use super::{settings, sys};
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+
+const NONE: i32 = 0;
+const PANIC: i32 = 1;
+
+static FAULT: AtomicI32 = AtomicI32::new(NONE);
+
+/// Defines `session_triggers.fault`.
+pub(super) fn define() -> PgResult<()> {
+    settings::define_enum(
+        c"session_triggers.fault",
+        c"Makes the session trigger core fail.",
+        &FAULT,
+        &[(c"none", NONE), (c"panic", PANIC)],
+        sys::PGC_SUSET,
+    )
+}
+
+/// The fault inside the core, between two triggers.
+pub(super) fn before_trigger() {
+    if FAULT.load(Relaxed) == PANIC {
+        panic!("fault requested by session_triggers.fault");
+    }
+}

@@ -1,0 +1,50 @@
+//! The `log` crate's messages in the server log.
+
+use super::error::PgError;
+use super::sys;
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use std::ffi::{CString, c_int};
+
+struct ServerLog;
+
+/// Errors and warnings are for the administrator, never for the client.
+fn server_level(level: Level) -> c_int {
+    (match level {
+        Level::Error | Level::Warn | Level::Info => sys::LOG_SERVER_ONLY,
+        Level::Debug => sys::DEBUG1,
+        Level::Trace => sys::DEBUG2,
+    }) as c_int
+}
+
+impl Log for ServerLog {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        // SAFETY: it compares the level with settings.
+        unsafe { sys::message_level_is_interesting(server_level(metadata.level())) }
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let Ok(message) = CString::new(record.args().to_string()) else {
+            return;
+        };
+        // SAFETY: the string outlives the call. A message that cannot be
+        // written has nowhere else to go.
+        let _ = unsafe {
+            PgError::check(sys::sesstrig_try_log(
+                server_level(record.level()),
+                message.as_ptr(),
+            ))
+        };
+    }
+
+    fn flush(&self) {}
+}
+
+/// Sends the `log` crate's messages to the server; at server start, once.
+pub(super) fn install() {
+    if log::set_logger(&ServerLog).is_ok() {
+        log::set_max_level(LevelFilter::Trace);
+    }
+}

@@ -1,0 +1,155 @@
+//! The settings `session_triggers.*` (section S of the specification).
+
+use super::error::{PgError, PgResult};
+use super::sys::{self, GucContext, config_enum_entry};
+use crate::domain::policy::LogonFailure;
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
+
+// The server writes these through pointers, from this process's one thread.
+static ENABLED: AtomicBool = AtomicBool::new(true);
+static LOGON_FAILURE: AtomicI32 = AtomicI32::new(LogonFailure::Continue as i32);
+static LOGON_WARNING: AtomicBool = AtomicBool::new(true);
+static INSTANCE_NUM: AtomicI32 = AtomicI32::new(1);
+
+/// `session_triggers.enabled`
+pub(super) fn enabled() -> bool {
+    ENABLED.load(Relaxed)
+}
+
+/// `session_triggers.logon_failure`
+pub(super) fn logon_failure() -> LogonFailure {
+    if LOGON_FAILURE.load(Relaxed) == LogonFailure::Reject as i32 {
+        LogonFailure::Reject
+    } else {
+        LogonFailure::Continue
+    }
+}
+
+/// `session_triggers.logon_warning`
+pub(super) fn logon_warning() -> bool {
+    LOGON_WARNING.load(Relaxed)
+}
+
+/// `session_triggers.instance_num`
+pub(super) fn instance_num() -> i32 {
+    INSTANCE_NUM.load(Relaxed)
+}
+
+/// Defines all settings; at server start, once.
+pub(super) fn define() -> PgResult<()> {
+    define_bool(
+        c"session_triggers.enabled",
+        c"Fires logon and logoff event triggers.",
+        &ENABLED,
+        sys::PGC_SUSET,
+    )?;
+    define_enum(
+        c"session_triggers.logon_failure",
+        c"Sets what happens to a session whose logon event triggers fail.",
+        &LOGON_FAILURE,
+        &[
+            (c"continue", LogonFailure::Continue as i32),
+            (c"reject", LogonFailure::Reject as i32),
+        ],
+        sys::PGC_SUSET,
+    )?;
+    define_bool(
+        c"session_triggers.logon_warning",
+        c"Warns the client when logon event triggers fail.",
+        &LOGON_WARNING,
+        sys::PGC_USERSET,
+    )?;
+    define_int(
+        c"session_triggers.instance_num",
+        c"Sets the instance number that event trigger functions see.",
+        &INSTANCE_NUM,
+        1..=i32::MAX,
+        sys::PGC_SIGHUP,
+    )?;
+    #[cfg(feature = "faults")]
+    super::fault::define()?;
+
+    // SAFETY: the string lives as long as the process.
+    unsafe {
+        PgError::check(sys::sesstrig_try_reserve_prefix(
+            c"session_triggers".as_ptr(),
+        ))
+    }
+}
+
+// A setting's initial value is its default.
+
+fn define_bool(
+    name: &'static CStr,
+    description: &'static CStr,
+    variable: &'static AtomicBool,
+    context: GucContext,
+) -> PgResult<()> {
+    // SAFETY: the strings and the variable live as long as the process.
+    unsafe {
+        PgError::check(sys::sesstrig_try_define_bool(
+            name.as_ptr(),
+            description.as_ptr(),
+            variable.as_ptr(),
+            variable.load(Relaxed),
+            context,
+        ))
+    }
+}
+
+fn define_int(
+    name: &'static CStr,
+    description: &'static CStr,
+    variable: &'static AtomicI32,
+    range: std::ops::RangeInclusive<i32>,
+    context: GucContext,
+) -> PgResult<()> {
+    // SAFETY: the strings and the variable live as long as the process.
+    unsafe {
+        PgError::check(sys::sesstrig_try_define_int(
+            name.as_ptr(),
+            description.as_ptr(),
+            variable.as_ptr(),
+            variable.load(Relaxed),
+            *range.start(),
+            *range.end(),
+            context,
+        ))
+    }
+}
+
+pub(super) fn define_enum(
+    name: &'static CStr,
+    description: &'static CStr,
+    variable: &'static AtomicI32,
+    values: &[(&'static CStr, i32)],
+    context: GucContext,
+) -> PgResult<()> {
+    let end = config_enum_entry {
+        name: std::ptr::null(),
+        val: 0,
+        hidden: false,
+    };
+    let entries: Vec<config_enum_entry> = values
+        .iter()
+        .map(|&(name, val)| config_enum_entry {
+            name: name.as_ptr(),
+            val,
+            hidden: false,
+        })
+        .chain([end])
+        .collect();
+    // SAFETY: the strings, the variable and the leaked entries, which a null
+    // name ends, live as long as the process.
+    unsafe {
+        PgError::check(sys::sesstrig_try_define_enum(
+            name.as_ptr(),
+            description.as_ptr(),
+            variable.as_ptr(),
+            variable.load(Relaxed),
+            entries.leak().as_ptr(),
+            context,
+        ))
+    }
+}

@@ -1,0 +1,45 @@
+//! The server's declarations, as bindgen reads them: what this list does not
+//! name, the core does not use.
+
+#[allow(
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    dead_code,
+    missing_docs,
+    unnecessary_transmutes,
+    unsafe_op_in_unsafe_fn,
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
+    clippy::missing_safety_doc
+)]
+mod bindings {
+    include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
+}
+
+// Types
+pub(crate) use bindings::{
+    BackendType_B_BACKEND as B_BACKEND, CommandTag, CommandTag_CMDTAG_LOGOFF as CMDTAG_LOGOFF,
+    CommandTag_CMDTAG_LOGON as CMDTAG_LOGON, ErrorData, GucContext,
+    GucContext_PGC_SIGHUP as PGC_SIGHUP, GucContext_PGC_SUSET as PGC_SUSET,
+    GucContext_PGC_USERSET as PGC_USERSET, NameData, SesstrigTriggerRow, config_enum_entry,
+};
+// elog.h's levels
+pub(crate) use bindings::{DEBUG1, DEBUG2, LOG_SERVER_ONLY, SESSION_REPLICATION_ROLE_REPLICA};
+// Variables
+pub(crate) use bindings::{
+    IsUnderPostmaster, MyBackendType, MyProcPort, SessionReplicationRole, am_walsender,
+};
+// Functions that cannot raise
+pub(crate) use bindings::{
+    message_level_is_interesting, sesstrig_error_free, sesstrig_event_triggers_on,
+};
+// Guards
+pub(crate) use bindings::{
+    sesstrig_try_abort_transaction, sesstrig_try_accept_invalidations,
+    sesstrig_try_commit_transaction, sesstrig_try_define_bool, sesstrig_try_define_enum,
+    sesstrig_try_define_int, sesstrig_try_log, sesstrig_try_make_error, sesstrig_try_read_triggers,
+    sesstrig_try_report_activity, sesstrig_try_report_error, sesstrig_try_reserve_prefix,
+    sesstrig_try_run_trigger, sesstrig_try_start_transaction, sesstrig_try_superuser,
+    sesstrig_try_warn_client, sesstrig_try_watch_triggers,
+};
