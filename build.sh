@@ -1,0 +1,1006 @@
+#!/usr/bin/env bash
+# build.sh [VERB] [OPTION ...]: PostgreSQL with logon and logoff triggers, from
+# upstream's source to a running server. All it makes is under build/. Without
+# a verb: everything up to install.
+#
+# Verbs
+#   fetch     obtain upstream's source and verify it against VERSIONS
+#   patch     unpack it to build/MAJOR/src, apply patches/MAJOR, add rust-core
+#   build     compile in build/MAJOR/obj
+#   install   install to build/MAJOR/install
+#   demo      start a server there and show the audit example
+#   check [SUITE ...]
+#             run the test suites, or those named; `check --help` lists them
+#   lint      formatting, clippy, shellcheck, generated header, patches
+#   image     (not there yet)
+#   clean     remove build/MAJOR; with --all everything, the downloads too
+#
+# Options
+#   --pg MAJOR|MINOR|all  what to build: 18 (the default), 18.6, or every major
+#   --tarball FILE        take this source tarball
+#   --allow-unlisted      take a minor that VERSIONS does not list
+#   --install-deps        install the Debian packages that are missing
+#   --all                 check: the slow suites too; clean: everything
+#   --jobs N              how many compilers to run, as many as processors
+#   --help                this text
+
+set -Eeuo pipefail
+
+# shellcheck source=tools/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/tools/common.sh"
+
+default_major=18
+upstream=https://ftp.postgresql.org/pub/source
+rust_version=$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' "$top/rust-core/Cargo.toml")
+cache=$top/build/cache
+
+verb=install
+pg=
+given_tarball=
+install_deps=no
+allow_unlisted=no
+all=no
+jobs=$(nproc)
+suite_names=()
+
+# --- steps and their logs -----------------------------------------------------
+
+log_dir=$top/build/log
+status=0
+elapsed=0
+
+# Runs a command with its output in a file; sets `status` and `elapsed`, and
+# never fails itself. Call it outside of conditions only: in one, bash would
+# ignore `set -e` in the command too.
+logged() {
+	local log=$1 ticker='' start=$SECONDS
+	shift
+	mkdir -p "${log%/*}"
+	if [[ -t 2 ]]; then
+		tick &
+		ticker=$!
+	fi
+	set +e
+	(set -e; "$@") >"$log" 2>&1 </dev/null
+	status=$?
+	set -e
+	elapsed=$((SECONDS - start))
+	if [[ -n $ticker ]]; then
+		kill "$ticker"
+		wait "$ticker" 2>/dev/null || true
+		printf '\e[K' >&2
+	fi
+}
+
+# Shows the seconds after the cursor for as long as this script lives.
+tick() {
+	local start=$SECONDS
+	while sleep 1 && kill -0 "$$" 2>/dev/null; do
+		printf '\e7%d s\e8' "$((SECONDS - start))" >&2
+	done
+}
+
+# step NAME TITLE COMMAND ...: one long step, which must not fail.
+step() {
+	local log=$log_dir/$1.log
+	printf '%s ... ' "$2" >&2
+	logged "$log" "${@:3}"
+	if ((status == 0)); then
+		say "done ($elapsed s)"
+		return
+	fi
+	say "FAILED after $elapsed s"
+	show_log "$log"
+	exit 1
+}
+
+show_log() {
+	tail -n 20 "$1" | awk '{ print "    " $0 }' >&2
+	say "The whole log: $1"
+}
+
+# --- what the machine must have -----------------------------------------------
+
+# group, Debian package, and how to tell that it is there: a command, a
+# pkg-config module, a file pattern or a Perl module.
+packages='
+fetch    bzip2             cmd:bzip2
+fetch    ca-certificates   file:/etc/ssl/certs/ca-certificates.crt
+fetch    curl              cmd:curl
+fetch    debian-archive-keyring file:/usr/share/keyrings/debian-archive-keyring.gpg
+fetch    git               cmd:git
+fetch    patch             cmd:patch
+fetch    xz-utils          cmd:xz
+build    build-essential   cmd:gcc
+build    build-essential   cmd:make
+build    bison             cmd:bison
+build    clang             cmd:clang
+build    flex              cmd:flex
+build    libclang-dev      file:/usr/lib/llvm-*/lib/libclang*.so*
+build    libicu-dev        pc:icu-i18n
+build    libipc-run-perl   perl:IPC::Run
+build    liblz4-dev        pc:liblz4
+build    libreadline-dev   pc:readline
+build    libssl-dev        pc:openssl
+build    libzstd-dev       pc:libzstd
+build    perl              cmd:prove
+build    pkg-config        cmd:pkg-config
+build    zlib1g-dev        pc:zlib
+lint     shellcheck        cmd:shellcheck
+slow     docbook-xml       file:/usr/share/xml/docbook/schema/dtd/4.5/docbookx.dtd
+slow     docbook-xsl       file:/usr/share/xml/docbook/stylesheet/docbook-xsl/VERSION*
+slow     libxml2-utils     cmd:xmllint
+slow     meson             cmd:meson
+slow     ninja-build       cmd:ninja
+slow     valgrind          cmd:valgrind
+slow     xsltproc          cmd:xsltproc
+optional ccache            cmd:ccache
+'
+
+is_there() {
+	local what=${1#*:}
+	case $1 in
+		cmd:*) command -v "$what" ;;
+		pc:*) pkg-config --exists "$what" ;;
+		file:*) compgen -G "$what" ;;
+		perl:*) perl "-M$what" -e 1 ;;
+	esac >/dev/null 2>&1
+}
+
+# The packages of the groups named that are not there.
+missing_packages() {
+	local group package probe
+	while read -r group package probe; do
+		[[ " $* " != *" $group "* ]] || is_there "$probe" || printf '%s\n' "$package"
+	done <<<"$packages" | sort -u
+}
+
+require_packages() {
+	local groups=("$@") missing wanted apt=(apt-get)
+	mapfile -t missing < <(missing_packages "${groups[@]}")
+	((EUID == 0)) || apt=(sudo apt-get)
+	if [[ $install_deps == yes ]]; then
+		mapfile -t wanted < <(missing_packages "${groups[@]}" optional)
+		((${#wanted[@]} == 0)) || install_packages "${wanted[@]}"
+		mapfile -t missing < <(missing_packages "${groups[@]}")
+	fi
+	((${#missing[@]} == 0)) ||
+		die "missing: run '${apt[*]} install ${missing[*]}', or this command with --install-deps"
+}
+
+install_packages() {
+	printf 'installing %s ... ' "$*" >&2
+	logged "$log_dir/packages.log" apt_install "$@"
+	# The caller looks at what is there, for not all of it may be needed.
+	if ((status == 0)); then
+		say "done ($elapsed s)"
+	else
+		say FAILED
+		show_log "$log_dir/packages.log"
+	fi
+}
+
+apt_install() {
+	local as_root=()
+	((EUID == 0)) || as_root=(sudo)
+	"${as_root[@]}" apt-get update
+	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y --no-install-recommends "$@"
+}
+
+require_rust() {
+	local version
+	version=$(cargo --version 2>/dev/null | cut -d' ' -f2) || version=none
+	[[ $(printf '%s\n' "$rust_version" "${version:-none}" | sort -V | head -n 1) == "$rust_version" &&
+		$version != none ]] ||
+		die "missing: cargo and rustc $rust_version or later on PATH (found: $version)"
+}
+
+require_for_verb() {
+	case $verb in
+		image | clean) ;;
+		fetch | patch) require_packages fetch ;;
+		*)
+			local groups=(fetch build)
+			[[ $verb != lint ]] || groups+=(lint)
+			[[ $verb$all != checkyes ]] || groups+=(slow)
+			require_packages "${groups[@]}"
+			require_rust
+			;;
+	esac
+}
+
+# --- running as somebody who is not root ----------------------------------------
+
+# Servers and what starts them refuse to run as root: the prefix that makes a
+# command run as an ordinary user, empty where the caller is one.
+run_as=()
+
+choose_user() {
+	((EUID == 0 && ${#run_as[@]} == 0)) || return 0
+	local user=nobody
+	! id postgres >/dev/null 2>&1 || user=postgres
+	run_as=(setpriv "--reuid=$user" "--regid=$(id -g "$user")" --init-groups)
+	if ! "${run_as[@]}" test -r "$top/VERSIONS" 2>/dev/null; then
+		# The checkout lies where that user cannot go, in root's home for one.
+		# The right to read there, and no other, goes along with the commands;
+		# the secure bit makes access(2) respect it, which finds executables.
+		run_as+=(--inh-caps=+dac_read_search --ambient-caps=+dac_read_search
+			--securebits=+no_setuid_fixup)
+		"${run_as[@]}" test -r "$top/VERSIONS" 2>/dev/null ||
+			die "user $user cannot read $top: move the checkout, or open the directories above it"
+	fi
+	give "$top/build/home"
+	"${run_as[@]}" touch "$top/build/home/.probe" ||
+		die "user $user cannot write to its own directory $top/build/home"
+}
+
+as_user() {
+	choose_user
+	if ((EUID == 0)); then
+		env HOME="$top/build/home" TMPDIR=/tmp "${run_as[@]}" "$@"
+	else
+		"$@"
+	fi
+}
+
+# Makes directories, owned with all they hold by the user of as_user.
+give() {
+	choose_user
+	mkdir -p "$@"
+	((EUID != 0)) || chown -R "${run_as[1]#*=}:${run_as[2]#*=}" "$@"
+}
+
+# --- fetch ----------------------------------------------------------------------
+
+# Sets what the functions below work on: a major and its newest listed minor,
+# or the minor named.
+select_version() {
+	major=${1%%[!0-9]*}
+	[[ -n $major && -e $top/patches/$major/series ]] ||
+		usage_error "there are no patches for '$1', only for: $(majors | xargs)"
+	if [[ $1 == "$major" ]]; then
+		minor=$(listed_minors "$major" | head -n 1)
+	else
+		minor=$1
+	fi
+	[[ -n $minor ]] || die "VERSIONS lists no minor of $major"
+	dir=$top/build/$major
+	src=$dir/src
+	log_dir=$dir/log
+}
+
+sha256_of() {
+	sha256sum <"$1" | cut -d' ' -f1
+}
+
+# Fails unless file $1 is the release $2 that VERSIONS lists, or is allowed.
+verify_tarball() {
+	local sum listed
+	sum=$(sha256_of "$1")
+	listed=$(awk -v minor="$2" '$2 == minor { print $3 }' "$top/VERSIONS")
+	if [[ -z $listed ]]; then
+		[[ $allow_unlisted == yes ]] ||
+			die "VERSIONS does not list $2 (sha256 $sum); --allow-unlisted takes it"
+		say "not listed in VERSIONS: $major $2 $sum"
+	elif [[ $sum != "$listed" ]]; then
+		die "$1 is not $2 as listed in VERSIONS: its sha256 is $sum"
+	fi
+}
+
+# The release that a tarball given by hand holds.
+minor_of_tarball() {
+	local name
+	name=$(awk -v sum="$(sha256_of "$1")" '$3 == sum { print $2 }' "$top/VERSIONS")
+	if [[ -z $name ]]; then
+		# tar complains when head has seen enough.
+		name=$({ tar -tf "$1" 2>/dev/null || true; } | head -n 1)
+		name=${name%%/*}
+		[[ $name == postgresql-[0-9]* ]] || die "$1 is not a source tarball of PostgreSQL"
+		name=${name#postgresql-}
+	fi
+	printf '%s\n' "$name"
+}
+
+# Sets `tarball`, and `minor` where an unlisted one had to do.
+fetch_tarball() {
+	tarball=${given_tarball:-$(tarball_of_minor "$minor")}
+	if [[ -e $tarball ]]; then
+		verify_tarball "$tarball" "$minor"
+	else
+		download
+	fi
+}
+
+# The first source that has it.
+download() {
+	local from new=$cache/download
+	for from in upstream debian; do
+		rm -rf "$new"
+		mkdir -p "$new"
+		printf 'fetching %s from %s ... ' "$minor" "$from" >&2
+		logged "$log_dir/fetch-$from.log" "download_from_$from" "$new"
+		if ((status != 0)); then
+			say "not there: $(tail -n 1 "$log_dir/fetch-$from.log")"
+			continue
+		fi
+		minor=$(minor_of_tarball "$new"/*)
+		say "$minor ($elapsed s)"
+		verify_tarball "$new"/* "$minor"
+		tarball=$(tarball_of_minor "$minor")
+		mv "$new"/* "$tarball"
+		rmdir "$new"
+		return
+	done
+	die "no source of PostgreSQL $minor to be had: give one with --tarball FILE"
+}
+
+download_from_upstream() {
+	curl --fail --location --silent --show-error --connect-timeout 5 \
+		--speed-limit 1000 --speed-time 20 --remote-name --output-dir "$1" \
+		"$upstream/v$minor/postgresql-$minor.tar.bz2"
+}
+
+# Debian's suites that have, or may have, a major.
+debian_suites() {
+	case $1 in
+		15) echo bookworm-security bookworm ;;
+		17) echo trixie-security trixie ;;
+		18) echo forky-security forky sid ;;
+		*) echo forky sid experimental ;;
+	esac
+}
+
+# Debian's source package holds upstream's tarball unchanged. apt works in
+# directories of its own here: the system's are neither used nor changed.
+download_from_debian() {
+	local new=$1 main security suite uri state available version options
+	main=$(archive_uri Debian)
+	security=$(archive_uri Debian-Security)
+	if [[ -z $main ]]; then
+		echo "apt knows no archive of Debian (run 'apt-get update' first?)"
+		return 1
+	fi
+	for suite in $(debian_suites "$major"); do
+		uri=$main
+		[[ $suite != *-security ]] || uri=$security
+		[[ -n $uri ]] || continue
+		state=$cache/apt/$suite
+		mkdir -p "$state/lists/partial" "$state/archives/partial"
+		: >"$state/status"
+		echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main" \
+			>"$state/sources.list"
+		options=(-o "Dir::Etc::SourceList=$state/sources.list" -o Dir::Etc::SourceParts=/dev/null
+			-o "Dir::State=$state" -o "Dir::State::Status=$state/status" -o "Dir::Cache=$state")
+		# The user that root's apt switches to could not write there.
+		((EUID != 0)) || options+=(-o APT::Sandbox::User=root)
+		apt-get "${options[@]}" --error-on=any update || continue
+		# apt-cache fails where the suite is empty, or has no such package.
+		available=$({ apt-cache "${options[@]}" showsrc --only-source "postgresql-$major" || true; } |
+			sed -n 's/^Version: //p' | sort -V)
+		version=$(matching_version <<<"$available")
+		if [[ -n $version ]]; then
+			(cd "$state" && apt-get "${options[@]}" source --download-only "postgresql-$major=$version")
+			mv "$state"/*.orig.tar.* "$new/"
+			return
+		fi
+		echo "$suite has ${available:-none}" | xargs
+	done
+	echo "no suite has $minor; $(grep ' has ' "$log_dir/fetch-debian.log" | xargs)"
+	return 1
+}
+
+# Where the system's apt takes the archive with a label from.
+archive_uri() {
+	# shellcheck disable=SC2016 # for apt to expand
+	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
+		"Label: $1" | head -n 1
+}
+
+# Of Debian's versions, oldest first, the one that is `minor`; with
+# --allow-unlisted a newer one will do.
+matching_version() {
+	local version release found=
+	while read -r version; do
+		# 19~rc1-1 is Debian's for 19rc1.
+		release=${version%-*}
+		release=${release/\~/}
+		if [[ $release == "$minor" ]]; then
+			found=$version
+			break
+		elif [[ $allow_unlisted == yes ]]; then
+			found=$version
+		fi
+	done
+	printf '%s\n' "$found"
+}
+
+verb_fetch() {
+	fetch_tarball
+	printf '%s\n' "${tarball#"$top/"}"
+}
+
+# --- patch ----------------------------------------------------------------------
+
+# Lines "checksum  path" of the files of a directory, but of one subdirectory.
+manifest() {
+	(cd "$1" && find . -path "./$2" -prune -o -type f -print0 | xargs -0r sha256sum | LC_ALL=C sort)
+}
+
+# Makes directory $2 like $1 and touches only what differs, because make and
+# cargo go by time. Subdirectory $3 is left alone in both.
+sync_tree() {
+	local from=$1 to=$2 except=$3 old new path
+	mkdir -p "$to"
+	old=$(manifest "$to" "$except")
+	new=$(manifest "$from" "$except")
+	# All in the same instant: what is made from what must not depend on the
+	# order of copying.
+	LC_ALL=C comm -13 <(echo "$old") <(echo "$new") | cut -c67- |
+		tar -C "$from" -c --no-recursion --format=posix --mtime="@$(date +%s.%N)" -T - | tar -C "$to" -x --no-same-owner
+	LC_ALL=C comm -23 <(echo "$old") <(echo "$new") | cut -c67- | while read -r path; do
+		[[ -e $from/$path ]] || rm -f "${to:?}/$path"
+	done
+}
+
+# A number for the tarball and the patches as they are.
+source_key() {
+	local series=$top/patches/$major/series
+	(
+		sha256_of "$tarball"
+		cat "$series" "$top/tools/patches"
+		cd "$top/patches/$major" && xargs -r cat <"$series"
+	) | sha256sum
+}
+
+patch_source() {
+	"$top/tools/patches" apply "$major" "$tarball" "$dir/src.new"
+	sync_tree "$dir/src.new" "$src" src/session-triggers
+	rm -rf "$dir/src.new"
+}
+
+prepare_source() {
+	fetch_tarball
+	local stamp=$dir/src.stamp key
+	key=$(source_key)
+	if [[ ! -d $src || ! -e $stamp || $(<"$stamp") != "$key" ]]; then
+		rm -f "$stamp"
+		step patch "patching PostgreSQL $minor" patch_source
+		echo "$key" >"$stamp"
+	fi
+	sync_tree "$top/rust-core" "$src/src/session-triggers" target
+}
+
+verb_patch() {
+	prepare_source
+}
+
+# --- build and install ----------------------------------------------------------
+
+# The flavours of a build. release: what is installed for use. test: with
+# assertions, and the faults that the tests ask the core for.
+set_flavour() {
+	local suffix=
+	flavour=$1
+	features=
+	configure_flags=(--enable-depend --enable-debug --enable-tap-tests
+		--with-icu --with-openssl --with-lz4 --with-zstd)
+	if [[ $flavour == test ]]; then
+		suffix=-test
+		features=faults
+		configure_flags+=(--enable-cassert)
+	fi
+	environment=build_env
+	obj=$dir/obj$suffix
+	install=$dir/install$suffix
+	configure_flags+=("--prefix=$install")
+	! command -v ccache >/dev/null || configure_flags+=("CC=ccache gcc")
+}
+
+# What configure and make get from us. Two checkouts share what ccache
+# holds although their paths differ.
+build_env() {
+	env -u MAKEFLAGS -u MAKELEVEL CARGO_TARGET_DIR="$cache/cargo-$flavour-$major" \
+		SESSTRIG_FEATURES="$features" CCACHE_BASEDIR="$top" CCACHE_NOHASHDIR=1 "$@"
+}
+
+build_make() {
+	"$environment" make -C "$obj" -j "$jobs" "$@"
+}
+
+configure_flavour() {
+	rm -rf "$obj"
+	mkdir -p "$obj"
+	cd "$obj"
+	build_env "$src/configure" "${configure_flags[@]}"
+}
+
+configure_if_needed() {
+	local stamp=$obj/sesstrig.configured makefiles
+	makefiles=$(cd "$src" && find . -name Makefile -o -name GNUmakefile | sort)
+	# Other flags: start over, make would not notice.
+	if [[ ! -e $stamp || $(<"$stamp") != "${configure_flags[*]}" ]]; then
+		step "configure-$flavour" "configuring ($flavour)" configure_flavour
+		echo "${configure_flags[*]}" >"$stamp"
+	elif [[ $(<"$obj/sesstrig.makefiles") != "$makefiles" ]]; then
+		# A patch brought a directory: only configure would link its makefile.
+		step "configure-$flavour" "adding directories ($flavour)" \
+			"$src/config/prep_buildtree" "$src" "$obj"
+	fi
+	echo "$makefiles" >"$obj/sesstrig.makefiles"
+}
+
+build_flavour() {
+	set_flavour "$1"
+	prepare_source
+	configure_if_needed
+	step "make-$flavour" "building ($flavour)" build_make world-bin
+}
+
+install_flavour() {
+	build_flavour "$1"
+	step "install-$flavour" "installing ($flavour)" build_make install-world-bin
+}
+
+verb_build() {
+	build_flavour release
+}
+
+verb_install() {
+	install_flavour release
+	say "PostgreSQL $minor with session triggers is in $install"
+}
+
+# --- demo -----------------------------------------------------------------------
+
+stop_demo() {
+	local ctl=("$install/bin/pg_ctl" -D "$demo/data")
+	# The file alone could be left from before a reboot.
+	if [[ -e $demo/data/postmaster.pid ]] && as_user "${ctl[@]}" status >/dev/null 2>&1; then
+		step demo-stop "stopping the former demo" as_user "${ctl[@]}" -m fast stop
+	fi
+	if [[ -e $demo/socket-dir ]]; then
+		rm -rf "$(<"$demo/socket-dir")"
+	fi
+	rm -rf "$demo"
+}
+
+start_demo() {
+	# A path for sockets must be short.
+	sockets=$(mktemp -d /tmp/session-triggers-demo.XXXXXX)
+	mkdir -p "$demo"
+	echo "$sockets" >"$demo/socket-dir"
+	port=$(perl -MIO::Socket::INET -e \
+		'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport')
+	# Other users of the machine must not become superuser of this server.
+	local password
+	password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+	(umask 077 && echo "*:*:*:postgres:$password" >"$demo/pgpass" && echo "$password" >"$demo/pwfile")
+	give "$demo" "$sockets"
+	step demo-initdb "making a database cluster" as_user "$install/bin/initdb" -D "$demo/data" \
+		-U postgres -A scram-sha-256 --pwfile="$demo/pwfile" --encoding=UTF8 --no-locale --no-sync
+	step demo-start "starting the server" as_user "$install/bin/pg_ctl" -D "$demo/data" \
+		-l "$demo/server.log" -w start \
+		-o "-p $port -c listen_addresses=localhost -c unix_socket_directories=$sockets"
+}
+
+# psql as superuser, whose own connections fire nothing.
+demo_psql() {
+	as_user env PGPASSFILE="$demo/pgpass" PGOPTIONS='-c session_triggers.enabled=off' \
+		"$install/bin/psql" -XqAt -v ON_ERROR_STOP=1 -h "$sockets" -p "$port" -U postgres -d postgres "$@"
+}
+
+connect_as() {
+	env PGPASSWORD="$1" "$install/bin/psql" -X -h "$2" -p "$port" -U "$1" -d postgres -c 'SELECT 1'
+}
+
+verb_demo() {
+	local port sockets demo=$dir/demo try
+	install_flavour release
+	stop_demo
+	start_demo
+	step demo-sql "creating the audit example" demo_psql -f "$top/regress/demo/demo.sql"
+	step demo-alice "connecting as alice, over TCP" connect_as alice localhost
+	step demo-bob "connecting as bob, over the socket" connect_as bob "$sockets"
+	# A backend outlives its client a little.
+	for ((try = 0; try < 300; try++)); do
+		[[ $(demo_psql -c 'SELECT count(*) FROM session_log') != 4 ]] || break
+		sleep 0.1
+	done
+	echo
+	demo_psql -P format=aligned -P tuples_only=off -P null='(null)' -c 'TABLE session_log ORDER BY at'
+	((try < 300)) || die "session_log should hold 4 rows; the server's log is $demo/server.log"
+	cat <<-END
+		Connect, and see it grow:
+		  $install/bin/psql 'postgresql://alice:alice@localhost:$port/postgres' -c 'TABLE session_log'
+		Stop the server:
+		  ${run_as[*]:+${run_as[*]} }$install/bin/pg_ctl -D $demo/data stop
+	END
+}
+
+# --- check ----------------------------------------------------------------------
+
+# name, what it needs (a function provide_...), and the command.
+suites=(
+	"cargo              none     suite_cargo"
+	"patches            none     $top/tools/patches lint"
+	"upstream-regress   upstream suite_upstream src/test/regress"
+	"upstream-isolation upstream suite_upstream src/test/isolation"
+	"upstream-plpgsql   upstream suite_upstream src/pl/plpgsql/src"
+	"regress            test     suite_pg_regress regress/pg_regress schedule"
+	"isolation          test     suite_pg_regress isolation/pg_isolation_regress isolation_schedule"
+	"tap                test     suite_tap"
+)
+slow_suites=(
+	"docs               release  build_make -C doc/src/sgml html"
+	"in-tree            source   suite_in_tree"
+	"meson              source   suite_meson"
+)
+
+suite_cargo() {
+	CARGO_TARGET_DIR=$cache/cargo-domain cargo test --locked --manifest-path "$top/rust-core/Cargo.toml"
+}
+
+# One of upstream's suites, as its own `make check` runs it.
+suite_upstream() {
+	build_make -C "$1" all
+	build_make -C "$1" -j1 checkprep
+	give "$obj/$1"
+	# The installation is there already, and as this user nothing can be built.
+	as_user env -u MAKEFLAGS -u MAKELEVEL make -C "$obj/$1" NO_TEMP_INSTALL=1 check ||
+		show_diffs "$obj/$1"
+}
+
+# Fails, with the differences that pg_regress found under a directory.
+show_diffs() {
+	find "$1" -name regression.diffs -size +0 -exec head -n 500 {} +
+	return 1
+}
+
+# What upstream's `make temp-install` does, but only initdb as another user.
+make_temp_install() {
+	local temp=$obj/tmp_install
+	rm -rf "$temp"
+	mkdir -p "$temp/log"
+	build_make "DESTDIR=$temp" install-world-bin
+	give "$temp/template"
+	as_user env LD_LIBRARY_PATH="$temp$install/lib" "$temp$install/bin/initdb" --auth trust --no-sync \
+		--no-instructions --lc-messages=C -D "$temp/template/data"
+	mv "$temp/template/data" "$temp/initdb-template"
+}
+
+# The test-only extensions, built outside of the source tree.
+make_modules() {
+	local module work
+	for module in "$top"/regress/modules/*/; do
+		[[ -e $module/Makefile ]] || continue
+		work=$obj/sesstrig/modules/$(basename "$module")
+		mkdir -p "$work"
+		make -C "$work" -f "${module}Makefile" "VPATH=$module" "PG_CONFIG=$install/bin/pg_config" all install
+	done
+}
+
+# A program of upstream's with the tests under regress/.
+suite_pg_regress() {
+	local program=$obj/src/test/$1 schedule=$top/regress/$2 out=$obj/sesstrig/${1%/*} options=()
+	require_tests "$schedule"
+	[[ ! -e $top/regress/regress.conf ]] || options+=("--temp-config=$top/regress/regress.conf")
+	rm -rf "$out"
+	give "$out"
+	cd "$out"
+	as_user env LD_LIBRARY_PATH="$install/lib" "$program" --inputdir="$top/regress" \
+		--outputdir="$out" --temp-instance="$out/instance" --bindir="$install/bin" \
+		--dlpath="$obj/src/test/regress" --max-concurrent-tests=20 --encoding=UTF8 --no-locale \
+		--schedule="$schedule" "${options[@]}" || show_diffs "$out"
+}
+
+# As upstream's prove_installcheck does it.
+suite_tap() {
+	local out=$obj/sesstrig/tap
+	require_tests "$top"/regress/t/*.pl
+	rm -rf "$out"
+	give "$out"
+	cd "$out"
+	as_user env -u PG_TEST_NOCLEAN PATH="$install/bin:$obj/src/test/isolation:$PATH" \
+		LD_LIBRARY_PATH="$install/lib" PGPORT=65432 TESTDATADIR="$out" TESTLOGDIR="$out/log" \
+		PG_TEST_PORT_DIR="$out/portlock" top_builddir="$obj" PG_REGRESS="$obj/src/test/regress/pg_regress" \
+		REGRESS_SHLIB="$obj/src/test/regress/regress.so" dlpath="$obj/src/test/regress" \
+		share_contrib_dir="$("$install/bin/pg_config" --sharedir)/extension" \
+		prove --verbose -I "$src/src/test/perl" -I "$top/regress/t" "$top"/regress/t/*.pl || {
+		echo "What each test and its servers logged: $out/log"
+		return 1
+	}
+}
+
+require_tests() {
+	[[ -e $1 ]] || {
+		echo "there is no ${1#"$top/"}"
+		return 1
+	}
+}
+
+# The patched tree as anyone would build it who has never seen this script.
+suite_in_tree() {
+	obj=$dir/in-tree
+	environment=plain_env
+	rm -rf "$obj"
+	cp -a "$src" "$obj"
+	cd "$obj"
+	plain_env ./configure --prefix="$install"
+	plain_env make -j "$jobs"
+	make_temp_install
+	suite_upstream src/test/regress
+}
+
+plain_env() {
+	env -i HOME="$HOME" PATH="$PATH" ${CARGO_HOME+"CARGO_HOME=$CARGO_HOME"} \
+		${RUSTUP_HOME+"RUSTUP_HOME=$RUSTUP_HOME"} "$@"
+}
+
+suite_meson() {
+	local work=$dir/meson
+	if [[ ! -e $src/meson.build ]]; then
+		echo "1..0 # SKIP PostgreSQL $major has no meson build"
+		return
+	fi
+	rm -rf "$work"
+	plain_env meson setup --prefix="$install" "$work" "$src"
+	plain_env ninja -C "$work" -j "$jobs"
+	give "$work"
+	as_user meson test -C "$work" --no-rebuild --print-errorlogs --suite setup --suite regress
+}
+
+provide_none() { :; }
+
+provide_source() {
+	set_flavour release
+	prepare_source
+}
+
+provide_release() {
+	build_flavour release
+}
+
+provide_upstream() {
+	build_flavour release
+	step temp-install "installing for upstream's suites" make_temp_install
+}
+
+provide_test() {
+	install_flavour test
+	step modules "building the test modules" make_modules
+}
+
+# Sums up a log: "passed failed skipped". Understands cargo, TAP as prove
+# prints it and pg_regress since 16 writes it, and pg_regress before.
+count_tests() {
+	awk '
+		/^test result: / { passed += $4; failed += $6; skipped += $8 }
+		/^ok +[0-9]+/ { if (/# (SKIP|skip)/) skipped++; else passed++ }
+		/^not ok +[0-9]+/ { if (/# TODO/) skipped++; else failed++ }
+		/^1\.\.0 # (SKIP|skip)/ { skipped++ }
+		/^(test|    ) .* \.\.\. .* ms$/ { if (/ok +[0-9]+ ms$/) passed++; else failed++ }
+		END { print passed + 0, failed + 0, skipped + 0 }' "$1"
+}
+
+passed=0
+failed=0
+skipped=0
+declare -A provided=()
+
+# Sets `status` to whether what a suite needs is there; tries once.
+provide() {
+	local key=$major-$1
+	if [[ -z ${provided[$key]-} ]]; then
+		# Not in a condition, where bash would ignore `set -e` inside.
+		set +e
+		(set -e; "provide_$1")
+		provided[$key]=$?
+		set -e
+	fi
+	status=${provided[$key]}
+}
+
+run_suite() {
+	local name=$1 needs=$2 log=$log_dir/check-$1.log ok bad skip
+	shift 2
+	provide "$needs"
+	if [[ $needs == test ]]; then set_flavour test; else set_flavour release; fi
+	printf '%s ... ' "$title$name"
+	if ((status != 0)); then
+		failed=$((failed + 1))
+		echo "FAILED: what it needs did not build, see above"
+		return
+	fi
+	logged "$log" "$@"
+	read -r ok bad skip < <(count_tests "$log")
+	# What counts nothing itself is one test.
+	if ((ok + bad + skip == 0)); then ((status == 0)) && ok=1; fi
+	if ((status != 0 && bad == 0)); then bad=1; fi
+	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+	if ((bad == 0)); then
+		echo "ok ($ok tests, $elapsed s)"
+		((skip == 0)) || grep -hi '^\(ok\|1\.\.0\).* # skip' "$log" || true
+	else
+		echo "FAILED ($bad of $((ok + bad)) tests, $elapsed s)"
+		show_log "$log"
+	fi
+}
+
+# The table of the suites to run, one per line.
+selected_suites() {
+	local wanted
+	if ((${#suite_names[@]} == 0)); then
+		printf '%s\n' "${suites[@]}"
+		[[ $all == no ]] || printf '%s\n' "${slow_suites[@]}"
+		return
+	fi
+	for wanted in "${suite_names[@]}"; do
+		printf '%s\n' "${suites[@]}" "${slow_suites[@]}" | grep "^$wanted " ||
+			usage_error "there is no suite '$wanted'; there are: $(suite_list)"
+	done
+}
+
+suite_list() {
+	printf '%s\n' "${suites[@]}" "${slow_suites[@]}" | awk '{ print $1 }' | xargs
+}
+
+verb_check() {
+	local version name line title='' once=yes selected
+	selected=$(selected_suites)
+	for version in "${versions[@]}"; do
+		select_version "$version"
+		((${#versions[@]} == 1)) || title="$major: "
+		while read -r name line <&3; do
+			# What needs no server is the same for every major.
+			[[ $once == yes || $line != none* ]] || continue
+			# shellcheck disable=SC2086 # a line of the table: words
+			run_suite "$name" $line
+		done 3<<<"$selected"
+		once=no
+	done
+	echo "$passed passed, $failed failed, $skipped skipped"
+	((failed == 0))
+}
+
+# --- lint -----------------------------------------------------------------------
+
+lint_clippy() {
+	CARGO_TARGET_DIR=$cache/cargo-domain cargo clippy --locked --all-targets \
+		--manifest-path "$top/rust-core/Cargo.toml" -- -D warnings
+}
+
+# The whole core, for each flavour; also says when the committed header is stale.
+lint_core() {
+	set_flavour "$1"
+	build_env CARGO_TARGET_DIR="$cache/cargo-lint-$major" make -C "$obj/src/session-triggers" clippy
+}
+
+lint_shell() {
+	cd "$top"
+	# Whatever says in its first line that a shell runs it, or shellcheck.
+	find . \( -name build -o -name target -o -name .git \) -prune -o -type f -size -200k \
+		-exec awk 'FNR == 1 { if (/^#!.*[\/ ](ba)?sh( |$)|^# shellcheck shell=/) print FILENAME; nextfile }' {} + |
+		sort | xargs shellcheck -x
+}
+
+lint_one() {
+	printf 'lint %s ... ' "$1"
+	logged "$log_dir/lint-$1.log" "${@:2}"
+	if ((status == 0)); then
+		echo "ok ($elapsed s)"
+		return
+	fi
+	echo "FAILED"
+	show_log "$log_dir/lint-$1.log"
+	failed=$((failed + 1))
+}
+
+verb_lint() {
+	local version
+	lint_one rustfmt cargo fmt --check --manifest-path "$top/rust-core/Cargo.toml"
+	lint_one clippy lint_clippy
+	lint_one shellcheck lint_shell
+	lint_one patches "$top/tools/patches" lint
+	for version in "${versions[@]}"; do
+		select_version "$version"
+		for flavour in release test; do
+			set_flavour "$flavour"
+			prepare_source
+			configure_if_needed
+			lint_one "core-$major-$flavour" lint_core "$flavour"
+		done
+	done
+	((failed == 0))
+}
+
+# --- the rest -------------------------------------------------------------------
+
+verb_image() {
+	die "image: not there yet"
+}
+
+verb_clean() {
+	local demo=$dir/demo
+	set_flavour release
+	stop_demo
+	if [[ $all == yes ]]; then
+		rm -rf "$top/build"
+	else
+		rm -rf "$dir"
+	fi
+}
+
+parse() {
+	local verb_given=no
+	while (($#)); do
+		case $1 in
+			--pg | --tarball | --jobs)
+				(($# > 1)) || usage_error "$1 needs a value"
+				case $1 in
+					--pg) pg=$2 ;;
+					--tarball) given_tarball=$2 ;;
+					--jobs) jobs=$2 ;;
+				esac
+				shift
+				;;
+			--install-deps) install_deps=yes ;;
+			--allow-unlisted) allow_unlisted=yes ;;
+			--all) all=yes ;;
+			-h | --help)
+				print_help
+				[[ $verb != check ]] || printf 'Suites: %s\n' "$(suite_list)"
+				exit
+				;;
+			-*) usage_error "unknown option '$1'" ;;
+			fetch | patch | build | install | demo | check | lint | image | clean)
+				[[ $verb_given == no ]] || usage_error "more than one verb: '$verb' and '$1'"
+				verb=$1 verb_given=yes
+				;;
+			*)
+				[[ $verb == check ]] || usage_error "unknown verb '$1'"
+				suite_names+=("$1")
+				;;
+		esac
+		shift
+	done
+	[[ $jobs =~ ^[1-9][0-9]*$ ]] || usage_error "--jobs needs a number, not '$jobs'"
+}
+
+# Sets the list `versions` from --pg and --tarball.
+choose_versions() {
+	if [[ -n $given_tarball ]]; then
+		[[ -f $given_tarball ]] || usage_error "there is no file '$given_tarball'"
+		given_tarball=$(realpath "$given_tarball")
+		versions=("$(minor_of_tarball "$given_tarball")")
+		[[ -z $pg || ${versions[0]} =~ ^$pg(\.|$|[a-z]) ]] ||
+			usage_error "$given_tarball is ${versions[0]}, not '$pg'"
+	elif [[ $pg == all ]]; then
+		mapfile -t versions < <(majors)
+	else
+		versions=("${pg:-$default_major}")
+	fi
+}
+
+main() {
+	local version versions
+	umask 022
+	parse "$@"
+	choose_versions
+	for version in "${versions[@]}"; do
+		select_version "$version"
+	done
+	require_for_verb
+	case $verb in
+		# These count over all majors.
+		check | lint) "verb_$verb" ;;
+		*)
+			for version in "${versions[@]}"; do
+				select_version "$version"
+				"verb_$verb"
+			done
+			;;
+	esac
+}
+
+main "$@"
