@@ -627,8 +627,7 @@ suites=(
 	"upstream-regress   upstream suite_upstream src/test/regress"
 	"upstream-isolation upstream suite_upstream src/test/isolation"
 	"upstream-plpgsql   upstream suite_upstream src/pl/plpgsql/src"
-	"regress            test     suite_pg_regress regress/pg_regress schedule"
-	"isolation          test     suite_pg_regress isolation/pg_isolation_regress isolation_schedule"
+	"regress            test     suite_regress"
 	"tap                test     suite_tap"
 )
 slow_suites=(
@@ -680,24 +679,21 @@ make_modules() {
 	done
 }
 
-# A program of upstream's with the tests under regress/.
-suite_pg_regress() {
-	local program=$obj/src/test/$1 schedule=$top/regress/$2 out=$obj/sesstrig/${1%/*} options=()
-	require_tests "$schedule"
-	[[ ! -e $top/regress/regress.conf ]] || options+=("--temp-config=$top/regress/regress.conf")
+# pg_regress with the tests under regress/.
+suite_regress() {
+	local out=$obj/sesstrig/regress
 	rm -rf "$out"
 	give "$out"
 	cd "$out"
-	as_user env LD_LIBRARY_PATH="$install/lib" "$program" --inputdir="$top/regress" \
+	as_user env LD_LIBRARY_PATH="$install/lib" "$obj/src/test/regress/pg_regress" --inputdir="$top/regress" \
 		--outputdir="$out" --temp-instance="$out/instance" --bindir="$install/bin" \
 		--dlpath="$obj/src/test/regress" --max-concurrent-tests=20 --encoding=UTF8 --no-locale \
-		--schedule="$schedule" "${options[@]}" || show_diffs "$out"
+		--schedule="$top/regress/schedule" --temp-config="$top/regress/regress.conf" || show_diffs "$out"
 }
 
 # As upstream's prove_installcheck does it.
 suite_tap() {
 	local out=$obj/sesstrig/tap
-	require_tests "$top"/regress/t/*.pl
 	rm -rf "$out"
 	give "$out"
 	cd "$out"
@@ -708,13 +704,6 @@ suite_tap() {
 		share_contrib_dir="$("$install/bin/pg_config" --sharedir)/extension" \
 		prove --verbose -I "$src/src/test/perl" -I "$top/regress/t" "$top"/regress/t/*.pl || {
 		echo "What each test and its servers logged: $out/log"
-		return 1
-	}
-}
-
-require_tests() {
-	[[ -e $1 ]] || {
-		echo "there is no ${1#"$top/"}"
 		return 1
 	}
 }

@@ -142,3 +142,15 @@ sesstrig_context_value(const char *name, bool *isnull)
 	*isnull = true;
 	return (Datum) 0;
 }
+
+#ifdef SESSTRIG_FAULTS
+/* A panic inside the core, for the test suites' trigger functions. */
+void
+sesstrig_fault_panic(void)
+{
+	ErrorData  *error;
+	SesstrigStatus status = sesstrig_fault_raise(&error);
+
+	raise_on_failure(status, error);
+}
+#endif

@@ -31,4 +31,9 @@ extern const char *sesstrig_context_name(int index);
 extern Oid	sesstrig_context_type(int index);
 extern Datum sesstrig_context_value(const char *name, bool *isnull);
 
+#ifdef SESSTRIG_FAULTS
+/* Panic inside the core and raise that; in the test suites' server only. */
+extern void sesstrig_fault_panic(void);
+#endif
+
 #endif							/* SESSTRIG_SERVER_H */
