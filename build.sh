@@ -733,7 +733,9 @@ suite_meson() {
 		return
 	fi
 	rm -rf "$work"
-	plain_env meson setup --prefix="$install" "$work" "$src"
+	# The first python3 on root's PATH may be one that only root can run.
+	plain_env meson setup --prefix="$install" -DPYTHON="$(as_user sh -c 'command -v python3')" \
+		"$work" "$src"
 	plain_env ninja -C "$work" -j "$jobs"
 	give "$work"
 	as_user meson test -C "$work" --no-rebuild --print-errorlogs --suite setup --suite regress

@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type_d.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "sesstrig_core.h"
@@ -89,7 +90,12 @@ void
 sesstrig_session_logoff(void)
 {
 	ErrorData  *error;
-	SesstrigStatus status = sesstrig_logoff_fire(&error);
+	SesstrigStatus status;
+
+	/* If the client is gone, that must not end the firing as it would a query. */
+	ClientConnectionLost = false;
+
+	status = sesstrig_logoff_fire(&error);
 
 	exit_on_failure(status, error);
 }

@@ -422,12 +422,13 @@ sesstrig_event_triggers_on(void)
 	return SESSTRIG_EVENT_TRIGGERS_ON();
 }
 
+/* Of the role that logged on, which settings may have changed already. */
 ErrorData *
 sesstrig_try_superuser(bool *is_superuser)
 {
 	GUARD_BEGIN();
 	{
-		*is_superuser = superuser();
+		*is_superuser = superuser_arg(GetAuthenticatedUserId());
 	}
 	GUARD_END();
 }

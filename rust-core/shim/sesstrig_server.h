@@ -22,7 +22,10 @@ extern void sesstrig_session_prepare(void);
 /* Fire after_user_logon, outside of a transaction. */
 extern void sesstrig_session_logon(void);
 
-/* Fire before_user_logoff; rolls an open transaction back. */
+/*
+ * Fire before_user_logoff, once the client has ended the session; rolls an
+ * open transaction back.
+ */
 extern void sesstrig_session_logoff(void);
 
 /* The constants that PL/pgSQL declares in event trigger functions. */

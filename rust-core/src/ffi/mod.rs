@@ -54,18 +54,13 @@ const _: () = assert!(SESSTRIG_CONTEXT_VARIABLES as usize == Variable::ALL.len()
 /// `error` points to a variable that may be written.
 unsafe fn boundary(error: *mut *mut ErrorData, f: impl FnOnce() -> PgResult<()>) -> SesstrigStatus {
     let failure = match panic::catch(f) {
-        Ok(Ok(())) => None,
-        Ok(Err(failure)) => Some(failure),
+        Ok(Ok(())) => return SesstrigStatus::Ok,
+        Ok(Err(failure)) => failure,
         Err(panic) => panic.into_error(c"session trigger core"),
     };
-    match failure {
-        None => SesstrigStatus::Ok,
-        Some(failure) => {
-            // SAFETY: the caller's promise.
-            unsafe { *error = failure.into_raw() };
-            SesstrigStatus::Error
-        }
-    }
+    // SAFETY: the caller's promise.
+    unsafe { *error = failure.into_raw() };
+    SesstrigStatus::Error
 }
 
 /// Defines the settings and prepares the core; once per process tree.

@@ -21,15 +21,10 @@ pub(super) enum Outcome {
 /// Fires `event`, with no transaction open.
 pub(super) fn fire(event: Event) -> Outcome {
     let mut place = commit_context(event);
-    let error = match panic::catch(|| run(event, &mut place)) {
-        Ok(Ok(())) => return Outcome::Done,
-        Ok(Err(error)) => Some(error),
-        Err(panic) => panic.into_error(&place),
-    };
-    if let Some(error) = error {
-        clean_up(error)
-    } else {
-        Outcome::Done
+    match panic::catch(|| run(event, &mut place)) {
+        Ok(Ok(())) => Outcome::Done,
+        Ok(Err(error)) => clean_up(error),
+        Err(panic) => clean_up(panic.into_error(&place)),
     }
 }
 

@@ -11,15 +11,16 @@ use std::ffi::{CStr, CString, c_char};
 use std::ptr;
 
 /// Makes an error of our own, of SQLSTATE XX000.
-pub(super) fn make_error(message: &CStr, detail: &CStr, context: &CStr) -> PgResult<()> {
+pub(super) fn make_error(message: &CStr, detail: &CStr, context: &CStr) -> PgError {
     // SAFETY: the strings outlive the call, which copies them.
-    unsafe {
+    let made = unsafe {
         PgError::check(sys::sesstrig_try_make_error(
             message.as_ptr(),
             detail.as_ptr(),
             context.as_ptr(),
         ))
-    }
+    };
+    made.expect_err("the guard raises an error and returns it")
 }
 
 /// Reports an error to the server log and, unless hidden from it, the client.
@@ -75,7 +76,7 @@ pub(super) fn watch_triggers() -> PgResult<()> {
     unsafe { PgError::check(sys::sesstrig_try_watch_triggers()) }
 }
 
-/// Whether the current role is a superuser.
+/// Whether the role that logged on is a superuser.
 pub(super) fn superuser() -> PgResult<bool> {
     let mut superuser = false;
     // SAFETY: the call writes a bool that is ours.

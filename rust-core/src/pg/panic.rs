@@ -49,15 +49,14 @@ fn message(payload: &(dyn Any + Send)) -> &str {
 }
 
 impl Panic {
-    /// The panic as an error of the server's; `None` if not even that can be
-    /// made.
-    pub(crate) fn into_error(self, context: &CStr) -> Option<PgError> {
+    /// The panic as an error of the server's.
+    pub(crate) fn into_error(self, context: &CStr) -> PgError {
         let message = c_string(format!(
             "panic in the session trigger core: {}",
             self.message
         ));
         let detail = c_string(format!("The panic was at {}.", self.place));
-        guard::make_error(&message, &detail, context).err()
+        guard::make_error(&message, &detail, context)
     }
 }
 

@@ -1,0 +1,271 @@
+# When the two events fire, and what their functions see: rules E1, E2, E3, E9,
+# V1 and V2.
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Utils;
+use SessionTriggers;
+use Test::More;
+
+my $node = new_node('events', conf => 'session_triggers.instance_num = 7');
+$node->start;
+admin($node, 'postgres', $_) for 'CREATE DATABASE app',
+  "ALTER DATABASE app SET test.database = 'set'";
+admin($node, 'app', <<'EOF');
+CREATE ROLE alice LOGIN;
+CREATE ROLE bob LOGIN;
+CREATE ROLE root LOGIN SUPERUSER;
+GRANT bob TO alice;
+ALTER ROLE alice SET test.role = 'set';
+ALTER ROLE alice SET session_preload_libraries = 'sesstrig_faults';
+CREATE TABLE session_log (
+    id int GENERATED ALWAYS AS IDENTITY, pid int,
+    event text, tag text, login_user text, database_name text, client_ip text, instance_num int, what text
+);
+-- what: whether settings and temporary tables of the session are there
+CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO public.session_log (pid, event, tag, login_user, database_name, client_ip, instance_num, what)
+    VALUES (pg_backend_pid(), tg_event, tg_tag, polar_login_user, polar_database_name,
+        polar_client_ip, polar_instance_num,
+        concat_ws(' ', 'role=' || current_setting('test.role', true),
+            'database=' || current_setting('test.database', true),
+            'options=' || current_setting('test.options', true),
+            'preloaded=' || current_setting('sesstrig_faults.loaded', true),
+            'session=' || current_setting('test.session', true),
+            'temp=' || to_regclass('pg_temp.mark')));
+    RAISE NOTICE '% of %', tg_event, tg_tag;
+END
+$$;
+EOF
+
+# The log of a session whose process is gone.
+sub rows_of
+{
+	my ($client, $columns) = @_;
+	return admin($node, 'app',
+		"SELECT $columns FROM session_log WHERE pid = " . $client->pid . ' ORDER BY id');
+}
+
+# A session that is older than the first trigger of its database.
+my $old = connect_raw($node, user => 'bob', database => 'app');
+$old->ready;
+
+admin($node, 'app', <<'EOF');
+CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION log_session();
+CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_session();
+EOF
+
+$old->quit;
+is(rows_of($old, 'event'), 'before_user_logoff',
+	'E9: a session older than the first trigger fires logoff');
+
+# A session that changes the triggers itself
+admin($node, 'app', 'ALTER EVENT TRIGGER logon DISABLE');
+$old = connect_raw($node, user => 'root', database => 'app');
+$old->ready;
+$old->query('DROP EVENT TRIGGER logoff');
+$old->quit;
+is(rows_of($old, 'event'), '', 'E9: a session that dropped the trigger does not fire it');
+$old = connect_raw($node, user => 'root', database => 'app');
+$old->ready;
+$old->query('CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_session()');
+$old->quit;
+is(rows_of($old, 'event'), 'before_user_logoff', 'E9: a session that created the trigger fires it');
+$old = connect_raw($node, user => 'root', database => 'app');
+$old->ready;
+$old->query('BEGIN');
+$old->query('DROP EVENT TRIGGER logoff');
+$old->quit;
+is(rows_of($old, 'event'), 'before_user_logoff', 'E9, F6: a DROP that was not committed does not count');
+admin($node, 'app', 'ALTER EVENT TRIGGER logon ENABLE');
+
+# TCP, ended by Terminate
+my $all = 'event, tag, login_user, database_name, client_ip, instance_num';
+my $client = connect_raw(
+	$node,
+	tcp => '127.0.0.1',
+	user => 'alice',
+	database => 'app',
+	options => '-c test.options=set');
+my @messages = $client->ready;
+is(rows_of($client, $all),
+	'after_user_logon|LOGON|alice|app|127.0.0.1|7',
+	'E1, E2, E3, V1: logon over TCP fired, and committed, before ReadyForQuery');
+is(rows_of($client, 'what'), 'role=set database=set options=set preloaded=on',
+	'E3: role, database and startup settings and preloaded libraries are there at logon');
+like(join('', map { $_->{type} } @messages),
+	qr/^R[SK]+N[S]*Z$/,
+	'E3: the messages of the start of a session are in order');
+is($client->query('SELECT 1'), '1', 'the session works');
+$client->query('DISCARD ALL');
+is_deeply([ $client->quit ], [], 'logoff sends nothing to the client');
+is(rows_of($client, $all),
+	"after_user_logon|LOGON|alice|app|127.0.0.1|7\n"
+	  . 'before_user_logoff|LOGOFF|alice|app|127.0.0.1|7',
+	'E1, E2, E3, V1: both events fired once, logoff on Terminate');
+
+# Unix socket, ended by the end of the connection
+$client = connect_raw($node, user => 'alice', database => 'app');
+$client->ready;
+$client->query("SET test.session = 'kept'");
+$client->query('CREATE TEMP TABLE mark ()');
+$client->drop;
+ok( wait_until(
+		$node, 'app',
+		"SELECT count(*) = 2 FROM session_log WHERE pid = " . $client->pid),
+	'E3: the end of the connection fires logoff');
+is(rows_of($client, "event, login_user, database_name, client_ip IS NULL, instance_num"),
+	"after_user_logon|alice|app|t|7\nbefore_user_logoff|alice|app|t|7",
+	'V1: a Unix socket has no address');
+like(
+	rows_of($client, 'what'),
+	qr/session=kept temp=(pg_temp\w*\.)?mark$/,
+	'E3: settings and temporary tables of the session are there at logoff');
+
+# A client that goes away while the server works for it. (Over a Unix socket,
+# and after a reset, the server cannot send the result, which is a FATAL error.)
+sub hold_lock
+{
+	my $holder = connect_raw(
+		$node,
+		user => 'root',
+		database => 'app',
+		options => '-c session_triggers.enabled=off');
+	$holder->ready;
+	$holder->query('SELECT pg_advisory_lock(42)');
+	return $holder;
+}
+
+sub drop_while_waiting
+{
+	my ($connection, $holder) = @_;
+	my $waiting = q{FROM pg_stat_activity WHERE usename = 'alice' AND wait_event = 'advisory'};
+	ok(wait_until($node, 'app', "SELECT count(*) = 1 $waiting"), 'the session waits');
+	my $pid = admin($node, 'app', "SELECT pid $waiting");
+	$connection->drop;
+	$holder->quit;
+	ok(wait_until($node, 'app', "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid"), 'it ends');
+	return admin($node, 'app', "SELECT event FROM session_log WHERE pid = $pid ORDER BY id");
+}
+
+my $lock = hold_lock();
+$client = connect_raw($node, tcp => '127.0.0.1', user => 'alice', database => 'app');
+$client->ready;
+$client->send_query('SELECT pg_advisory_lock(42)');
+is(drop_while_waiting($client, $lock), "after_user_logon\nbefore_user_logoff",
+	'E3, X: a client that went away during a query fires logoff');
+
+admin($node, 'app', <<'EOF');
+CREATE FUNCTION wait() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(42);
+END
+$$;
+CREATE EVENT TRIGGER wait ON after_user_logon EXECUTE FUNCTION wait();
+EOF
+$lock = hold_lock();
+$client = connect_raw($node, tcp => '127.0.0.1', user => 'alice', database => 'app');
+# Closing with something unread would be a reset.
+my $message;
+do { $message = $client->next_message } until $message->{type} eq 'N';
+is(drop_while_waiting($client, $lock), "after_user_logon\nbefore_user_logoff",
+	'E3, X: a client that went away during logon fires logoff');
+admin($node, 'app', 'DROP EVENT TRIGGER wait');
+
+# IPv6
+SKIP:
+{
+	skip 'there is no ::1 here', 1
+	  unless slurp_file($node->logfile) =~ /listening on IPv6 address "::1"/;
+	$client = connect_raw($node, tcp => '::1', user => 'alice', database => 'app');
+	$client->ready;
+	$client->quit;
+	is(rows_of($client, 'client_ip'), "::1\n::1", 'V1: an IPv6 address');
+}
+
+# After upstream's login event
+admin($node, 'app', <<'EOF');
+CREATE FUNCTION log_login() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO public.session_log (pid, event, login_user) VALUES (pg_backend_pid(), tg_event, polar_login_user);
+    RAISE NOTICE '% of %', tg_event, tg_tag;
+END
+$$;
+CREATE EVENT TRIGGER zz_login ON login EXECUTE FUNCTION log_login();
+EOF
+$client = connect_raw($node, user => 'alice', database => 'app');
+@messages = $client->ready;
+is(rows_of($client, 'event, login_user'),
+	"login|alice\nafter_user_logon|alice",
+	'E3: logon fires after upstream\'s login event');
+is_deeply(
+	[ map { $_->{M} } grep { $_->{type} eq 'N' } @messages ],
+	[ 'login of LOGIN', 'after_user_logon of LOGON' ],
+	'E3: both events are before ReadyForQuery');
+$client->quit;
+admin($node, 'app', 'DROP EVENT TRIGGER zz_login');
+
+# Who logged on stays who logged on
+$client = connect_raw($node, user => 'alice', database => 'app');
+$client->ready;
+$client->query('SET ROLE bob');
+is($client->query('SELECT current_user'), 'bob', 'SET ROLE works');
+$client->quit;
+is(rows_of($client, 'event, login_user'),
+	"after_user_logon|alice\nbefore_user_logoff|alice",
+	'V2: SET ROLE does not change polar_login_user');
+
+$client = connect_raw($node, user => 'root', database => 'app');
+$client->ready;
+$client->query('SET SESSION AUTHORIZATION bob');
+is($client->query('SELECT session_user'), 'bob', 'SET SESSION AUTHORIZATION works');
+$client->quit;
+is(rows_of($client, 'event, login_user'),
+	"after_user_logon|root\nbefore_user_logoff|root",
+	'V2: SET SESSION AUTHORIZATION does not change polar_login_user');
+
+# The instance number stays, too
+$client = connect_raw($node, user => 'alice', database => 'app');
+$client->ready;
+$node->append_conf('postgresql.conf', 'session_triggers.instance_num = 8');
+$node->reload;
+my $seen = '';
+for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+{
+	$seen = $client->query('SHOW session_triggers.instance_num');
+	last if $seen eq '8';
+	select(undef, undef, undef, 0.1);
+}
+is($seen, '8', 'the session has the new setting');
+$client->quit;
+is(rows_of($client, 'event, instance_num'),
+	"after_user_logon|7\nbefore_user_logoff|7",
+	'V2: a reload does not change polar_instance_num');
+$client = connect_raw($node, user => 'alice', database => 'app');
+$client->ready;
+$client->quit;
+is(rows_of($client, 'event, instance_num'),
+	"after_user_logon|8\nbefore_user_logoff|8",
+	'V2: a new session has the new polar_instance_num');
+
+# Once per session, and in no session that was not let in
+is( admin(
+		$node, 'app',
+		'SELECT count(*) FROM (SELECT FROM session_log GROUP BY pid, event HAVING count(*) > 1) AS twice'),
+	'0',
+	'E3: no session fired twice');
+my $before = admin($node, 'app', 'SELECT count(*) FROM session_log');
+my $nobody = connect_raw($node, user => 'nobody', database => 'app');
+is(($nobody->messages)[-1]{C}, '28000', 'a role that does not exist is refused');
+admin($node, 'app', 'ALTER ROLE bob CONNECTION LIMIT 0');
+my $limited = connect_raw($node, user => 'bob', database => 'app');
+is(($limited->messages)[-1]{C}, '53300', 'a role with too many connections is refused');
+# Both connections have ended, so their processes are gone.
+is(admin($node, 'app', 'SELECT count(*) FROM session_log'),
+	$before, 'X: a session that was not let in fires nothing');
+
+$node->stop;
+done_testing();

@@ -1,0 +1,199 @@
+# Which processes fire nothing, and what a standby does: rules E7 and E8.
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use SessionTriggers;
+use Test::More;
+
+my $node = new_node(
+	'primary',
+	allows_streaming => 'logical',
+	conf => "autovacuum_naptime = 1s\nsession_triggers.instance_num = 1");
+$node->start;
+admin($node, 'postgres', 'CREATE DATABASE app');
+admin($node, 'app', <<'EOF');
+CREATE ROLE alice LOGIN;
+CREATE ROLE sender LOGIN SUPERUSER REPLICATION;
+CREATE EXTENSION sesstrig_faults;
+CREATE TABLE fired (event text, login_user text, backend_type text);
+GRANT INSERT, SELECT ON fired TO PUBLIC;
+CREATE TABLE big AS SELECT generate_series(1, 1000) AS i;
+GRANT SELECT ON big TO PUBLIC;
+CREATE TABLE ran (what text);
+CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO public.fired
+    SELECT tg_event, polar_login_user, backend_type FROM pg_stat_activity WHERE pid = pg_backend_pid();
+END
+$$;
+CREATE FUNCTION log_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO public.ran
+    VALUES (concat_ws(' ', polar_login_user, polar_database_name, polar_client_ip, polar_instance_num));
+END
+$$;
+CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION log_session();
+CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_session();
+EOF
+
+# All rows; empties the table.
+sub rows
+{
+	return admin($node, 'app',
+		q{WITH taken AS (DELETE FROM fired RETURNING *) SELECT * FROM taken ORDER BY event});
+}
+
+# What a client's session leaves, to show that the next ones could.
+sub is_fired
+{
+	my ($what, $user) = @_;
+	is( rows(),
+		"after_user_logon|$user|client backend\nbefore_user_logoff|$user|client backend",
+		"E7: $what");
+	return;
+}
+
+my $client = connect_raw($node, user => 'alice', database => 'app');
+$client->ready;
+$client->quit;
+is_fired('an ordinary session fires both events', 'alice');
+
+# Walsenders
+$client = connect_raw($node, user => 'sender', replication => 'true');
+$client->ready;
+my @messages = $client->query('IDENTIFY_SYSTEM');
+is(scalar(grep { $_->{type} eq 'D' } @messages), 1, 'a physical walsender works');
+is_deeply([ $client->quit ], [], 'it ends');
+is(rows(), '', 'E7: a physical walsender fires nothing');
+
+$client = connect_raw($node, user => 'sender', database => 'app', replication => 'database');
+$client->ready;
+@messages = $client->query('IDENTIFY_SYSTEM');
+is((grep { $_->{type} eq 'D' } @messages)[0]{values}[3], 'app', 'a logical walsender is connected to the database');
+is($client->query('SELECT count(*) FROM big'), '1000', 'it runs queries');
+is_deeply([ $client->quit ], [], 'it ends');
+is(rows(), '', 'E7: a logical walsender fires nothing');
+
+$node->backup('backup');
+is(rows(), '', 'E7: pg_basebackup fires nothing');
+
+# Background workers
+admin($node, 'app', q{SELECT faults_run_worker('app', 'INSERT INTO ran VALUES (1)')});
+is(admin($node, 'app', 'DELETE FROM ran RETURNING what'), '1', 'a background worker works');
+is(rows(), '', 'E7: a background worker fires nothing');
+
+admin($node, 'app', 'CREATE EVENT TRIGGER ddl ON ddl_command_end EXECUTE FUNCTION log_ddl()');
+admin($node, 'app', q{SELECT faults_run_worker('app', 'CREATE TABLE made ()')});
+is(admin($node, 'app', 'DELETE FROM ran RETURNING what'), '1',
+	'V1: in a background worker nobody has logged on');
+admin($node, 'app', 'DROP EVENT TRIGGER ddl');
+
+# Parallel workers
+$client = connect_raw($node, user => 'alice', database => 'app');
+$client->ready;
+$client->query(q{SELECT set_config(name, 'on', false) FROM pg_settings
+	WHERE name IN ('debug_parallel_query', 'force_parallel_mode')});
+my $plan = join "\n", map { $_->{values}[0] } grep { $_->{type} eq 'D' }
+  $client->query('EXPLAIN (ANALYZE, COSTS OFF) SELECT count(*) FROM big');
+like($plan, qr/Workers Launched: 1/, 'a parallel worker ran');
+$client->quit;
+is_fired('a parallel worker fires nothing of its own', 'alice');
+
+# Autovacuum
+admin($node, 'app', <<'EOF');
+CREATE TABLE busy (i int) WITH (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+INSERT INTO busy SELECT generate_series(1, 1000);
+DELETE FROM busy;
+EOF
+ok( wait_until($node, 'app', q{SELECT autovacuum_count > 0 FROM pg_stat_user_tables WHERE relname = 'busy'}),
+	'autovacuum ran');
+is(rows(), '', 'E7: autovacuum fires nothing');
+
+# Single-user mode
+$node->stop;
+my ($in, $out, $err) = ("INSERT INTO ran VALUES ('single')\n", '', '');
+ok( IPC::Run::run([ 'postgres', '--single', '-D', $node->data_dir, 'app' ],
+		'<', \$in, '>', \$out, '2>', \$err),
+	'single-user mode works');
+$node->start;
+is(admin($node, 'app', 'DELETE FROM ran RETURNING what'), 'single', 'its command ran');
+is(rows(), '', 'E7: single-user mode fires nothing');
+
+### E8
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'backup', has_streaming => 1);
+$standby->append_conf('postgresql.conf', 'session_triggers.instance_num = 2');
+$standby->start;
+
+# The standby knows what the primary knows.
+sub catch_up
+{
+	my $lsn = admin($node, 'postgres', 'SELECT pg_current_wal_insert_lsn()');
+	ok(wait_until($standby, 'postgres', "SELECT pg_last_wal_replay_lsn() >= '$lsn'"),
+		'the standby has caught up');
+	return;
+}
+
+sub standby_messages
+{
+	my (%params) = @_;
+	my $connection = connect_raw($standby, user => 'alice', database => 'app', %params);
+	my @all = $connection->ready;
+	return ($connection, map { $_->{M} } grep { $_->{type} =~ /[NE]/ } @all);
+}
+
+my $position = log_position($standby);
+($client, @messages) = standby_messages();
+is_deeply(\@messages, [$WARNING], 'E8, F3: a logon trigger that writes fails on a standby');
+is($client->query('SELECT count(*) FROM big'), '1000', 'E8: the session goes on');
+is($client->query('SHOW transaction_read_only'), 'on', 'E8: in read-only transactions');
+is_deeply([ $client->quit ], [], 'E8: it ends');
+my @errors = grep { /^25006\|ERROR:  cannot execute INSERT in a read-only transaction/ }
+  log_lines($standby, $position, $client->pid);
+is(scalar(@errors), 2, 'E8: both events fired, in a read-only transaction');
+
+# A session of the standby's sees what the primary does in the meantime.
+($client) = standby_messages();
+admin($node, 'app', <<'EOF');
+CREATE FUNCTION tell() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE LOG '% % % %', tg_event, polar_login_user, polar_instance_num, pg_is_in_recovery();
+    RAISE NOTICE '% % % %', tg_event, polar_login_user, polar_instance_num, (SELECT count(*) FROM public.big);
+END
+$$;
+DROP EVENT TRIGGER logon;
+DROP EVENT TRIGGER logoff;
+CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION tell();
+CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION tell();
+EOF
+catch_up();
+$position = log_position($standby);
+is_deeply([ $client->quit ], [], 'E8: the old session ends');
+is( join("\n", grep { /LOG:  / } log_lines($standby, $position, $client->pid)),
+	'00000|LOG:  before_user_logoff alice 2 t',
+	'E8, E9: CREATE on the primary counts for an old session of the standby');
+($client, @messages) = standby_messages(tcp => '127.0.0.1');
+is_deeply(\@messages, ['after_user_logon alice 2 1000'], 'E8: a logon trigger that reads works');
+$client->quit;
+
+($client) = standby_messages();
+admin($node, 'app', 'DROP EVENT TRIGGER logon; DROP EVENT TRIGGER logoff');
+catch_up();
+$position = log_position($standby);
+is_deeply([ $client->quit ], [], 'E8: the old session ends');
+is(join("\n", log_lines($standby, $position, $client->pid)),
+	'', 'E8, E9: DROP on the primary counts for an old session of the standby');
+($client, @messages) = standby_messages();
+is_deeply(\@messages, [], 'E8: and for a new one');
+is($client->query('SELECT 1'), '1', 'E8: which works');
+$client->quit;
+
+$standby->stop;
+$node->stop;
+unlike(slurp_file($_->logfile), qr/TRAP:|PANIC:|leak/, 'F12: nothing is left behind')
+  for $node, $standby;
+done_testing();
