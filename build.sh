@@ -459,7 +459,24 @@ patch_source() {
 	rm -rf "$dir/src.new"
 }
 
+# Upstream's source as it is, for what is compared with it.
+prepare_stock() {
+	fetch_tarball
+	local stamp=$src.stamp key
+	key=$(sha256_of "$tarball")
+	if [[ ! -e $stamp || $(<"$stamp") != "$key" ]]; then
+		rm -rf "$src" "$stamp"
+		mkdir -p "$src"
+		tar -xf "$tarball" -C "$src" --strip-components=1 --no-same-owner
+		echo "$key" >"$stamp"
+	fi
+}
+
 prepare_source() {
+	if [[ ${flavour-} == stock ]]; then
+		prepare_stock
+		return
+	fi
 	fetch_tarball
 	local stamp=$dir/src.stamp key
 	key=$(source_key)
@@ -478,17 +495,22 @@ verb_patch() {
 # --- build and install ----------------------------------------------------------
 
 # The flavours of a build. release: what is installed for use. test: with
-# assertions, and the faults that the tests ask the core for.
+# assertions, and the faults that the tests ask the core for. stock: upstream's
+# own, to compare with.
 set_flavour() {
 	local suffix=
 	flavour=$1
 	features=
+	src=$dir/src
 	configure_flags=(--enable-depend --enable-debug --enable-tap-tests
 		--with-icu --with-openssl --with-lz4 --with-zstd)
 	if [[ $flavour == test ]]; then
 		suffix=-test
 		features=faults
 		configure_flags+=(--enable-cassert)
+	elif [[ $flavour == stock ]]; then
+		suffix=-stock
+		src=$dir/src-stock
 	fi
 	environment=build_env
 	obj=$dir/obj$suffix
@@ -627,8 +649,9 @@ suites=(
 	"upstream-regress   upstream suite_upstream src/test/regress"
 	"upstream-isolation upstream suite_upstream src/test/isolation"
 	"upstream-plpgsql   upstream suite_upstream src/pl/plpgsql/src"
+	"symbols            stock    suite_symbols"
 	"regress            test     suite_regress"
-	"tap                test     suite_tap"
+	"tap                tap      suite_tap"
 )
 slow_suites=(
 	"docs               release  build_make -C doc/src/sgml html"
@@ -701,11 +724,24 @@ suite_tap() {
 		LD_LIBRARY_PATH="$install/lib" PGPORT=65432 TESTDATADIR="$out" TESTLOGDIR="$out/log" \
 		PG_TEST_PORT_DIR="$out/portlock" top_builddir="$obj" PG_REGRESS="$obj/src/test/regress/pg_regress" \
 		REGRESS_SHLIB="$obj/src/test/regress/regress.so" dlpath="$obj/src/test/regress" \
+		SESSTRIG_STOCK_BINDIR="$dir/install-stock/bin" \
 		share_contrib_dir="$("$install/bin/pg_config" --sharedir)/extension" \
 		prove --verbose -I "$src/src/test/perl" -I "$top/regress/t" "$top"/regress/t/*.pl || {
 		echo "What each test and its servers logged: $out/log"
 		return 1
 	}
+}
+
+# Rule C2: postgres exports what stock does, and besides only what is meant to be.
+suite_symbols() {
+	local exported=(nm -D --defined-only) changed
+	changed=$(LC_ALL=C comm -3 \
+		<("${exported[@]}" "$dir/install-stock/bin/postgres" | cut -d' ' -f3 | LC_ALL=C sort) \
+		<("${exported[@]}" "$dir/install/bin/postgres" | cut -d' ' -f3 | LC_ALL=C sort))
+	echo "$changed"
+	# comm puts a tab before what is only in ours.
+	grep -q $'^\tsesstrig_session_logon$' <<<"$changed"
+	! grep -vE $'^\t(sesstrig_(server|event|session|context)_[a-z_]+|EventTriggerInvoke)$' <<<"$changed"
 }
 
 # The patched tree as anyone would build it who has never seen this script.
@@ -757,9 +793,19 @@ provide_upstream() {
 	step temp-install "installing for upstream's suites" make_temp_install
 }
 
+provide_stock() {
+	install_flavour stock
+	install_flavour release
+}
+
 provide_test() {
 	install_flavour test
 	step modules "building the test modules" make_modules
+}
+
+provide_tap() {
+	install_flavour stock
+	provide_test
 }
 
 # Sums up a log: "passed failed skipped". Understands cargo, TAP as prove
@@ -796,7 +842,10 @@ run_suite() {
 	local name=$1 needs=$2 log=$log_dir/check-$1.log ok bad skip
 	shift 2
 	provide "$needs"
-	if [[ $needs == test ]]; then set_flavour test; else set_flavour release; fi
+	case $needs in
+		test | tap) set_flavour test ;;
+		*) set_flavour release ;;
+	esac
 	printf '%s ... ' "$title$name"
 	if ((status != 0)); then
 		failed=$((failed + 1))
