@@ -126,13 +126,13 @@ build    libzstd-dev       pc:libzstd
 build    perl              cmd:prove
 build    pkg-config        cmd:pkg-config
 build    zlib1g-dev        pc:zlib
+check    valgrind          cmd:valgrind
 lint     shellcheck        cmd:shellcheck
 slow     docbook-xml       file:/usr/share/xml/docbook/schema/dtd/4.5/docbookx.dtd
 slow     docbook-xsl       file:/usr/share/xml/docbook/stylesheet/docbook-xsl/VERSION*
 slow     libxml2-utils     cmd:xmllint
 slow     meson             cmd:meson
 slow     ninja-build       cmd:ninja
-slow     valgrind          cmd:valgrind
 slow     xsltproc          cmd:xsltproc
 optional ccache            cmd:ccache
 '
@@ -203,6 +203,7 @@ require_for_verb() {
 		*)
 			local groups=(fetch build)
 			[[ $verb != lint ]] || groups+=(lint)
+			[[ $verb != check ]] || groups+=(check)
 			[[ $verb$all != checkyes ]] || groups+=(slow)
 			require_packages "${groups[@]}"
 			require_rust
@@ -650,6 +651,7 @@ suites=(
 	"upstream-isolation upstream suite_upstream src/test/isolation"
 	"upstream-plpgsql   upstream suite_upstream src/pl/plpgsql/src"
 	"symbols            stock    suite_symbols"
+	"connection-cost    stock    suite_connection_cost"
 	"regress            test     suite_regress"
 	"tap                tap      suite_tap"
 )
@@ -742,6 +744,17 @@ suite_symbols() {
 	# comm puts a tab before what is only in ours.
 	grep -q $'^\tsesstrig_session_logon$' <<<"$changed"
 	! grep -vE $'^\t(sesstrig_(server|event|session|context)_[a-z_]+|EventTriggerInvoke)$' <<<"$changed"
+}
+
+# Rule C4, for those who do not use session triggers.
+suite_connection_cost() {
+	local table
+	table=$("$top/bench/connection-cost" "$dir/install-stock" "$dir/install" 3)
+	echo "$table"
+	awk -F '|' '
+		/^\| empty / { seen++; if ($6 + 0 > 0.5) missed = 1 }
+		/^\| only a DDL trigger / { seen++; if ($6 + 0 > 2.5) missed = 1 }
+		END { exit missed || seen != 2 }' <<<"$table"
 }
 
 # The patched tree as anyone would build it who has never seen this script.

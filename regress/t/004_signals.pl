@@ -159,6 +159,33 @@ like(logged($position, $client),
 is_exit('F9, F4: cancelled logoff', $position, $client, 0);
 is(rows(), '', 'F9: a cancelled logoff is rolled back');
 
+# A logoff of a client whose loss the server noticed when it sent a result
+set_trigger('logoff', 'wait');
+$position = log_position($node);
+my $other = connect_raw(
+	$node,
+	user => 'root',
+	database => 'app',
+	options => '-c session_triggers.enabled=off');
+$other->ready;
+$other->query('SELECT pg_advisory_lock(43)');
+$client = alice();
+$client->ready;
+$client->send_query('SELECT pg_advisory_lock(43)');
+my $waits = q{SELECT count(*) = 1 FROM pg_stat_activity
+	WHERE usename = 'alice' AND wait_event = 'advisory' AND query LIKE };
+ok(wait_until($node, 'app', "$waits 'SELECT%'"), 'a query waits for a lock');
+$client->drop;
+$other->quit;
+ok(wait_until($node, 'app', "$waits 'event trigger%'"), 'logoff of a lost client waits for a lock');
+signal_alice('pg_cancel_backend');
+ok(wait_until($node, 'app', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = 'alice'}),
+	'F9: a cancel ends the logoff of a lost client');
+like(logged($position, $client),
+	qr/^57014\|ERROR:  canceling statement due to user request$/m, 'F9: the cancel is in the log');
+signal_alice('pg_terminate_backend');    # if it is still there
+is(rows(), '', 'F9: that logoff is rolled back');
+
 # A trigger that sends the cancel to its own session
 set_trigger('logon', 'faults_cancel');
 $client = alice();
