@@ -92,8 +92,12 @@ sesstrig_session_logoff(void)
 	ErrorData  *error;
 	SesstrigStatus status;
 
-	/* If the client is gone, that must not end the firing as it would a query. */
+	/*
+	 * If the client is gone, that must not end the firing as it would a query;
+	 * and the read that found it out no longer holds off cancels.
+	 */
 	ClientConnectionLost = false;
+	QueryCancelHoldoffCount = 0;
 
 	status = sesstrig_logoff_fire(&error);
 
