@@ -3,6 +3,7 @@
 use strict;
 use warnings FATAL => 'all';
 
+use File::Spec;
 use FindBin;
 use lib $FindBin::RealBin;
 use File::Copy;
@@ -216,7 +217,8 @@ CREATE FUNCTION unparsable() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN no
 CREATE FUNCTION no_table() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO nowhere VALUES (1); END';
 EOF
 my ($pkglibdir) = run_command([ 'pg_config', '--pkglibdir' ]);
-my $library = $node->basedir . '/gone.so';
+# On 15 the directory of the tests is a relative one.
+my $library = File::Spec->rel2abs($node->basedir . '/gone.so');
 copy("$pkglibdir/sesstrig_faults.so", $library) or die "could not copy the library: $!";
 chmod 0755, $library;
 admin($node, 'app',
