@@ -353,37 +353,42 @@ debian_suites() {
 	esac
 }
 
-# Debian's source package holds upstream's tarball unchanged. apt works in
-# directories of its own here: the system's are neither used nor changed.
-download_from_debian() {
-	local new=$1 main security suite uri state available version options
-	main=$(archive_uri Debian)
-	security=$(archive_uri Debian-Security)
-	if [[ -z $main ]]; then
-		echo "apt knows no archive of Debian (run 'apt-get update' first?)"
+# apt looks at one suite alone, in directories of its own: the system's are
+# neither used nor changed. use_suite deb|deb-src SUITE sets `apt_options` and
+# `apt_dir`.
+use_suite() {
+	local label=Debian uri
+	[[ $2 != *-security ]] || label=Debian-Security
+	uri=$(archive_uri "$label")
+	if [[ -z $uri ]]; then
+		echo "apt knows no archive of $label (run 'apt-get update' first?)"
 		return 1
 	fi
+	apt_dir=$cache/apt/$1/$2
+	mkdir -p "$apt_dir/lists/partial" "$apt_dir/archives/partial"
+	: >"$apt_dir/status"
+	echo "$1 [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $2 main" \
+		>"$apt_dir/sources.list"
+	apt_options=(-o "Dir::Etc::SourceList=$apt_dir/sources.list" -o Dir::Etc::SourceParts=/dev/null
+		-o "Dir::State=$apt_dir" -o "Dir::State::Status=$apt_dir/status" -o "Dir::Cache=$apt_dir")
+	# The user that root's apt switches to could not write there.
+	((EUID != 0)) || apt_options+=(-o APT::Sandbox::User=root)
+	apt-get "${apt_options[@]}" --error-on=any update
+}
+
+# Debian's source package holds upstream's tarball unchanged.
+download_from_debian() {
+	local new=$1 suite available version apt_dir apt_options
 	for suite in $(debian_suites "$major"); do
-		uri=$main
-		[[ $suite != *-security ]] || uri=$security
-		[[ -n $uri ]] || continue
-		state=$cache/apt/$suite
-		mkdir -p "$state/lists/partial" "$state/archives/partial"
-		: >"$state/status"
-		echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main" \
-			>"$state/sources.list"
-		options=(-o "Dir::Etc::SourceList=$state/sources.list" -o Dir::Etc::SourceParts=/dev/null
-			-o "Dir::State=$state" -o "Dir::State::Status=$state/status" -o "Dir::Cache=$state")
-		# The user that root's apt switches to could not write there.
-		((EUID != 0)) || options+=(-o APT::Sandbox::User=root)
-		apt-get "${options[@]}" --error-on=any update || continue
+		use_suite deb-src "$suite" || continue
 		# apt-cache fails where the suite is empty, or has no such package.
-		available=$({ apt-cache "${options[@]}" showsrc --only-source "postgresql-$major" || true; } |
+		available=$({ apt-cache "${apt_options[@]}" showsrc --only-source "postgresql-$major" || true; } |
 			sed -n 's/^Version: //p' | sort -V)
 		version=$(matching_version <<<"$available")
-		if [[ -n $version ]]; then
-			(cd "$state" && apt-get "${options[@]}" source --download-only "postgresql-$major=$version")
-			mv "$state"/*.orig.tar.* "$new/"
+		# What is listed may be gone from the archive.
+		if [[ -n $version ]] && (cd "$apt_dir" &&
+			apt-get "${apt_options[@]}" source --download-only "postgresql-$major=$version"); then
+			mv "$apt_dir"/*.orig.tar.* "$new/"
 			return
 		fi
 		echo "$suite has ${available:-none}" | xargs
@@ -655,6 +660,11 @@ suites=(
 	"connection-cost    stock    suite_connection_cost"
 	"regress            test     suite_regress"
 	"tap                tap      suite_tap"
+	"extensions         install  suite_extensions"
+)
+# Those that compare majors: when several are checked.
+cross_suites=(
+	"upgrade            oldest   suite_upgrade"
 )
 slow_suites=(
 	"docs               release  build_make -C doc/src/sgml html"
@@ -717,9 +727,10 @@ suite_regress() {
 		--schedule="$top/regress/schedule" --temp-config="$top/regress/regress.conf" || show_diffs "$out"
 }
 
-# As upstream's prove_installcheck does it.
-suite_tap() {
-	local out=$obj/sesstrig/tap
+# Runs TAP tests as upstream's prove_installcheck does: run_tap NAME FILE ...
+run_tap() {
+	local out=$obj/sesstrig/$1
+	shift
 	rm -rf "$out"
 	give "$out"
 	cd "$out"
@@ -729,10 +740,55 @@ suite_tap() {
 		REGRESS_SHLIB="$obj/src/test/regress/regress.so" dlpath="$obj/src/test/regress" \
 		SESSTRIG_STOCK_BINDIR="$dir/install-stock/bin" \
 		share_contrib_dir="$("$install/bin/pg_config" --sharedir)/extension" \
-		prove --verbose -I "$src/src/test/perl" -I "$top/regress/t" "$top"/regress/t/*.pl || {
+		prove --verbose -I "$src/src/test/perl" -I "$top/regress/t" "$@" || {
 		echo "What each test and its servers logged: $out/log"
 		return 1
 	}
+}
+
+suite_tap() {
+	run_tap tap "$top"/regress/t/*.pl
+}
+
+# From the oldest major to this one.
+suite_upgrade() {
+	local old
+	old=$top/build/$(majors | head -n 1)
+	if [[ $dir == "$old" ]]; then
+		echo "1..0 # SKIP $major is the oldest major"
+		return
+	fi
+	SESSTRIG_OLD_BINDIR=$old/install-test/bin SESSTRIG_OLD_STOCK_BINDIR=$old/install-stock/bin \
+		run_tap upgrade "$top"/regress/t/upgrade/*.pl
+}
+
+# The suite with Debian's extensions for a major; nothing if they are too new
+# for the C library of a machine that has only what the core needs.
+suite_of_extensions() {
+	[[ $1 != 15 ]] || echo bookworm
+}
+
+# Rule C2: what Debian compiled for its server, in a copy of ours.
+suite_extensions() {
+	local suite work=$obj/sesstrig/prebuilt package pg_config apt_dir apt_options
+	suite=$(suite_of_extensions "$major")
+	if [[ -z $suite ]]; then
+		echo "1..0 # SKIP no suite of Debian's with extensions for $major that load here"
+		return
+	fi
+	rm -rf "$work"
+	mkdir -p "$work"
+	cp -a "$install" "$work/install"
+	use_suite deb "$suite"
+	for package in "postgresql-$major-pgaudit" "postgresql-$major-orafce"; do
+		(cd "$work" && apt-get "${apt_options[@]}" download "$package")
+		dpkg-deb -x "$work/$package"_*.deb "$work/root"
+	done
+	# Where the copy has them: paths are relative to where pg_config is.
+	pg_config=$work/install/bin/pg_config
+	cp "$work/root/usr/lib/postgresql/$major/lib"/*.so "$("$pg_config" --pkglibdir)/"
+	cp "$work/root/usr/share/postgresql/$major/extension"/* "$("$pg_config" --sharedir)/extension/"
+	SESSTRIG_EXTENSIONS_INSTALL=$work/install run_tap extensions "$top"/regress/t/extensions/*.pl
 }
 
 # Rule C2: postgres exports what stock does, with the same types, and besides
@@ -746,7 +802,7 @@ suite_abi() {
 	# comm puts a tab before what is only in ours.
 	grep -q $'^\tsesstrig_session_logon$' <<<"$changed"
 	! grep -vE $'^\t(sesstrig_(server|event|session|context)_[a-z_]+|EventTriggerInvoke)$' <<<"$changed" || return 1
-	abidiff --no-added-syms "$dir/install-stock/bin/postgres" "$dir/install/bin/postgres"
+	abidiff --suppressions "$top/regress/abi.suppressions" --no-added-syms "$dir/install-stock/bin/postgres" "$dir/install/bin/postgres"
 }
 
 # Rule C4, for those who do not use session triggers.
@@ -804,6 +860,10 @@ provide_release() {
 	build_flavour release
 }
 
+provide_install() {
+	install_flavour release
+}
+
 provide_upstream() {
 	build_flavour release
 	step temp-install "installing for upstream's suites" make_temp_install
@@ -822,6 +882,15 @@ provide_test() {
 provide_tap() {
 	install_flavour stock
 	provide_test
+}
+
+# The oldest major's servers, beside those of this one.
+provide_oldest() {
+	provide_tap
+	(
+		select_version "$(majors | head -n 1)"
+		provide_tap
+	)
 }
 
 # Sums up a log: "passed failed skipped". Understands cargo, TAP as prove
@@ -859,7 +928,7 @@ run_suite() {
 	shift 2
 	provide "$needs"
 	case $needs in
-		test | tap) set_flavour test ;;
+		test | tap | oldest) set_flavour test ;;
 		*) set_flavour release ;;
 	esac
 	printf '%s ... ' "$title$name"
@@ -888,17 +957,18 @@ selected_suites() {
 	local wanted
 	if ((${#suite_names[@]} == 0)); then
 		printf '%s\n' "${suites[@]}"
+		((${#versions[@]} == 1)) || printf '%s\n' "${cross_suites[@]}"
 		[[ $all == no ]] || printf '%s\n' "${slow_suites[@]}"
 		return
 	fi
 	for wanted in "${suite_names[@]}"; do
-		printf '%s\n' "${suites[@]}" "${slow_suites[@]}" | grep "^$wanted " ||
+		printf '%s\n' "${suites[@]}" "${cross_suites[@]}" "${slow_suites[@]}" | grep "^$wanted " ||
 			usage_error "there is no suite '$wanted'; there are: $(suite_list)"
 	done
 }
 
 suite_list() {
-	printf '%s\n' "${suites[@]}" "${slow_suites[@]}" | awk '{ print $1 }' | xargs
+	printf '%s\n' "${suites[@]}" "${cross_suites[@]}" "${slow_suites[@]}" | awk '{ print $1 }' | xargs
 }
 
 verb_check() {

@@ -67,7 +67,9 @@ mod server {
             .allowlist_function("sesstrig_try_.*|sesstrig_error_free|sesstrig_event_triggers_on")
             .allowlist_function("message_level_is_interesting")
             .allowlist_type("ErrorData|CommandTag|GucContext|BackendType|config_enum_entry")
-            .allowlist_var("IsUnderPostmaster|MyBackendType|MyProcPort|am_walsender")
+            .allowlist_var(
+                "IsBinaryUpgrade|IsUnderPostmaster|MyBackendType|MyProcPort|am_walsender",
+            )
             .allowlist_var("SessionReplicationRole|SESSION_REPLICATION_ROLE_REPLICA")
             .allowlist_var("DEBUG1|DEBUG2|LOG_SERVER_ONLY")
             // What raises an error has no place in Rust.

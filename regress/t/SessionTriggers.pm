@@ -16,12 +16,14 @@ our $WARNING =
   'event trigger occur error after user login. For more information, see log';
 
 # A cluster that listens on 127.0.0.1 and, if there is one, ::1 as well as on a
-# socket. Each line of its log says pid|SQLSTATE| first.
+# socket. Each line of its log says pid|SQLSTATE| first. Parameters: conf, for
+# postgresql.conf; install_path; and those of PostgreSQL::Test::Cluster's init.
 sub new_node
 {
 	my ($name, %params) = @_;
 	my $conf = delete $params{conf} // '';
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $install_path = delete $params{install_path};
+	my $node = PostgreSQL::Test::Cluster->new($name, install_path => $install_path);
 
 	$node->init(%params);
 	$node->append_conf('postgresql.conf', <<"EOF");

@@ -4,12 +4,14 @@ use super::sys;
 use std::ffi::CStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether this is a client's session (rule E7): no walsender, worker, or
-/// single-user server.
+/// Whether this is a client's session (rule E7): no walsender, worker,
+/// single-user server, or server that pg_upgrade started: what a trigger wrote
+/// there could be overwritten.
 pub(super) fn is_client() -> bool {
     // SAFETY: plain variables of this process, which has one thread.
     unsafe {
         sys::IsUnderPostmaster
+            && !sys::IsBinaryUpgrade
             && sys::MyBackendType == sys::B_BACKEND
             && !sys::am_walsender
             && !sys::MyProcPort.is_null()

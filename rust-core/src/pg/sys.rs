@@ -28,7 +28,8 @@ pub(crate) use bindings::{
 pub(crate) use bindings::{DEBUG1, DEBUG2, LOG_SERVER_ONLY, SESSION_REPLICATION_ROLE_REPLICA};
 // Variables
 pub(crate) use bindings::{
-    IsUnderPostmaster, MyBackendType, MyProcPort, SessionReplicationRole, am_walsender,
+    IsBinaryUpgrade, IsUnderPostmaster, MyBackendType, MyProcPort, SessionReplicationRole,
+    am_walsender,
 };
 // Functions that cannot raise
 pub(crate) use bindings::{

@@ -1,0 +1,129 @@
+# Session triggers come along from an older major, by pg_upgrade and by
+# pg_dumpall: rules C1 and E5. Nothing fires while pg_upgrade works.
+use strict;
+use warnings FATAL => 'all';
+
+use File::Basename qw(dirname);
+use FindBin;
+use lib "$FindBin::RealBin/..";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use SessionTriggers;
+use Test::More;
+
+my $old_ours = $ENV{SESSTRIG_OLD_BINDIR};
+my $old_stock = $ENV{SESSTRIG_OLD_STOCK_BINDIR};
+plan skip_all => 'SESSTRIG_OLD_BINDIR and SESSTRIG_OLD_STOCK_BINDIR name no older servers'
+  unless $old_ours && $old_stock;
+
+# Each server finds its own libraries where it was installed.
+delete $ENV{LD_LIBRARY_PATH};
+my ($new_bindir) = run_command([ 'pg_config', '--bindir' ]);
+
+# Encoding, locale and checksums must be the same for pg_upgrade.
+my @initdb = ('--no-locale', '--encoding' => 'UTF8', '--data-checksums');
+
+my $fired = 'SELECT event, login_user FROM fired ORDER BY id';
+my $triggers = <<'EOF';
+SELECT evtname, evtevent, evtenabled, evtfoid::regproc, obj_description(oid, 'pg_event_trigger')
+FROM pg_event_trigger ORDER BY evtname
+EOF
+
+sub old_node
+{
+	my ($name) = @_;
+	my $old = new_node($name, install_path => dirname($old_ours), extra => \@initdb);
+	$old->start;
+	admin($old, 'postgres', 'CREATE DATABASE app');
+	admin($old, 'app', <<'EOF');
+CREATE ROLE alice LOGIN;
+CREATE TABLE fired (id int GENERATED ALWAYS AS IDENTITY, event text, login_user text);
+CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO public.fired (event, login_user) VALUES (tg_event, polar_login_user);
+END
+$$;
+CREATE EVENT TRIGGER on_logon ON after_user_logon EXECUTE FUNCTION log_session();
+CREATE EVENT TRIGGER on_logoff ON before_user_logoff EXECUTE FUNCTION log_session();
+CREATE EVENT TRIGGER not_now ON after_user_logon EXECUTE FUNCTION log_session();
+ALTER EVENT TRIGGER not_now DISABLE;
+ALTER EVENT TRIGGER on_logoff ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER on_logon IS 'keeps the book';
+EOF
+	one_session($old);
+	is( admin($old, 'app', $fired),
+		"after_user_logon|alice\nbefore_user_logoff|alice",
+		"$name: they fire on the older major");
+	return $old;
+}
+
+sub one_session
+{
+	my ($node) = @_;
+	my $client = connect_raw($node, user => 'alice', database => 'app');
+	$client->ready;
+	$client->quit;
+	return;
+}
+
+sub is_here
+{
+	my ($node, $expected, $what) = @_;
+	is(admin($node, 'app', $triggers), $expected, "$what: all triggers are here");
+	is(admin($node, 'app', $fired), "after_user_logon|alice\nbefore_user_logoff|alice",
+		"$what: nothing fired on the way");
+	one_session($node);
+	is(admin($node, 'app', $fired), join("\n", ("after_user_logon|alice\nbefore_user_logoff|alice") x 2),
+		"$what: they fire");
+	return;
+}
+
+for my $kind ([ 'patched', $old_ours ], [ 'stock', $old_stock ])
+{
+	my ($name, $old_bindir) = @$kind;
+	my $old = old_node("old_$name");
+	my $expected = admin($old, 'app', $triggers);
+	my $new = new_node("from_$name", extra => \@initdb);
+	my $work = PostgreSQL::Test::Utils::tempdir;
+
+	$old->stop;
+	chdir $work or die "could not enter $work: $!";
+	command_ok(
+		[
+			'pg_upgrade', '--no-sync',
+			'--old-datadir' => $old->data_dir,
+			'--new-datadir' => $new->data_dir,
+			'--old-bindir' => $old_bindir,
+			'--new-bindir' => $new_bindir,
+			'--socketdir' => $new->host,
+			'--old-port' => $old->port,
+			'--new-port' => $new->port
+		],
+		"C1: pg_upgrade by way of the $name server");
+	chdir '/' or die $!;
+	$new->start;
+	is_here($new, $expected, "C1: from the $name server");
+	$new->stop;
+}
+
+my $old = old_node('dumped');
+my $expected = admin($old, 'app', $triggers);
+my $new = new_node('restored', extra => \@initdb);
+my $dump = PostgreSQL::Test::Utils::tempdir . '/dump.sql';
+my ($output, $errors);
+
+$new->start;
+{
+	# Dumping is a session too, and so is restoring.
+	local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off';
+	command_ok(
+		[ 'pg_dumpall', '--no-sync', '--file' => $dump, '--dbname' => $old->connstr('postgres') ],
+		'E5: pg_dumpall');
+	($output, $errors) = run_command(
+		[ 'psql', '--no-psqlrc', '--quiet', '--file' => $dump, '--dbname' => $new->connstr('postgres') ]);
+}
+# The role that made the new cluster is there already.
+unlike($errors =~ s/^.*role "[^"]+" already exists$//mr, qr/ERROR/, 'E5: its script runs on a newer major');
+is_here($new, $expected, 'E5: restored');
+
+done_testing();
