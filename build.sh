@@ -656,6 +656,7 @@ suites=(
 	"upstream-regress   upstream suite_upstream src/test/regress"
 	"upstream-isolation upstream suite_upstream src/test/isolation"
 	"upstream-plpgsql   upstream suite_upstream src/pl/plpgsql/src"
+	"upstream-ecpg      upstream suite_upstream src/interfaces/ecpg/test"
 	"abi                stock    suite_abi"
 	"connection-cost    stock    suite_connection_cost"
 	"regress            test     suite_regress"

@@ -92,10 +92,12 @@ mod server {
         for flag in cppflags.iter().chain(&flags("SESSTRIG_CFLAGS")) {
             build.flag(flag);
         }
+        // A forgotten header would cut pointers to an int.
+        build.flag("-Werror=implicit-function-declaration");
         if env::var_os("CARGO_FEATURE_FAULTS").is_some() {
             build.define("SESSTRIG_FAULTS", None);
         }
-        for source in ["shim/entry.c", "shim/guard.c"] {
+        for source in ["shim/entry.c", "shim/guard.c", "shim/routine.c"] {
             build.file(source);
         }
         for file in fs::read_dir(Path::new("shim"))

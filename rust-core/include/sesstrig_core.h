@@ -41,6 +41,68 @@ typedef enum SesstrigValueKind {
 } SesstrigValueKind;
 
 /*
+ What a token means for the end of a routine.
+ */
+typedef enum SesstrigRoutineStep {
+  /*
+   The routine goes on.
+   */
+  SESSTRIG_ROUTINE_STEP_MORE,
+  /*
+   The token is its last END.
+   */
+  SESSTRIG_ROUTINE_STEP_END,
+  /*
+   The token is its name, behind that END.
+   */
+  SESSTRIG_ROUTINE_STEP_NAME,
+  /*
+   The token does not belong to it.
+   */
+  SESSTRIG_ROUTINE_STEP_DONE,
+  /*
+   It has no end that could be found.
+   */
+  SESSTRIG_ROUTINE_STEP_FAILED,
+} SesstrigRoutineStep;
+
+/*
+ What is known of a CREATE FUNCTION or PROCEDURE from its options so far.
+ */
+typedef enum SesstrigRoutineForm {
+  /*
+   Not enough.
+   */
+  SESSTRIG_ROUTINE_FORM_UNDECIDED,
+  /*
+   It is no routine in the form of section D.
+   */
+  SESSTRIG_ROUTINE_FORM_OTHER,
+  /*
+   It is one.
+   */
+  SESSTRIG_ROUTINE_FORM_ROUTINE,
+} SesstrigRoutineForm;
+
+/*
+ What a word among a routine's options stands for.
+ */
+typedef enum SesstrigRoutineOption {
+  /*
+   Nothing.
+   */
+  SESSTRIG_ROUTINE_OPTION_NONE,
+  /*
+   `DETERMINISTIC`
+   */
+  SESSTRIG_ROUTINE_OPTION_DETERMINISTIC,
+  /*
+   `AUTHID`
+   */
+  SESSTRIG_ROUTINE_OPTION_AUTHID,
+} SesstrigRoutineOption;
+
+/*
  A context variable's value.
  */
 typedef struct SesstrigValue {
@@ -61,6 +123,32 @@ typedef struct SesstrigValue {
    */
   int32_t integer;
 } SesstrigValue;
+
+/*
+ Why a routine has no end. Texts are constants; null is none.
+ */
+typedef struct SesstrigRoutineError {
+  /*
+   The SQLSTATE's five characters.
+   */
+  const char *sqlstate;
+  /*
+   The primary message.
+   */
+  const char *message;
+  /*
+   The detail.
+   */
+  const char *detail;
+  /*
+   The hint.
+   */
+  const char *hint;
+  /*
+   The offset of what is wrong.
+   */
+  uint32_t position;
+} SesstrigRoutineError;
 
 /*
  Defines the settings and prepares the core; once per process tree.
@@ -134,5 +222,121 @@ enum SesstrigStatus sesstrig_variable_read(const char *name,
  `error` points to a variable that may be written.
  */
 enum SesstrigStatus sesstrig_fault_raise(ErrorData **error);
+
+/*
+ The size of an automaton for a body, which the caller allocates, aligned
+ as palloc() does.
+ */
+uintptr_t sesstrig_body_size(void);
+
+/*
+ Starts an automaton behind IS or AS.
+
+ # Safety
+ `body` points to [`sesstrig_body_size`] bytes, aligned for any type.
+ */
+void sesstrig_body_start(void *body);
+
+/*
+ Whether a body can start with the token at `token`; nothing else can say
+ what is wrong with one that does not.
+
+ # Safety
+ `token` points to `length` bytes.
+ */
+bool sesstrig_body_may_start(const char *token, uintptr_t length);
+
+/*
+ Feeds the token at `token`, which is at offset `at` of the query.
+
+ # Safety
+ `body` was started; `token` points to `length` bytes; the others may be
+ written.
+ */
+enum SesstrigStatus sesstrig_body_feed(void *body,
+                                       const char *token,
+                                       uintptr_t length,
+                                       uint32_t at,
+                                       enum SesstrigRoutineStep *step,
+                                       struct SesstrigRoutineError *failure,
+                                       ErrorData **error);
+
+/*
+ The size of an automaton for a header, as for [`sesstrig_body_size`].
+ */
+uintptr_t sesstrig_header_size(void);
+
+/*
+ Starts an automaton behind a routine's parameters.
+
+ # Safety
+ `header` points to [`sesstrig_header_size`] bytes, aligned for any type.
+ */
+void sesstrig_header_start(void *header);
+
+/*
+ Feeds the token at `token`.
+
+ # Safety
+ `header` was started; `token` points to `length` bytes; the others may be
+ written.
+ */
+enum SesstrigStatus sesstrig_header_feed(void *header,
+                                         const char *token,
+                                         uintptr_t length,
+                                         enum SesstrigRoutineForm *form,
+                                         ErrorData **error);
+
+/*
+ What has to precede a body in PL/pgSQL: DECLARE, or nothing.
+
+ # Safety
+ `token` points to `length` bytes, of which the first are the body's first
+ token.
+ */
+const char *sesstrig_body_prefix(const char *token, uintptr_t length);
+
+/*
+ The option that a word, in lower case, begins.
+
+ # Safety
+ `word` points to a terminated string.
+ */
+enum SesstrigRoutineOption sesstrig_option_find(const char *word);
+
+/*
+ Whether a word, in lower case, may follow the length of a `varchar2`.
+
+ # Safety
+ `word` points to a terminated string.
+ */
+bool sesstrig_unit_is_known(const char *word);
+
+/*
+ The name of the event that is spelled AFTER or BEFORE `word` ON DATABASE;
+ null if there is none.
+
+ # Safety
+ `word` points to a terminated string.
+ */
+const char *sesstrig_event_of_words(bool after, const char *word);
+
+/*
+ Finds a routine's source in the query that created it: translates the
+ offset `at` in `source` to one in `query`; negative if it is not there, or
+ there more than once.
+
+ # Safety
+ Both point to terminated strings.
+ */
+int64_t sesstrig_source_find(const char *source, const char *query, uintptr_t at);
+
+/*
+ Whether an unknown type's name means `varchar` (rule D5).
+
+ # Safety
+ `name` points to a terminated string.
+ */
+bool sesstrig_type_is_varchar(const char *name);
 
 #endif  /* SESSTRIG_CORE_H */

@@ -10,12 +10,12 @@
 #include "utils/builtins.h"
 
 #include "sesstrig_core.h"
+#include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
 #include "sesstrig_server.h"
 
-/* Raise the error of a call that failed, and free it on the way out. */
-static void
-raise_on_failure(SesstrigStatus status, ErrorData *error)
+void
+sesstrig_raise_on_failure(SesstrigStatus status, ErrorData *error)
 {
 	if (status == SESSTRIG_STATUS_OK)
 		return;
@@ -31,7 +31,7 @@ raise_on_failure(SesstrigStatus status, ErrorData *error)
 	PG_END_TRY();
 }
 
-/* Like raise_on_failure(), for errors that must end the session. */
+/* Like sesstrig_raise_on_failure(), for errors that must end the session. */
 static void
 exit_on_failure(SesstrigStatus status, ErrorData *error)
 {
@@ -137,7 +137,7 @@ sesstrig_context_value(const char *name, bool *isnull)
 	ErrorData  *error;
 	SesstrigValue value;
 
-	raise_on_failure(sesstrig_variable_read(name, &value, &error), error);
+	sesstrig_raise_on_failure(sesstrig_variable_read(name, &value, &error), error);
 
 	*isnull = false;
 	switch (value.kind)
@@ -161,6 +161,6 @@ sesstrig_fault_panic(void)
 	ErrorData  *error;
 	SesstrigStatus status = sesstrig_fault_raise(&error);
 
-	raise_on_failure(status, error);
+	sesstrig_raise_on_failure(status, error);
 }
 #endif

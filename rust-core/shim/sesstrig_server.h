@@ -7,6 +7,9 @@
 #ifndef SESSTRIG_SERVER_H
 #define SESSTRIG_SERVER_H
 
+#include "nodes/parsenodes.h"
+#include "parser/scanner.h"
+
 /* Define the settings; at server start, before a configuration file is read. */
 extern void sesstrig_server_init(void);
 
@@ -33,6 +36,52 @@ extern int	sesstrig_context_count(void);
 extern const char *sesstrig_context_name(int index);
 extern Oid	sesstrig_context_type(int index);
 extern Datum sesstrig_context_value(const char *name, bool *isnull);
+
+/* Note the text that raw_parser() is about to parse. */
+extern void sesstrig_parser_begin(const char *text);
+
+/* For the grammar, through sesstrig_grammar.h: where a routine's text ends. */
+typedef enum SesstrigRoutineToken
+{
+	SESSTRIG_TOKEN_INSIDE,		/* belongs to the text */
+	SESSTRIG_TOKEN_END,			/* is the END that closes it */
+	SESSTRIG_TOKEN_NAME,		/* is the routine's name, behind that END */
+	SESSTRIG_TOKEN_OUTSIDE,		/* comes after it */
+} SesstrigRoutineToken;
+
+extern bool sesstrig_routine_returns_type(int location);
+extern void *sesstrig_routine_begin(int location, core_yyscan_t yyscanner);
+extern SesstrigRoutineToken sesstrig_routine_feed(void *routine, int location,
+												  core_yyscan_t yyscanner);
+extern DefElem *sesstrig_routine_text(int start, int first, int end);
+
+/* Make the statement; the last option is the text. */
+extern Node *sesstrig_routine_statement(bool is_procedure, bool replace, List *name,
+										List *parameters, TypeName *result, List *options,
+										core_yyscan_t yyscanner);
+
+/* DETERMINISTIC, and AUTHID DEFINER or CURRENT_USER. */
+extern DefElem *sesstrig_routine_deterministic(const char *word, int location,
+											   core_yyscan_t yyscanner);
+extern DefElem *sesstrig_routine_authid(const char *word, bool definer, int location,
+										core_yyscan_t yyscanner);
+
+/* Translate a position in a routine's source to one in the query; 0 if it isn't there. */
+extern int	sesstrig_routine_position(const char *source, const char *query, int position);
+
+/* varchar2(n BYTE) and varchar2(n CHAR) */
+extern TypeName *sesstrig_type_with_unit(const char *type, int length, int length_location,
+										 const char *unit, int unit_location, int location,
+										 core_yyscan_t yyscanner);
+
+/* The type that a name means where no type is called so, or InvalidOid. */
+extern Oid	sesstrig_type_find(const char *name);
+
+/* The event of AFTER or BEFORE word ON DATABASE. */
+extern char *sesstrig_event_spelled(bool after, const char *word, int location,
+									core_yyscan_t yyscanner);
+extern void sesstrig_event_refuse_schema(const char *first, List *rest, int location,
+										 core_yyscan_t yyscanner);
 
 #ifdef SESSTRIG_FAULTS
 /* Panic inside the core and raise that; in the test suites' server only. */

@@ -37,6 +37,16 @@ impl Event {
     pub fn from_name(name: &CStr) -> Option<Event> {
         Event::ALL.into_iter().find(|event| event.name() == name)
     }
+
+    /// The event that is spelled AFTER or BEFORE `word` ON DATABASE (rule E4);
+    /// the word in lower case.
+    pub fn from_words(after: bool, word: &CStr) -> Option<Event> {
+        match (after, word.to_bytes()) {
+            (true, b"logon") => Some(Event::Logon),
+            (false, b"logoff") => Some(Event::Logoff),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Event {
@@ -48,6 +58,21 @@ impl fmt::Display for Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Rule E4.
+    #[test]
+    fn spelled_events() {
+        assert_eq!(Event::from_words(true, c"logon"), Some(Event::Logon));
+        assert_eq!(Event::from_words(false, c"logoff"), Some(Event::Logoff));
+        for (after, word) in [
+            (true, c"logoff"),
+            (false, c"logon"),
+            (true, c"LOGON"),
+            (true, c"startup"),
+        ] {
+            assert_eq!(Event::from_words(after, word), None);
+        }
+    }
 
     /// Rules E1 and E2.
     #[test]

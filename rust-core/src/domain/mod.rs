@@ -4,4 +4,5 @@
 pub mod context;
 pub mod event;
 pub mod policy;
+pub mod routine;
 pub mod trigger;

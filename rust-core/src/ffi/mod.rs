@@ -9,6 +9,8 @@ use crate::pg::{self, ErrorData, panic, session, triggers};
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
+mod routine;
+
 /// Whether a call failed.
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq)]

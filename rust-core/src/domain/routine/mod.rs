@@ -1,0 +1,31 @@
+//! Where a routine in the form of section D ends (rules D2 to D4).
+//!
+//! The server's grammar and psql's lexer both have to know the extent of
+//! `CREATE FUNCTION … IS … BEGIN … END name` before anything reads the body.
+//! Both have lexed the text already; here it arrives token by token:
+//! [`Header`] says whether a statement is such a routine and where its body
+//! begins, [`Body`] where it ends, and [`Statement`] is both in one for psql.
+//!
+//! Only the extent matters. What is wrong in other ways is let through, for
+//! PL/pgSQL's compiler to report in its own words at its own place.
+//!
+//! The automata are plain data without pointers, so C can hold and copy them.
+
+pub mod alias;
+mod body;
+mod error;
+mod header;
+mod keyword;
+mod statement;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+pub mod text;
+mod token;
+
+pub use body::{Body, Construct, Progress};
+pub use error::{Closer, Error};
+pub use header::{Form, Header};
+pub use statement::Statement;
+pub use token::Token;

@@ -1,0 +1,507 @@
+//! The automata over whole texts.
+
+mod cases;
+
+use super::testing::{Outcome, run, run_body, tokens};
+use super::{Body, Construct, Error, Form, Header, Progress, Statement, Token};
+use cases::{FAILURES, OTHERS, ROUTINES};
+
+/// A case's text, and the offsets of `§` and `¶` in it.
+fn unmark(case: &str) -> (String, Option<usize>, Option<usize>) {
+    let (mut text, mut section, mut pilcrow) = (String::new(), None, None);
+    for letter in case.chars() {
+        match letter {
+            '§' => section = Some(text.len()),
+            '¶' => pilcrow = Some(text.len()),
+            _ => text.push(letter),
+        }
+    }
+    (text, section, pilcrow)
+}
+
+/// The first token at or behind `at`.
+fn token_from(text: &str, at: usize) -> usize {
+    tokens(text.as_bytes())
+        .iter()
+        .map(|lexeme| lexeme.start)
+        .find(|&start| start >= at)
+        .unwrap_or(text.len())
+}
+
+/// Rules D2 and D4.
+#[test]
+fn routines_end() {
+    for case in ROUTINES {
+        let (text, body, end) = unmark(case);
+        let expected = Outcome::Ends {
+            body: token_from(&text, body.unwrap()),
+            end: end.unwrap(),
+        };
+        assert_eq!(run(text.as_bytes()), expected, "{case}");
+    }
+}
+
+/// Rule D3.
+#[test]
+fn failures() {
+    for (case, error) in FAILURES {
+        let (text, opened, at) = unmark(case);
+        let error = error(at.unwrap_or(0) as u32, opened.unwrap_or(0) as u32);
+        assert_eq!(run(text.as_bytes()), Outcome::Fails(error), "{case}");
+        let position = at.or(opened).map(|position| position as u32);
+        assert_eq!(Some(error.position()), position, "{case}");
+    }
+}
+
+/// Rule D2.
+#[test]
+fn other_statements() {
+    for text in OTHERS {
+        assert_eq!(run(text.as_bytes()), Outcome::Other, "{text}");
+    }
+}
+
+/// Rule D4: of all the semicolons the one behind the routine ends it.
+#[test]
+fn psql_sends_routines_whole() {
+    for case in ROUTINES {
+        let (text, _, end) = unmark(case);
+        let mut statement = Statement::new();
+        let mut sent = None;
+        for lexeme in tokens(text.as_bytes()) {
+            statement.feed(lexeme.token, lexeme.start as u32);
+            if lexeme.token == Token::Semicolon && !statement.is_open() {
+                sent = Some(lexeme.start);
+                break;
+            }
+        }
+        let rest = tokens(text.as_bytes())
+            .iter()
+            .map(|lexeme| lexeme.start)
+            .find(|&start| start >= end.unwrap() && text.as_bytes()[start] == b';');
+        assert_eq!(sent, rest, "{case}");
+        assert!(statement.is_routine(), "{case}");
+    }
+}
+
+/// What the server asks for with RETURN as its next token.
+#[test]
+fn header_behind_parameters() {
+    let table = [
+        ("RETURN event_trigger IS BEGIN", Form::Routine { ahead: 1 }),
+        ("RETURN int AS x", Form::Routine { ahead: 1 }),
+        ("RETURN int IS json text", Form::Routine { ahead: 2 }),
+        ("IS json", Form::Routine { ahead: 1 }),
+        ("RETURN a IS JSON;", Form::Other),
+        ("RETURN a IS NULL", Form::Other),
+        ("RETURN a;", Form::Other),
+        ("RETURN a IS", Form::Undecided),
+        ("RETURN a IS JSON", Form::Undecided),
+    ];
+    for (text, expected) in table {
+        let mut header = Header::after_parameters();
+        let mut form = Form::Undecided;
+        for lexeme in tokens(text.as_bytes()) {
+            assert_eq!(form, Form::Undecided, "{text}");
+            form = header.feed(lexeme.token);
+        }
+        assert_eq!(form, expected, "{text}");
+    }
+}
+
+#[test]
+fn a_missing_body_is_an_unfinished_one() {
+    for text in ["RETURN int AS", "RETURN int IS"] {
+        let mut header = Header::after_parameters();
+        for lexeme in tokens(text.as_bytes()) {
+            header.feed(lexeme.token);
+        }
+        assert_eq!(header.feed(Token::End), Form::Routine { ahead: 1 });
+    }
+    let error = Body::new().feed(Token::End, 7);
+    let open = Construct::Declarations;
+    assert_eq!(error, Err(Error::Unfinished { open, opened: 7 }));
+}
+
+#[test]
+fn nesting_has_a_limit() {
+    let nested = |depth: usize| "BEGIN ".repeat(depth) + &"NULL; END; ".repeat(depth);
+    let text = nested(Body::LIMIT);
+    let end = text.len() - "; ".len();
+    assert_eq!(run_body(text.as_bytes()), Ok(end));
+    let text = nested(Body::LIMIT + 1);
+    let at = (Body::LIMIT * "BEGIN ".len()) as u32;
+    assert_eq!(run_body(text.as_bytes()), Err(Error::TooDeep { at }));
+}
+
+#[test]
+fn any_number_of_parentheses() {
+    let many = usize::from(u16::MAX) + 10;
+    let text = format!(
+        "BEGIN x := {}1{}; x := {}; END; END",
+        "(".repeat(many),
+        ")".repeat(many + 1),
+        "(".repeat(many),
+    );
+    let end = text.len() - "; END".len();
+    assert_eq!(run_body(text.as_bytes()), Ok(end));
+}
+
+/// C holds these by value.
+#[test]
+fn sizes() {
+    assert_eq!(size_of::<Header>(), 8);
+    assert!(size_of::<Statement>() <= 2048);
+}
+
+/// Writes the texts of the tables as seeds of the fuzz target.
+#[test]
+#[ignore = "writes files; run it when the tables have changed"]
+fn write_fuzz_seeds() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/routine");
+    std::fs::create_dir_all(directory).unwrap();
+    let failures = FAILURES.iter().map(|(case, _)| case);
+    for (number, case) in ROUTINES.iter().chain(failures).chain(OTHERS).enumerate() {
+        std::fs::write(format!("{directory}/seed-{number:03}"), unmark(case).0).unwrap();
+    }
+}
+
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::sample::{Index, select};
+
+    /// A text's tokens.
+    type Tokens = Vec<String>;
+
+    fn words(text: &str) -> Tokens {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    /// Puts the parts in the places of `*`.
+    fn fill(template: &str, parts: &[Tokens]) -> Tokens {
+        let mut parts = parts.iter();
+        let mut filled = Vec::new();
+        for word in template.split(' ') {
+            match word {
+                "*" => filled.extend(parts.next().unwrap().iter().cloned()),
+                _ => filled.push(word.to_owned()),
+            }
+        }
+        filled
+    }
+
+    fn any_of(templates: &'static [&'static str]) -> impl Strategy<Value = Tokens> + Clone {
+        select(templates).prop_map(words)
+    }
+
+    fn expression() -> impl Strategy<Value = Tokens> + Clone {
+        let leaf = any_of(&[
+            "1",
+            "a . end",
+            "'END;'",
+            "$q$;END$q$",
+            "\"case\"",
+            "b . case << 2",
+            "f ( a , b )",
+            "( SELECT x AS end , y AS begin FROM t AS case )",
+            "( SELECT 1 case )",
+            "$1 [ 1 ]",
+        ]);
+        leaf.prop_recursive(3, 8, 3, |inner| {
+            let templates = select(
+                &[
+                    "CASE WHEN * THEN * ELSE * END",
+                    "CASE * WHEN * THEN * END",
+                    "( * + * - * )",
+                    "* = * OR * IS NULL",
+                ][..],
+            );
+            (templates, inner.clone(), inner.clone(), inner)
+                .prop_map(|(template, a, b, c)| fill(template, &[a, b, c]))
+        })
+    }
+
+    /// One statement or a few, each with its semicolon.
+    fn statements() -> impl Strategy<Value = Tokens> {
+        let plain = any_of(&[
+            "NULL ;",
+            "; NULL ;",
+            "exception := 1 ;",
+            "DROP TABLE IF EXISTS loop ;",
+            "EXIT l WHEN a ;",
+            "RAISE EXCEPTION 'x' ;",
+            "SELECT 1 case , 2 end FROM t ;",
+            "INSERT INTO t VALUES ( 1 ) ON CONFLICT DO NOTHING ;",
+            "MERGE INTO t USING s ON a = b WHEN MATCHED THEN DELETE ;",
+            "\"if\" := a >> 1 ;",
+            "r . begin := 1 ;",
+            "CREATE FUNCTION g ( ) BEGIN ATOMIC SELECT 1 AS begin ; SELECT 1 end ; END ;",
+            "CREATE OR REPLACE PROCEDURE g AS BEGIN NULL ; END ;",
+            "CREATE RULE r AS ON UPDATE TO t DO ALSO ( DELETE FROM a ; SELECT 1 ) ;",
+            "CREATE FUNCTION g ( ) RETURNS int AS $$;END;$$ LANGUAGE sql ;",
+        ]);
+        let with_expression = (
+            select(
+                &[
+                    "x := * ;",
+                    "RETURN * ;",
+                    "PERFORM f ( * ) ;",
+                    "UPDATE t SET a = * WHERE b ;",
+                ][..],
+            ),
+            expression(),
+        )
+            .prop_map(|(template, a)| fill(template, &[a]));
+        prop_oneof![plain, with_expression].prop_recursive(5, 40, 3, |inner| {
+            let templates = select(
+                &[
+                    "IF ! THEN * END IF ;",
+                    "IF ! THEN * ELSIF ! THEN * ELSE * END IF ;",
+                    "IF ! THEN ELSE IF ! THEN * END IF ; END IF ;",
+                    "LOOP * END LOOP ;",
+                    "<< l >> LOOP * EXIT l ; END LOOP l ;",
+                    "WHILE ! LOOP * END LOOP ;",
+                    "FOR i IN 1 .. 2 LOOP * END LOOP i ;",
+                    "FOR r IN SELECT ! FROM t AS loop LOOP * END LOOP ;",
+                    "FOREACH x IN ARRAY xs LOOP * END LOOP ;",
+                    "CASE WHEN ! THEN * WHEN ! THEN * END CASE ;",
+                    "CASE ! WHEN ! THEN * ELSE * END CASE ;",
+                    "BEGIN * END ;",
+                    "<< l >> DECLARE x int := ! ; c CURSOR FOR SELECT ! ; BEGIN * END l ;",
+                    "BEGIN * EXCEPTION WHEN OTHERS THEN * WHEN a OR b THEN * END ;",
+                    "* * *",
+                ][..],
+            );
+            (
+                templates,
+                (expression(), expression()),
+                (inner.clone(), inner.clone(), inner),
+            )
+                .prop_map(|(template, (a, b), (c, d, e))| {
+                    // `!` is an expression; to `fill` it is a part like others.
+                    let (mut expressions, mut parts) = ([a, b].into_iter(), vec![]);
+                    let mut statements = [c, d, e].into_iter();
+                    for word in template.split(' ') {
+                        match word {
+                            "!" => parts.extend(expressions.next()),
+                            "*" => parts.extend(statements.next()),
+                            _ => {}
+                        }
+                    }
+                    fill(&template.replace('!', "*"), &parts)
+                })
+        })
+    }
+
+    fn declarations() -> impl Strategy<Value = Tokens> {
+        let simple = any_of(&[
+            "x int ;",
+            "y t . end % TYPE ;",
+            "function text ;",
+            "\"begin\" record ;",
+            "c CURSOR ( a int ) IS SELECT a AS end ;",
+        ]);
+        let with_default = expression().prop_map(|a| fill("z CONSTANT int NOT NULL := * ;", &[a]));
+        prop::collection::vec(prop_oneof![simple, with_default], 0..3).prop_map(|all| all.concat())
+    }
+
+    /// What follows CREATE FUNCTION … IS.
+    fn body() -> impl Strategy<Value = Tokens> {
+        let end = any_of(&["END", "END f", "END \"F\""]);
+        (declarations(), statements(), end)
+            .prop_map(|(a, b, end)| fill("* BEGIN * *", &[a, b, end]))
+    }
+
+    fn header() -> impl Strategy<Value = Tokens> {
+        any_of(&[
+            "CREATE FUNCTION sample RETURN event_trigger IS",
+            "CREATE OR REPLACE FUNCTION s . is ( a int DEFAULT 1 IS NULL ) RETURN s . is IS",
+            "CREATE PROCEDURE p ( IN OUT x int ) SET x TO is , is AS",
+            "CREATE FUNCTION f RETURN is RETURNS NULL ON NULL INPUT COST 1 AS",
+        ])
+    }
+
+    /// What can follow a routine without being part of it.
+    fn trailing() -> impl Strategy<Value = Tokens> {
+        (any_of(&[";", "/", "$$x$$", ") ;"]), soup(20)).prop_map(|(a, b)| [a, b].concat())
+    }
+
+    /// Any tokens at all.
+    fn soup(most: usize) -> impl Strategy<Value = Tokens> {
+        let token = select(
+            &[
+                "BEGIN",
+                "END",
+                "IF",
+                "THEN",
+                "ELSE",
+                "ELSIF",
+                "LOOP",
+                "FOR",
+                "WHILE",
+                "CASE",
+                "WHEN",
+                "DECLARE",
+                "EXCEPTION",
+                "CREATE",
+                "OR",
+                "REPLACE",
+                "FUNCTION",
+                "PROCEDURE",
+                "RULE",
+                "ATOMIC",
+                "AS",
+                "IS",
+                "PRAGMA",
+                "RETURN",
+                "RETURNS",
+                "NULL",
+                "JSON",
+                "x",
+                "SET",
+                "TO",
+                "\"x\"",
+                "'x'",
+                "$$x$$",
+                ";",
+                ";",
+                "(",
+                ")",
+                ".",
+                ",",
+                "=",
+                "<<",
+                ">>",
+                ":=",
+                "1",
+            ][..],
+        );
+        prop::collection::vec(token.prop_map(str::to_owned), 0..most)
+    }
+
+    /// How to write tokens: what is between them, and their case.
+    fn style() -> impl Strategy<Value = (Vec<&'static str>, Vec<bool>)> {
+        let blank = select(
+            &[
+                " ",
+                "\n",
+                "\t ",
+                "\r\n",
+                "/* END; */",
+                " -- END;\n",
+                "/*/* ' */ IF */",
+                "\n--'\n",
+            ][..],
+        );
+        (
+            prop::collection::vec(blank, 1..9),
+            prop::collection::vec(any::<bool>(), 1..9),
+        )
+    }
+
+    /// The text, and where each token ends in it.
+    fn write(tokens: &[String], style: &(Vec<&str>, Vec<bool>)) -> (String, Vec<usize>) {
+        let mut blanks = style.0.iter().cycle();
+        let mut upper = style.1.iter().cycle();
+        let (mut text, mut ends) = (String::new(), Vec::new());
+        for token in tokens {
+            let word = token.starts_with(|letter: char| letter.is_ascii_alphabetic());
+            for letter in token.chars() {
+                text.push(match upper.next() {
+                    Some(true) if word => letter.to_ascii_uppercase(),
+                    Some(false) if word => letter.to_ascii_lowercase(),
+                    _ => letter,
+                });
+            }
+            ends.push(text.len());
+            text.push_str(blanks.next().unwrap());
+        }
+        (text, ends)
+    }
+
+    /// How far each token takes a body, the end of the text included.
+    fn course(text: &str) -> Vec<Result<Progress, String>> {
+        let mut body = Body::new();
+        let mut course: Vec<_> = tokens(text.as_bytes())
+            .iter()
+            .map(|lexeme| body.feed(lexeme.token, lexeme.start as u32))
+            .collect();
+        course.push(body.feed(Token::End, text.len() as u32));
+        // Offsets differ from text to text.
+        course
+            .into_iter()
+            .map(|step| step.map_err(|error| format!("{:?}", (error.message(), error.detail()))))
+            .collect()
+    }
+
+    proptest! {
+        /// Rule D4: a routine ends at its END or name, whatever follows.
+        #[test]
+        fn generated_routines_end(
+            header in header(),
+            body in body(),
+            trailing in trailing(),
+            style in style(),
+        ) {
+            let all = [&header[..], &body, &trailing].concat();
+            let (text, ends) = write(&all, &style);
+            let expected = Outcome::Ends {
+                body: token_from(&text, ends[header.len() - 1]),
+                end: ends[header.len() + body.len() - 1],
+            };
+            prop_assert_eq!(run(text.as_bytes()), expected, "{}", text);
+        }
+
+        /// Rule D3: a routine that is cut off does not end.
+        #[test]
+        fn cut_routines_fail(body in body(), cut: Index, style in style()) {
+            let last = body.iter().rposition(|token| token == "END").unwrap();
+            let (text, _) = write(&body[..cut.index(last + 1)], &style);
+            prop_assert!(run_body(text.as_bytes()).is_err(), "{}", text);
+        }
+
+        /// `run` checks that nothing changes after the end, and much more.
+        #[test]
+        fn any_tokens(mut all in soup(60), header in header(), style in style()) {
+            let _ = run_body(write(&all, &style).0.as_bytes());
+            let _ = run(write(&all, &style).0.as_bytes());
+            all.splice(0..0, header);
+            let _ = run(write(&all, &style).0.as_bytes());
+        }
+
+        #[test]
+        fn case_and_blanks_do_not_matter(
+            soup in soup(60),
+            body in body(),
+            one in style(),
+            other in style(),
+        ) {
+            for tokens in [soup, body] {
+                let (one, other) = (write(&tokens, &one).0, write(&tokens, &other).0);
+                prop_assert_eq!(course(&one), course(&other), "{}\n{}", one, other);
+            }
+        }
+
+        /// Rule D2: a body in quotes is no body in the form of section D.
+        #[test]
+        fn standard_forms_stay_standard(body in body(), style in style()) {
+            let (body, _) = write(&body, &style);
+            for text in [
+                format!("CREATE FUNCTION f() RETURNS int AS $f$ {body} $f$ LANGUAGE plpgsql; {body}"),
+                format!("CREATE PROCEDURE p LANGUAGE plpgsql AS $f$ {body} $f$; {body}"),
+                format!("DO $f$ {body} $f$; CREATE PROCEDURE p AS {body}"),
+            ] {
+                prop_assert_eq!(run(text.as_bytes()), Outcome::Other, "{}", text);
+            }
+        }
+
+        /// The start of a token says as much as all of it; `tokens` checks.
+        #[test]
+        fn tokens_are_known_by_their_start(
+            text in r#"([a-z$_'".;,()<>=|@+*/:\\é& -]|<<|>>|[0-9]|[EUNX]'|U&"|\$\$|\$a\$){0,40}"#,
+        ) {
+            tokens(text.as_bytes());
+        }
+    }
+}
