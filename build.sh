@@ -429,18 +429,23 @@ verb_fetch() {
 
 # --- patch ----------------------------------------------------------------------
 
-# Lines "checksum  path" of the files of a directory, but of one subdirectory.
+# Lines "checksum  path" of the files of a directory, without the subdirectories
+# named.
 manifest() {
-	(cd "$1" && find . -path "./$2" -prune -o -type f -print0 | xargs -0r sha256sum | LC_ALL=C sort)
+	local except=() name
+	for name in "${@:2}"; do
+		except+=(-path "./$name" -prune -o)
+	done
+	(cd "$1" && find . "${except[@]}" -type f -print0 | xargs -0r sha256sum | LC_ALL=C sort)
 }
 
 # Makes directory $2 like $1 and touches only what differs, because make and
-# cargo go by time. Subdirectory $3 is left alone in both.
+# cargo go by time. The subdirectories named after them are left alone.
 sync_tree() {
-	local from=$1 to=$2 except=$3 old new path
+	local from=$1 to=$2 old new path
 	mkdir -p "$to"
-	old=$(manifest "$to" "$except")
-	new=$(manifest "$from" "$except")
+	old=$(manifest "$to" "${@:3}")
+	new=$(manifest "$from" "${@:3}")
 	# All in the same instant: what is made from what must not depend on the
 	# order of copying.
 	LC_ALL=C comm -13 <(echo "$old") <(echo "$new") | cut -c67- |
@@ -492,7 +497,7 @@ prepare_source() {
 		step patch "patching PostgreSQL $minor" patch_source
 		echo "$key" >"$stamp"
 	fi
-	sync_tree "$top/rust-core" "$src/src/session-triggers" target
+	sync_tree "$top/rust-core" "$src/src/session-triggers" target fuzz
 }
 
 verb_patch() {

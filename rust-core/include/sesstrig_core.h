@@ -23,24 +23,6 @@ typedef enum SesstrigStatus {
 } SesstrigStatus;
 
 /*
- What a value is.
- */
-typedef enum SesstrigValueKind {
-  /*
-   SQL's NULL
-   */
-  SESSTRIG_VALUE_KIND_NULL,
-  /*
-   `text`
-   */
-  SESSTRIG_VALUE_KIND_TEXT,
-  /*
-   `int`
-   */
-  SESSTRIG_VALUE_KIND_INTEGER,
-} SesstrigValueKind;
-
-/*
  What a token means for the end of a routine.
  */
 typedef enum SesstrigRoutineStep {
@@ -103,26 +85,22 @@ typedef enum SesstrigRoutineOption {
 } SesstrigRoutineOption;
 
 /*
- A context variable's value.
+ What a value is.
  */
-typedef struct SesstrigValue {
+typedef enum SesstrigValueKind {
   /*
-   Which of the members counts.
+   SQL's NULL
    */
-  enum SesstrigValueKind kind;
+  SESSTRIG_VALUE_KIND_NULL,
   /*
-   Text in the server's encoding, not terminated; never freed.
+   `text`
    */
-  const char *text;
+  SESSTRIG_VALUE_KIND_TEXT,
   /*
-   Its length in bytes.
+   `int`
    */
-  uintptr_t length;
-  /*
-   A number.
-   */
-  int32_t integer;
-} SesstrigValue;
+  SESSTRIG_VALUE_KIND_INTEGER,
+} SesstrigValueKind;
 
 /*
  Why a routine has no end. Texts are constants; null is none.
@@ -151,77 +129,26 @@ typedef struct SesstrigRoutineError {
 } SesstrigRoutineError;
 
 /*
- Defines the settings and prepares the core; once per process tree.
-
- # Safety
- `error` points to a variable that may be written.
+ A context variable's value.
  */
-enum SesstrigStatus sesstrig_core_start(ErrorData **error);
-
-/*
- Whether there is a session event of that name.
-
- # Safety
- `name` points to a terminated string.
- */
-bool sesstrig_event_find(const char *name);
-
-/*
- Forgets the triggers: pg_event_trigger has changed.
- */
-void sesstrig_triggers_invalidate(void);
-
-/*
- Starts a session; in a transaction.
-
- # Safety
- `error` points to a variable that may be written.
- */
-enum SesstrigStatus sesstrig_session_open(ErrorData **error);
-
-/*
- Fires logon. An error must end the session.
-
- # Safety
- `error` points to a variable that may be written.
- */
-enum SesstrigStatus sesstrig_logon_fire(ErrorData **error);
-
-/*
- Fires logoff.
-
- # Safety
- `error` points to a variable that may be written.
- */
-enum SesstrigStatus sesstrig_logoff_fire(ErrorData **error);
-
-/*
- A context variable's name; null if there is none of that index.
- */
-const char *sesstrig_variable_name(int index);
-
-/*
- A context variable's type; the null kind if there is none of that index.
- */
-enum SesstrigValueKind sesstrig_variable_kind(int index);
-
-/*
- Reads a context variable; null for a name that is none.
-
- # Safety
- `name` points to a terminated string; the others may be written.
- */
-enum SesstrigStatus sesstrig_variable_read(const char *name,
-                                           struct SesstrigValue *out,
-                                           ErrorData **error);
-
-/*
- Panics inside the boundary, for the test suites' trigger functions.
-
- # Safety
- `error` points to a variable that may be written.
- */
-enum SesstrigStatus sesstrig_fault_raise(ErrorData **error);
+typedef struct SesstrigValue {
+  /*
+   Which of the members counts.
+   */
+  enum SesstrigValueKind kind;
+  /*
+   Text in the server's encoding, not terminated; never freed.
+   */
+  const char *text;
+  /*
+   Its length in bytes.
+   */
+  uintptr_t length;
+  /*
+   A number.
+   */
+  int32_t integer;
+} SesstrigValue;
 
 /*
  The size of an automaton for a body, which the caller allocates, aligned
@@ -338,5 +265,78 @@ int64_t sesstrig_source_find(const char *source, const char *query, uintptr_t at
  `name` points to a terminated string.
  */
 bool sesstrig_type_is_varchar(const char *name);
+
+/*
+ Defines the settings and prepares the core; once per process tree.
+
+ # Safety
+ `error` points to a variable that may be written.
+ */
+enum SesstrigStatus sesstrig_core_start(ErrorData **error);
+
+/*
+ Whether there is a session event of that name.
+
+ # Safety
+ `name` points to a terminated string.
+ */
+bool sesstrig_event_find(const char *name);
+
+/*
+ Forgets the triggers: pg_event_trigger has changed.
+ */
+void sesstrig_triggers_invalidate(void);
+
+/*
+ Starts a session; in a transaction.
+
+ # Safety
+ `error` points to a variable that may be written.
+ */
+enum SesstrigStatus sesstrig_session_open(ErrorData **error);
+
+/*
+ Fires logon. An error must end the session.
+
+ # Safety
+ `error` points to a variable that may be written.
+ */
+enum SesstrigStatus sesstrig_logon_fire(ErrorData **error);
+
+/*
+ Fires logoff.
+
+ # Safety
+ `error` points to a variable that may be written.
+ */
+enum SesstrigStatus sesstrig_logoff_fire(ErrorData **error);
+
+/*
+ A context variable's name; null if there is none of that index.
+ */
+const char *sesstrig_variable_name(int index);
+
+/*
+ A context variable's type; the null kind if there is none of that index.
+ */
+enum SesstrigValueKind sesstrig_variable_kind(int index);
+
+/*
+ Reads a context variable; null for a name that is none.
+
+ # Safety
+ `name` points to a terminated string; the others may be written.
+ */
+enum SesstrigStatus sesstrig_variable_read(const char *name,
+                                           struct SesstrigValue *out,
+                                           ErrorData **error);
+
+/*
+ Panics inside the boundary, for the test suites' trigger functions.
+
+ # Safety
+ `error` points to a variable that may be written.
+ */
+enum SesstrigStatus sesstrig_fault_raise(ErrorData **error);
 
 #endif  /* SESSTRIG_CORE_H */

@@ -1,7 +1,7 @@
 //! What the grammar calls for routines in the form of section D. The state is
 //! plain data in the caller's memory: a scanner's error may jump past it.
 
-use super::{SesstrigStatus, boundary};
+use super::server::{SesstrigStatus, boundary};
 use crate::domain::event::Event;
 use crate::domain::routine::alias::RoutineOption;
 use crate::domain::routine::{Body, Form, Header, Progress, Token, alias, text};

@@ -170,6 +170,11 @@ impl Body {
         progress
     }
 
+    /// Ends the search for the end.
+    pub const fn finish(&mut self) {
+        self.place = Place::Done;
+    }
+
     /// Whether the routine goes on.
     pub const fn is_open(&self) -> bool {
         !matches!(self.place, Place::Ended | Place::Done)

@@ -16,6 +16,7 @@ mod body;
 mod error;
 mod header;
 mod keyword;
+mod scan;
 mod statement;
 #[cfg(test)]
 mod testing;
@@ -27,5 +28,6 @@ mod token;
 pub use body::{Body, Construct, Progress};
 pub use error::{Closer, Error};
 pub use header::{Form, Header};
+pub use scan::Scan;
 pub use statement::Statement;
 pub use token::Token;

@@ -59,6 +59,11 @@ impl Statement {
         self.routine
     }
 
+    /// What comes now is behind the routine, even if its end has not come.
+    pub const fn finish(&mut self) {
+        self.body.finish();
+    }
+
     /// Whether it is such a routine and its body goes on, so that a semicolon
     /// does not end the statement.
     pub const fn is_open(&self) -> bool {

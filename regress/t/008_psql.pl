@@ -1,0 +1,135 @@
+# What psql makes of a script: rule D4.
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use SessionTriggers;
+use Test::More;
+
+my $node = new_node('main', conf => 'log_statement = all');
+$node->start;
+
+# Gives a script to psql and returns the statements that reached the server,
+# each with blanks for white space; then what psql wrote.
+sub sent
+{
+	my ($script, @options) = @_;
+	my $position = log_position($node);
+	my ($out, $errors) = ('', '');
+	IPC::Run::run(
+		[ 'psql', '--no-psqlrc', '--no-align', '--tuples-only', '--quiet', @options, '--dbname' => $node->connstr('postgres') ],
+		'<' => \$script, '>' => \$out, '2>' => \$errors);
+	my $log = slurp_file($node->logfile, $position);
+	$log =~ s/\n\t/ /g;
+	# What parses is logged before it fails, too.
+	$log =~ s{(LOG:  statement: (.*)\n(?:.*\|(?:ERROR|DETAIL|HINT):.*\n)+).*STATEMENT:  \g2}{$1}g;
+	my @statements = map { s{\s+}{ }gr } $log =~ /\|(?:LOG:  statement|STATEMENT): +(.*)/g;
+	return (\@statements, $out, $errors);
+}
+
+my $routine = <<'EOF';
+CREATE OR REPLACE FUNCTION f(a int DEFAULT 1) RETURN int IS
+    n int := CASE WHEN a > 0 THEN a ELSE 0 END; -- END;
+    s text := 'END; it''s'; e text := E'\'; END;'; d text := $x$; END $y$; $x$;
+    "end;" int; /* BEGIN; /* ; */ END; */
+BEGIN
+    <<l>>
+    FOR i IN 1 .. 2 LOOP
+        IF n = 1 THEN
+            CASE n WHEN 1 THEN n := 2; ELSE NULL; END CASE;
+        END IF;
+        BEGIN
+            n := n + 1;
+        EXCEPTION WHEN OTHERS THEN
+            NULL;
+        END;
+    END LOOP l;
+    RETURN n;
+END f;
+EOF
+my $sent = $routine =~ s/\s+/ /gr =~ s/ $//r;
+
+is_deeply([ sent("SELECT 1;\n${routine}SELECT f();\n") ],
+	[ [ 'SELECT 1;', $sent, 'SELECT f();' ], "1\n4\n", '' ], 'D4: a routine goes whole');
+is_deeply([ sent("SELECT 1; $routine SELECT f(); SELECT 2") ],
+	[ [ 'SELECT 1;', $sent, 'SELECT f();', 'SELECT 2' ], "1\n4\n2\n", '' ], 'D4: also between others on its lines');
+is_deeply([ sent("$routine/\n  /  \nSELECT f();\n") ],
+	[ [ $sent, 'SELECT f();' ], "4\n", '' ], 'D4: a slash behind it is nothing');
+is_deeply([ sent("$routine-- a comment\n\n/\nSELECT f();\n") ],
+	[ [ $sent, 'SELECT f();' ], "4\n", '' ], 'D4: also when a comment comes between');
+is_deeply([ sent($routine =~ s/END f;\n/END f\n\/\n/r . "SELECT f();\n") ],
+	[ [ $sent =~ s/END f;/END f ;/r, 'SELECT f();' ], "4\n", '' ], 'D4: a slash in place of the semicolon');
+
+my ($statements, $out, $errors) = sent("CREATE PROCEDURE p IS BEGIN\nIF true THEN NULL;\n/\nSELECT 3;\n");
+is_deeply($statements, [ 'CREATE PROCEDURE p IS BEGIN IF true THEN NULL; ;', 'SELECT 3;' ], 'D4: a slash ends an unfinished routine');
+like($errors, qr/ERROR:  unfinished routine body\nLINE 2: IF true/, 'D3: the server says what is missing');
+is($out, "3\n", 'D4: and the script goes on');
+
+($statements, $out, $errors) = sent("CREATE PROCEDURE p IS BEGIN IF true THEN NULL; END; END;\nSELECT 3;\n");
+is_deeply([ @$statements[ 0, -1 ] ], [ 'CREATE PROCEDURE p IS BEGIN IF true THEN NULL; END;', 'SELECT 3;' ],
+	'D4: a routine with an error in it does not swallow the rest');
+
+### What must be as it was
+is_deeply([ sent("SELECT 8\n/\n2;\n") ], [ ['SELECT 8 / 2;'], "4\n", '' ], 'D4: a slash in a query divides');
+is_deeply([ sent("SELECT '\n/\n', \$\$\n/\n\$\$ /*\n/\n*/;\n") ],
+	[ [q{SELECT ' / ', $$ / $$ /* / */;}], "\n/\n|\n/\n\n", '' ], 'D4: in quotes and comments it is text');
+(undef, undef, $errors) = sent("SELECT 1;\n/\nSELECT 2;\n");
+like($errors, qr{syntax error at or near "/"}, 'D4: behind another statement it is an error');
+
+my @standard = (
+	'CREATE OR REPLACE FUNCTION atomic(a int) RETURNS int BEGIN ATOMIC SELECT 1; SELECT CASE WHEN a IS NULL THEN 2 ELSE a END; END;',
+	'CREATE OR REPLACE FUNCTION expression(a int) RETURNS bool RETURN a IS NULL;',
+	q{CREATE OR REPLACE FUNCTION dollar() RETURNS int LANGUAGE plpgsql AS $$BEGIN IF true THEN RETURN 1; END IF; END$$;},
+	q{CREATE OR REPLACE FUNCTION quoted() RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 1; END';},
+	q{CREATE OR REPLACE PROCEDURE proc() LANGUAGE sql AS 'SELECT 1; SELECT 2';},
+	'CREATE OR REPLACE FUNCTION is(a int) RETURNS int LANGUAGE sql AS $$SELECT a; SELECT a$$;',
+	'SELECT atomic(NULL), expression(NULL), dollar(), quoted(), is(1);');
+is_deeply([ sent(join("\n", @standard)) ], [ \@standard, "2|t|1|1|1\n", '' ], 'D4: standard forms');
+
+is_deeply([ sent("SELECT 1\\; $routine SELECT 2;") ],
+	[ [ "SELECT 1; $sent", 'SELECT 2;' ], "1\n2\n", '' ], 'D4: behind a forced semicolon');
+is_deeply([ sent("\\set begin 'CREATE PROCEDURE p IS BEGIN'\n\\set value 'it''s; END'\n"
+		. ":begin NULL; RAISE NOTICE '%', :'value'; END;\nSELECT 1;\n") ],
+	[ [ q{CREATE PROCEDURE p IS BEGIN NULL; RAISE NOTICE '%', 'it''s; END'; END;}, 'SELECT 1;' ], "1\n", '' ],
+	"D4: with psql's variables");
+is_deeply([ sent("\\if false\n${routine}SELECT 0;\n\\else\nSELECT 1;\n\\endif\n$routine") ],
+	[ [ 'SELECT 1;', $sent ], "1\n", '' ], 'D4: in a branch that is not taken');
+is_deeply([ sent("CREATE FUNCTION g RETURN int IS BEGIN\n\\if true\nRETURN 1;\n\\else\nEND;\n\\endif\nEND;\nSELECT g();\n") ],
+	[ [ 'CREATE FUNCTION g RETURN int IS BEGIN RETURN 1; END;', 'SELECT g();' ], "1\n", '' ], 'D4: with branches in it')
+  if $node->pg_version >= 17;
+is_deeply([ sent("CREATE FUNCTION h RETURN int IS BEGIN NULL;\n\\r\nSELECT 1;\n") ],
+	[ ['SELECT 1;'], "1\n", '' ], 'D4: \r forgets it');
+is_deeply([ sent("CREATE FUNCTION h RETURN int IS BEGIN RETURN 5; END\n\\g\nSELECT h();\n") ],
+	[ [ 'CREATE FUNCTION h RETURN int IS BEGIN RETURN 5; END', 'SELECT h();' ], "5\n", '' ], 'D4: \g sends it');
+
+### What it is dumped as, and an unpatched psql
+my $dump = "$PostgreSQL::Test::Utils::tmp_check/dump.sql";
+$node->command_ok([ 'pg_dump', '--file' => $dump, '--dbname' => $node->connstr('postgres') ], 'D4: pg_dump');
+admin($node, 'postgres', 'CREATE DATABASE restored');
+my $routines =
+  "SELECT proname, prosrc, prosecdef FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY proname";
+for my $psql ('psql', $ENV{SESSTRIG_STOCK_BINDIR} ? "$ENV{SESSTRIG_STOCK_BINDIR}/psql" : ())
+{
+	$node->command_ok([ $psql, '--no-psqlrc', '--quiet', '--set' => 'ON_ERROR_STOP=1', '--file' => $dump, '--single-transaction',
+		'--dbname' => $node->connstr('restored') ], "D4: $psql loads it");
+	is(admin($node, 'restored', $routines), admin($node, 'postgres', $routines), 'D4: and it is the same');
+	admin($node, 'restored', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+}
+if ($ENV{SESSTRIG_STOCK_BINDIR})
+{
+	# It can send what has one semicolon before its END, as -c does anything.
+	my ($result) = run_command([ "$ENV{SESSTRIG_STOCK_BINDIR}/psql", '--no-psqlrc', '--quiet', '--tuples-only', '--no-align',
+		'--command' => "$routine SELECT f()", '--dbname' => $node->connstr('restored') ]);
+	is($result, '4', 'D4: an unpatched psql sends it with -c');
+	my $file = "$PostgreSQL::Test::Utils::tmp_check/simple.sql";
+	append_to_file($file, "CREATE FUNCTION s RETURN int IS BEGIN RETURN 6; END;\nSELECT s();\n");
+	($result) = run_command([ "$ENV{SESSTRIG_STOCK_BINDIR}/psql", '--no-psqlrc', '--quiet', '--tuples-only', '--no-align',
+		'--file' => $file, '--dbname' => $node->connstr('restored') ]);
+	is($result, '6', 'D4: and a simple one with -f');
+}
+$node->stop;
+
+done_testing();

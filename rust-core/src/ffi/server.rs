@@ -1,0 +1,190 @@
+//! What the server calls: its settings, events, sessions and variables.
+
+use crate::domain::context::{Type, Variable};
+use crate::domain::event::Event;
+use crate::pg::context::{Value, value};
+use crate::pg::error::PgResult;
+use crate::pg::{self, ErrorData, panic, session, triggers};
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr;
+
+/// Whether a call failed.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SesstrigStatus {
+    /// It did what it should.
+    Ok,
+    /// The out-parameter has the error.
+    Error,
+}
+
+/// What a value is.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SesstrigValueKind {
+    /// SQL's NULL
+    Null,
+    /// `text`
+    Text,
+    /// `int`
+    Integer,
+}
+
+/// A context variable's value.
+#[repr(C)]
+pub struct SesstrigValue {
+    /// Which of the members counts.
+    pub kind: SesstrigValueKind,
+    /// Text in the server's encoding, not terminated; never freed.
+    pub text: *const c_char,
+    /// Its length in bytes.
+    pub length: usize,
+    /// A number.
+    pub integer: i32,
+}
+
+/// The number of context variables.
+pub const SESSTRIG_CONTEXT_VARIABLES: c_int = 4;
+const _: () = assert!(SESSTRIG_CONTEXT_VARIABLES as usize == Variable::ALL.len());
+
+/// The one boundary: runs `f`, and turns its error or panic into a status.
+///
+/// # Safety
+/// `error` points to a variable that may be written.
+pub(super) unsafe fn boundary(
+    error: *mut *mut ErrorData,
+    f: impl FnOnce() -> PgResult<()>,
+) -> SesstrigStatus {
+    let failure = match panic::catch(f) {
+        Ok(Ok(())) => return SesstrigStatus::Ok,
+        Ok(Err(failure)) => failure,
+        Err(panic) => panic.into_error(c"session trigger core"),
+    };
+    // SAFETY: the caller's promise.
+    unsafe { *error = failure.into_raw() };
+    SesstrigStatus::Error
+}
+
+/// Defines the settings and prepares the core; once per process tree.
+///
+/// # Safety
+/// `error` points to a variable that may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_core_start(error: *mut *mut ErrorData) -> SesstrigStatus {
+    // SAFETY: the caller's promise.
+    unsafe { boundary(error, pg::start) }
+}
+
+/// Whether there is a session event of that name.
+///
+/// # Safety
+/// `name` points to a terminated string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_event_find(name: *const c_char) -> bool {
+    // SAFETY: the caller's promise.
+    Event::from_name(unsafe { CStr::from_ptr(name) }).is_some()
+}
+
+/// Forgets the triggers: pg_event_trigger has changed.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_triggers_invalidate() {
+    triggers::invalidate();
+}
+
+/// Starts a session; in a transaction.
+///
+/// # Safety
+/// `error` points to a variable that may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_session_open(error: *mut *mut ErrorData) -> SesstrigStatus {
+    // SAFETY: the caller's promise.
+    unsafe { boundary(error, session::open) }
+}
+
+/// Fires logon. An error must end the session.
+///
+/// # Safety
+/// `error` points to a variable that may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_logon_fire(error: *mut *mut ErrorData) -> SesstrigStatus {
+    // SAFETY: the caller's promise.
+    unsafe { boundary(error, session::logon) }
+}
+
+/// Fires logoff.
+///
+/// # Safety
+/// `error` points to a variable that may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_logoff_fire(error: *mut *mut ErrorData) -> SesstrigStatus {
+    // SAFETY: the caller's promise.
+    unsafe { boundary(error, session::logoff) }
+}
+
+fn variable(index: c_int) -> Option<Variable> {
+    Variable::ALL.get(usize::try_from(index).ok()?).copied()
+}
+
+/// A context variable's name; null if there is none of that index.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_variable_name(index: c_int) -> *const c_char {
+    variable(index).map_or(ptr::null(), |variable| variable.name().as_ptr())
+}
+
+/// A context variable's type; the null kind if there is none of that index.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_variable_kind(index: c_int) -> SesstrigValueKind {
+    match variable(index).map(Variable::sql_type) {
+        Some(Type::Text) => SesstrigValueKind::Text,
+        Some(Type::Integer) => SesstrigValueKind::Integer,
+        None => SesstrigValueKind::Null,
+    }
+}
+
+/// Reads a context variable; null for a name that is none.
+///
+/// # Safety
+/// `name` points to a terminated string; the others may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_variable_read(
+    name: *const c_char,
+    out: *mut SesstrigValue,
+    error: *mut *mut ErrorData,
+) -> SesstrigStatus {
+    // SAFETY: the caller's promise.
+    let (name, out) = unsafe { (CStr::from_ptr(name), &mut *out) };
+    *out = SesstrigValue {
+        kind: SesstrigValueKind::Null,
+        text: ptr::null(),
+        length: 0,
+        integer: 0,
+    };
+    let read = || {
+        match Variable::from_name(name).map(value) {
+            Some(Value::Text(text)) => {
+                out.kind = SesstrigValueKind::Text;
+                out.text = text.as_ptr().cast();
+                out.length = text.len();
+            }
+            Some(Value::Integer(integer)) => {
+                out.kind = SesstrigValueKind::Integer;
+                out.integer = integer;
+            }
+            Some(Value::Null) | None => {}
+        }
+        Ok(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { boundary(error, read) }
+}
+
+/// Panics inside the boundary, for the test suites' trigger functions.
+///
+/// # Safety
+/// `error` points to a variable that may be written.
+#[cfg(feature = "faults")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_fault_raise(error: *mut *mut ErrorData) -> SesstrigStatus {
+    // SAFETY: the caller's promise.
+    unsafe { boundary(error, || panic!("fault requested by a trigger")) }
+}
