@@ -662,6 +662,8 @@ suites=(
 	"upstream-isolation upstream suite_upstream src/test/isolation"
 	"upstream-plpgsql   upstream suite_upstream src/pl/plpgsql/src"
 	"upstream-ecpg      upstream suite_upstream src/interfaces/ecpg/test"
+	"upstream-psql      upstream suite_upstream src/bin/psql"
+	"upstream-pgbench   upstream suite_upstream src/bin/pgbench"
 	"abi                stock    suite_abi"
 	"connection-cost    stock    suite_connection_cost"
 	"regress            test     suite_regress"
@@ -688,7 +690,7 @@ suite_upstream() {
 	build_make -C "$1" -j1 checkprep
 	give "$obj/$1"
 	# The installation is there already, and as this user nothing can be built.
-	as_user env -u MAKEFLAGS -u MAKELEVEL make -C "$obj/$1" NO_TEMP_INSTALL=1 check ||
+	as_user env -u MAKEFLAGS -u MAKELEVEL PG_TEST_PORT_DIR="$obj/$1/portlock" make -C "$obj/$1" NO_TEMP_INSTALL=1 PROVE_FLAGS=--verbose check ||
 		show_diffs "$obj/$1"
 }
 
