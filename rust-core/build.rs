@@ -64,14 +64,14 @@ mod server {
             .clang_args(cppflags)
             .clang_arg("-Ishim")
             .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()))
-            .allowlist_function("sesstrig_try_.*|sesstrig_error_free|sesstrig_event_triggers_on")
+            .allowlist_function("sesstrig_try_.*|sesstrig_error_free|sesstrig_end_limit|sesstrig_explain_limit|sesstrig_event_triggers_on")
             .allowlist_function("message_level_is_interesting")
             .allowlist_type("ErrorData|CommandTag|GucContext|BackendType|config_enum_entry")
             .allowlist_var(
                 "IsBinaryUpgrade|IsUnderPostmaster|MyBackendType|MyProcPort|am_walsender",
             )
             .allowlist_var("SessionReplicationRole|SESSION_REPLICATION_ROLE_REPLICA")
-            .allowlist_var("DEBUG1|DEBUG2|LOG_SERVER_ONLY")
+            .allowlist_var("GUC_UNIT_MS|DEBUG1|DEBUG2|LOG_SERVER_ONLY")
             // What raises an error has no place in Rust.
             .blocklist_function("ereport|elog|errstart|errfinish|.*longjmp|pg_re_throw")
             .layout_tests(false)
@@ -97,7 +97,12 @@ mod server {
         if env::var_os("CARGO_FEATURE_FAULTS").is_some() {
             build.define("SESSTRIG_FAULTS", None);
         }
-        for source in ["shim/entry.c", "shim/guard.c", "shim/routine.c"] {
+        for source in [
+            "shim/entry.c",
+            "shim/guard.c",
+            "shim/routine.c",
+            "shim/limit.c",
+        ] {
             build.file(source);
         }
         for file in fs::read_dir(Path::new("shim"))

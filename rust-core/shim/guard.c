@@ -31,22 +31,7 @@
 #include "compat.h"
 #include "sesstrig_core.h"
 #include "sesstrig_guard.h"
-
-/*
- * The body of a guard stands between these two.  Variables that the body
- * changes and that are read after it must be volatile.
- */
-#define GUARD_BEGIN() \
-	ErrorData  *volatile guard_error = NULL; \
-	MemoryContext guard_context = CurrentMemoryContext; \
-	PG_TRY()
-#define GUARD_END() \
-	PG_CATCH(); \
-	{ \
-		guard_error = take_error(guard_context); \
-	} \
-	PG_END_TRY(); \
-	return guard_error
+#include "sesstrig_try.h"
 
 /* What a guard returns when there is no memory to copy the error. */
 static ErrorData out_of_memory = {
@@ -60,8 +45,8 @@ static ErrorData out_of_memory = {
  * Copy the error that is being handled and take it off elog's stack.  It has
  * to outlive the transaction, so it goes to TopMemoryContext.
  */
-static ErrorData *
-take_error(MemoryContext context)
+ErrorData *
+sesstrig_take_error(MemoryContext context)
 {
 	ErrorData  *volatile error = &out_of_memory;
 
@@ -202,13 +187,14 @@ sesstrig_try_define_bool(const char *name, const char *description,
 ErrorData *
 sesstrig_try_define_int(const char *name, const char *description,
 						int *variable, int boot_value,
-						int min_value, int max_value, GucContext context)
+						int min_value, int max_value, GucContext context,
+						int flags)
 {
 	GUARD_BEGIN();
 	{
 		DefineCustomIntVariable(name, description, NULL, variable, boot_value,
 								min_value, max_value,
-								context, 0, NULL, NULL, NULL);
+								context, flags, NULL, NULL, NULL);
 	}
 	GUARD_END();
 }

@@ -47,7 +47,7 @@ extern ErrorData *sesstrig_try_define_int(const char *name,
 										  const char *description,
 										  int *variable, int boot_value,
 										  int min_value, int max_value,
-										  GucContext context);
+										  GucContext context, int flags);
 extern ErrorData *sesstrig_try_define_enum(const char *name,
 										   const char *description,
 										   int *variable, int boot_value,
@@ -59,6 +59,13 @@ extern ErrorData *sesstrig_try_reserve_prefix(const char *prefix);
 extern ErrorData *sesstrig_try_start_transaction(void);
 extern ErrorData *sesstrig_try_commit_transaction(const char *context);
 extern ErrorData *sesstrig_try_abort_transaction(void);
+
+/* the time limit: 0 is none; the other two cannot raise */
+extern ErrorData *sesstrig_try_start_limit(int ms);
+extern void sesstrig_end_limit(void);
+
+/* Give a cancel that the limit caused this message. */
+extern void sesstrig_explain_limit(ErrorData *error, const char *message);
 
 /* triggers */
 extern ErrorData *sesstrig_try_accept_invalidations(void);

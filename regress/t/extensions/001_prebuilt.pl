@@ -47,6 +47,8 @@ my $client = connect_raw($node, user => 'alice', database => 'app');
 is(scalar(grep { $_->{type} =~ /[NE]/ } $client->ready), 0, 'C2: the session starts');
 my $pid = $client->pid;
 is(scalar $client->query(q{SELECT oracle.substr('hello', 2, 2)}), 'el', 'C2: orafce computes');
+$client->query('SET search_path = oracle, public, pg_catalog');
+is(scalar $client->query(q{SELECT pg_typeof('x'::varchar2(3))}), 'varchar2', "D5: orafce's own type comes first");
 $client->quit;
 
 is( admin($node, 'app', 'SELECT event, name FROM fired ORDER BY id'),

@@ -1,10 +1,27 @@
 //! What a failed logon means for the session (rules F3 and S).
 
+use super::event::Event;
 use std::ffi::CStr;
 
 /// The one message that the client gets for a failed logon (rule F3).
 pub const LOGON_WARNING: &CStr =
     c"event trigger occur error after user login. For more information, see log";
+
+/// The setting that limits how long a firing may take (rule F10).
+pub const fn timeout_name(event: Event) -> &'static CStr {
+    match event {
+        Event::Logon => c"session_triggers.logon_timeout",
+        Event::Logoff => c"session_triggers.logoff_timeout",
+    }
+}
+
+/// What the log says of a firing that took too long (rule F10).
+pub const fn timeout_message(event: Event) -> &'static CStr {
+    match event {
+        Event::Logon => c"canceling event triggers due to session_triggers.logon_timeout",
+        Event::Logoff => c"canceling event triggers due to session_triggers.logoff_timeout",
+    }
+}
 
 /// `session_triggers.logon_failure`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +56,15 @@ pub fn after_failed_logon(setting: LogonFailure, superuser: bool, warn: bool) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Rule F10.
+    #[test]
+    fn timeouts_are_called_by_their_settings() {
+        for event in Event::ALL {
+            let name = timeout_name(event).to_str().unwrap();
+            assert!(timeout_message(event).to_str().unwrap().ends_with(name));
+        }
+    }
 
     #[test]
     fn verdicts() {

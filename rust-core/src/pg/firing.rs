@@ -2,8 +2,9 @@
 //! specification).
 
 use super::error::{PgError, PgResult};
-use super::{backend, guard, panic, triggers};
+use super::{backend, guard, panic, settings, triggers};
 use crate::domain::event::Event;
+use crate::domain::policy::timeout_message;
 use crate::domain::trigger::describe;
 use std::ffi::CString;
 
@@ -23,13 +24,14 @@ pub(super) fn fire(event: Event) -> Outcome {
     let mut place = commit_context(event);
     match panic::catch(|| run(event, &mut place)) {
         Ok(Ok(())) => Outcome::Done,
-        Ok(Err(error)) => clean_up(error),
-        Err(panic) => clean_up(panic.into_error(&place)),
+        Ok(Err(error)) => clean_up(event, error),
+        Err(panic) => clean_up(event, panic.into_error(&place)),
     }
 }
 
 /// `place` is what is being done, for the context of a panic.
 fn run(event: Event, place: &mut CString) -> PgResult<()> {
+    guard::start_limit(settings::timeout(event))?;
     guard::start_transaction()?;
     for trigger in triggers::to_fire(event, backend::is_replica())? {
         *place = describe(&trigger.name, event);
@@ -40,7 +42,9 @@ fn run(event: Event, place: &mut CString) -> PgResult<()> {
         log::debug!("{} has run", place.to_string_lossy());
     }
     *place = commit_context(event);
-    guard::commit_transaction(place)
+    guard::commit_transaction(place)?;
+    guard::end_limit();
+    Ok(())
 }
 
 /// The context of errors that no single trigger is at fault for, such as
@@ -51,7 +55,8 @@ fn commit_context(event: Event) -> CString {
     CString::new(text).unwrap_or_default()
 }
 
-fn clean_up(mut error: PgError) -> Outcome {
+fn clean_up(event: Event, mut error: PgError) -> Outcome {
+    guard::explain_limit(&mut error, timeout_message(event));
     error.hide_from_client();
     // If the log cannot be written, the roll-back is all the more needed.
     let _ = guard::report_error(&error);

@@ -52,6 +52,24 @@ pub(super) fn start_transaction() -> PgResult<()> {
     unsafe { PgError::check(sys::sesstrig_try_start_transaction()) }
 }
 
+/// Starts the time limit of a firing, in milliseconds; 0 is none (rule F10).
+pub(super) fn start_limit(ms: i32) -> PgResult<()> {
+    // SAFETY: no pointers; an error is returned, not raised.
+    unsafe { PgError::check(sys::sesstrig_try_start_limit(ms)) }
+}
+
+/// Ends the time limit. [`abort_transaction`] does, too.
+pub(super) fn end_limit() {
+    // SAFETY: it disables a timeout, and cannot raise.
+    unsafe { sys::sesstrig_end_limit() }
+}
+
+/// Gives an error that the time limit caused this message.
+pub(super) fn explain_limit(error: &mut PgError, message: &CStr) {
+    // SAFETY: the error is live and only ours; the call copies the string.
+    unsafe { sys::sesstrig_explain_limit(error.as_ptr(), message.as_ptr()) }
+}
+
 /// Commits. Errors of deferred work get `context`.
 pub(super) fn commit_transaction(context: &CStr) -> PgResult<()> {
     // SAFETY: the string outlives the call.

@@ -2,7 +2,8 @@
 
 use super::error::{PgError, PgResult};
 use super::sys::{self, GucContext, config_enum_entry};
-use crate::domain::policy::LogonFailure;
+use crate::domain::event::Event;
+use crate::domain::policy::{LogonFailure, timeout_name};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 
@@ -11,6 +12,9 @@ static ENABLED: AtomicBool = AtomicBool::new(true);
 static LOGON_FAILURE: AtomicI32 = AtomicI32::new(LogonFailure::Continue as i32);
 static LOGON_WARNING: AtomicBool = AtomicBool::new(true);
 static INSTANCE_NUM: AtomicI32 = AtomicI32::new(1);
+/// In milliseconds.
+static LOGON_TIMEOUT: AtomicI32 = AtomicI32::new(60_000);
+static LOGOFF_TIMEOUT: AtomicI32 = AtomicI32::new(60_000);
 
 /// `session_triggers.enabled`
 pub(super) fn enabled() -> bool {
@@ -34,6 +38,15 @@ pub(super) fn logon_warning() -> bool {
 /// `session_triggers.instance_num`
 pub(super) fn instance_num() -> i32 {
     INSTANCE_NUM.load(Relaxed)
+}
+
+/// `session_triggers.logon_timeout` or `…logoff_timeout`, in milliseconds; 0
+/// is no limit.
+pub(super) fn timeout(event: Event) -> i32 {
+    match event {
+        Event::Logon => LOGON_TIMEOUT.load(Relaxed),
+        Event::Logoff => LOGOFF_TIMEOUT.load(Relaxed),
+    }
 }
 
 /// Defines all settings; at server start, once.
@@ -66,6 +79,23 @@ pub(super) fn define() -> PgResult<()> {
         &INSTANCE_NUM,
         1..=i32::MAX,
         sys::PGC_SIGHUP,
+        0,
+    )?;
+    define_int(
+        timeout_name(Event::Logon),
+        c"Sets the maximum time that logon event triggers may take; 0 is no limit.",
+        &LOGON_TIMEOUT,
+        0..=i32::MAX,
+        sys::PGC_SUSET,
+        sys::GUC_UNIT_MS as i32,
+    )?;
+    define_int(
+        timeout_name(Event::Logoff),
+        c"Sets the maximum time that logoff event triggers may take; 0 is no limit.",
+        &LOGOFF_TIMEOUT,
+        0..=i32::MAX,
+        sys::PGC_SUSET,
+        sys::GUC_UNIT_MS as i32,
     )?;
     #[cfg(feature = "faults")]
     super::fault::define()?;
@@ -104,6 +134,7 @@ fn define_int(
     variable: &'static AtomicI32,
     range: std::ops::RangeInclusive<i32>,
     context: GucContext,
+    flags: i32,
 ) -> PgResult<()> {
     // SAFETY: the strings and the variable live as long as the process.
     unsafe {
@@ -115,6 +146,7 @@ fn define_int(
             *range.start(),
             *range.end(),
             context,
+            flags,
         ))
     }
 }

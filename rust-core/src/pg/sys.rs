@@ -26,6 +26,8 @@ pub(crate) use bindings::{
 };
 // elog.h's levels
 pub(crate) use bindings::{DEBUG1, DEBUG2, LOG_SERVER_ONLY, SESSION_REPLICATION_ROLE_REPLICA};
+// guc.h's flags
+pub(crate) use bindings::GUC_UNIT_MS;
 // Variables
 pub(crate) use bindings::{
     IsBinaryUpgrade, IsUnderPostmaster, MyBackendType, MyProcPort, SessionReplicationRole,
@@ -33,7 +35,8 @@ pub(crate) use bindings::{
 };
 // Functions that cannot raise
 pub(crate) use bindings::{
-    message_level_is_interesting, sesstrig_error_free, sesstrig_event_triggers_on,
+    message_level_is_interesting, sesstrig_end_limit, sesstrig_error_free,
+    sesstrig_event_triggers_on, sesstrig_explain_limit,
 };
 // Guards
 pub(crate) use bindings::{
@@ -41,6 +44,6 @@ pub(crate) use bindings::{
     sesstrig_try_commit_transaction, sesstrig_try_define_bool, sesstrig_try_define_enum,
     sesstrig_try_define_int, sesstrig_try_log, sesstrig_try_make_error, sesstrig_try_read_triggers,
     sesstrig_try_report_activity, sesstrig_try_report_error, sesstrig_try_reserve_prefix,
-    sesstrig_try_run_trigger, sesstrig_try_start_transaction, sesstrig_try_superuser,
-    sesstrig_try_warn_client, sesstrig_try_watch_triggers,
+    sesstrig_try_run_trigger, sesstrig_try_start_limit, sesstrig_try_start_transaction,
+    sesstrig_try_superuser, sesstrig_try_warn_client, sesstrig_try_watch_triggers,
 };

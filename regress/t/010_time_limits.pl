@@ -1,0 +1,200 @@
+# Time limits of firings: rule F10.
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use IO::Select;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Utils;
+use SessionTriggers;
+use Test::More;
+
+my $node = new_node('limits', allows_streaming => 1);
+$node->start;
+admin($node, 'postgres', 'CREATE DATABASE app');
+admin($node, 'app', <<'EOF');
+CREATE ROLE alice LOGIN;
+CREATE ROLE bob LOGIN;
+CREATE ROLE root LOGIN SUPERUSER;
+CREATE TABLE fired (event text, login_user text);
+CREATE TABLE locked ();
+CREATE SEQUENCE cancels;
+CREATE FUNCTION wait_for_lock() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    IF polar_login_user IN ('alice', 'bob') THEN
+        INSERT INTO public.fired VALUES (tg_event, polar_login_user);
+        PERFORM pg_advisory_xact_lock(42);
+    END IF;
+END
+$$;
+CREATE FUNCTION wait_for_table() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    IF polar_login_user = 'alice' THEN
+        LOCK TABLE public.locked;
+    END IF;
+END
+$$;
+CREATE FUNCTION wait_for_nothing() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    IF polar_login_user = 'alice' THEN
+        PERFORM pg_sleep(3600);
+    END IF;
+END
+$$;
+-- takes a cancel for nothing, until the second one
+CREATE FUNCTION catch_cancel() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    IF polar_login_user = 'alice' THEN
+        LOOP
+            BEGIN
+                PERFORM pg_sleep(3600);
+            EXCEPTION WHEN query_canceled THEN
+                IF nextval('public.cancels') > 1 THEN
+                    RAISE;
+                END IF;
+            END;
+        END LOOP;
+    END IF;
+END
+$$;
+CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO public.fired VALUES (tg_event, polar_login_user);
+END
+$$;
+EOF
+
+my %event = (logon => 'after_user_logon', logoff => 'before_user_logoff');
+
+sub set_trigger
+{
+	my ($event, $function) = @_;
+	admin($node, 'app', "DROP EVENT TRIGGER IF EXISTS t; TRUNCATE fired; SELECT setval('cancels', 1, false)");
+	admin($node, 'app', "CREATE EVENT TRIGGER t ON $event{$event} EXECUTE FUNCTION $function()") if $function;
+	return;
+}
+
+sub connect_as
+{
+	my ($user, %options) = @_;
+	return connect_raw($node, user => $user, database => 'app', %options);
+}
+
+sub is_cut
+{
+	my ($position, $pid, $event, $what) = @_;
+	my @lines = grep { /\|ERROR:/ } log_lines($node, $position, $pid);
+	is(scalar(@lines), 1, "F10: $event: $what: one error in the log");
+	like(
+		$lines[0] // '',
+		qr/^57014\|ERROR:  canceling event triggers due to session_triggers\.${event}_timeout/,
+		"F10: $event: $what: which names the setting");
+	return;
+}
+
+my $holder = connect_as('root', options => '-c session_triggers.enabled=off');
+$holder->ready;
+$holder->query('SELECT pg_advisory_lock(42)');
+$holder->query('BEGIN; LOCK TABLE locked');
+admin($node, 'postgres', "ALTER ROLE alice SET session_triggers.${_}_timeout = '300ms'") for qw(logon logoff);
+
+for my $event (qw(logon logoff))
+{
+	for my $function (qw(wait_for_lock wait_for_table wait_for_nothing catch_cancel))
+	{
+		set_trigger($event, $function);
+		my $position = log_position($node);
+		my $client = connect_as('alice');
+		my @messages = $client->ready;
+		my @warnings = map { $_->{M} } grep { $_->{type} eq 'N' } @messages;
+
+		is_deeply(\@warnings, $event eq 'logon' ? [$WARNING] : [], "F10: $event: $function: the session starts");
+		is(scalar $client->query('SELECT 1'), '1', "F10: $event: $function: and works");
+		$client->quit;
+		wait_until($node, 'app', 'SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = ' . $client->pid, 't');
+		is_cut($position, $client->pid, $event, $function);
+		is(admin($node, 'app', 'SELECT count(*) FROM fired'), '0', "F2: $event: $function: nothing stays");
+	}
+	is(admin($node, 'app', 'SELECT last_value FROM cancels'),
+		'2', "F10: $event: a trigger that catches the cancel is canceled again");
+}
+
+### No limit, and one that is over
+set_trigger('logon', 'wait_for_lock');
+admin($node, 'postgres', 'ALTER ROLE bob SET session_triggers.logon_timeout = 0');
+my $waiting = connect_as('bob');
+wait_until($node, 'app', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}, '1');
+# A session that has a limit comes and goes meanwhile.
+my $limited = connect_as('alice');
+$limited->ready;
+is(admin($node, 'app', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}),
+	'1', 'F10: 0 is no limit');
+$holder->query('COMMIT');
+$holder->query('SELECT pg_advisory_unlock(42)');
+is(scalar(grep { $_->{type} eq 'N' } $waiting->ready), 0, 'F10: it waits until it may go on');
+$waiting->quit;
+$limited->quit;
+
+set_trigger('logon', 'log_session');
+my $client = connect_as('alice');
+$client->ready;
+is(scalar $client->query(q{SELECT pg_sleep(0.6) IS NOT NULL}), 't', 'F10: the limit ends with the firing');
+$client->quit;
+
+### reject
+set_trigger('logon', 'wait_for_nothing');
+admin($node, 'postgres', "ALTER ROLE alice SET session_triggers.logon_failure = 'reject'");
+$client = connect_as('alice');
+my @messages = $client->messages;
+is_deeply(
+	[ map { @{$_}{qw(S C M)} } grep { $_->{type} eq 'E' } @messages ],
+	[ 'FATAL', '57014', 'canceling event triggers due to session_triggers.logon_timeout' ],
+	'F10, S: with reject the client is told');
+admin($node, 'postgres', 'ALTER ROLE alice RESET session_triggers.logon_failure');
+
+### The wait for a synchronous standby at commit
+set_trigger('logon', 'log_session');
+admin($node, 'postgres', q{ALTER SYSTEM SET synchronous_standby_names = 'absent'});
+$node->reload;
+# Commits wait once the checkpointer has taken note: try until one does.
+my $writer = connect_as('root', options => '-c session_triggers.enabled=off');
+$writer->ready;
+my $waits = 0;
+until ($waits)
+{
+	$writer->send_query(q{INSERT INTO fired VALUES ('probe', 'root')});
+	until ($waits || IO::Select->new($writer->{socket})->can_read(0.1))
+	{
+		$waits = admin($node, 'app',
+			'SELECT count(*) FROM pg_stat_activity WHERE wait_event = \'SyncRep\' AND pid = ' . $writer->pid);
+	}
+	$writer->messages unless $waits;
+}
+$client = connect_as('alice');
+@messages = $client->ready;
+is_deeply(
+	[ map { $_->{M} } grep { $_->{type} eq 'N' } @messages ],
+	['canceling wait for synchronous replication due to user request'],
+	'F10: the wait for a standby ends, and the client learns what that means');
+$client->query('SET synchronous_commit = local');
+is(scalar $client->query('SELECT 1'), '1', 'F10: the session goes on');
+$client->quit;
+{
+	local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off -c synchronous_commit=local';
+	is($node->safe_psql('app', q{SELECT count(*) FROM fired WHERE login_user = 'alice'}),
+		'1', 'F10: the rows are there: they were committed here');
+	$node->safe_psql('app', 'ALTER SYSTEM RESET synchronous_standby_names');
+}
+$node->reload;
+
+### S: who may set them
+$client = connect_as('bob', options => '-c session_triggers.logon_timeout=1');
+@messages = $client->messages;
+is_deeply(
+	[ map { @{$_}{qw(S C)} } grep { $_->{type} eq 'E' } @messages ],
+	[ 'FATAL', '42501' ],
+	'S: a user cannot set the limit');
+unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:|was terminated/, 'no server process crashed');
+$node->stop;
+
+done_testing();
