@@ -15,14 +15,14 @@ typedef struct SesstrigScan
 /* Has read nothing. */
 extern void sesstrig_scan_start(SesstrigScan *scan);
 
-/* Take what the lexer matched outside of quotes and comments. */
-extern void sesstrig_scan_take(SesstrigScan *scan, const char *text, int length);
+/*
+ * Take what the lexer matched outside of quotes and comments. Is the statement
+ * such a routine, so that the lexer's own counting means nothing?
+ */
+extern bool sesstrig_scan_take(SesstrigScan *scan, const char *text, int length);
 
 /* Is it in such a routine, so that a semicolon does not end the statement? */
 extern bool sesstrig_scan_is_open(SesstrigScan *scan);
-
-/* Is the statement such a routine? */
-extern bool sesstrig_scan_is_routine(SesstrigScan *scan);
 
 /* A semicolon has ended the statement. */
 extern void sesstrig_scan_end(SesstrigScan *scan);

@@ -32,7 +32,8 @@ unsafe fn started<'a>(scan: *mut SesstrigScan) -> &'a mut Scan {
     unsafe { &mut *scan.cast::<Scan>() }
 }
 
-/// Takes what the lexer matched outside of quotes and comments.
+/// Takes what the lexer matched outside of quotes and comments. Says whether
+/// the statement is a routine in the form of section D.
 ///
 /// # Safety
 /// `scan` was started; `text` points to `length` bytes.
@@ -41,13 +42,15 @@ pub unsafe extern "C" fn sesstrig_scan_take(
     scan: *mut SesstrigScan,
     text: *const c_char,
     length: c_int,
-) {
+) -> bool {
     // SAFETY: the caller's promise.
     unsafe {
-        started(scan).take(slice::from_raw_parts(
+        let scan = started(scan);
+        scan.take(slice::from_raw_parts(
             text.cast(),
             usize::try_from(length).unwrap_or(0),
         ));
+        scan.is_routine()
     }
 }
 
@@ -59,16 +62,6 @@ pub unsafe extern "C" fn sesstrig_scan_take(
 pub unsafe extern "C" fn sesstrig_scan_is_open(scan: *mut SesstrigScan) -> bool {
     // SAFETY: the caller's promise.
     unsafe { started(scan).is_open() }
-}
-
-/// Whether the statement is a routine in the form of section D.
-///
-/// # Safety
-/// `scan` was started.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_scan_is_routine(scan: *mut SesstrigScan) -> bool {
-    // SAFETY: the caller's promise.
-    unsafe { started(scan).is_routine() }
 }
 
 /// The lexer took a semicolon for the end of the statement.

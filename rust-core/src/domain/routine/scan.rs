@@ -8,8 +8,8 @@ use super::token::Token;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scan {
     statement: Statement,
-    /// The statement before was a routine in the form of section D, and
-    /// nothing has come since.
+    /// The last statement was a routine in the form of section D, and nothing
+    /// has come since.
     behind_routine: bool,
 }
 
@@ -68,8 +68,10 @@ impl Scan {
         };
     }
 
-    /// The query buffer was thrown away or sent.
+    /// The query buffer was thrown away or sent, with `\g` for one. A slash
+    /// behind a routine has nothing to divide in either case.
     pub fn reset(&mut self) {
+        self.behind_routine |= self.is_routine();
         self.statement = Statement::new();
     }
 
@@ -170,6 +172,9 @@ mod tests {
         assert_eq!(slash(&mut scan, "/"), " ");
         scan.take(b"SELECT");
         assert_eq!(slash(&mut scan, "/"), "/");
+        let mut sent = read(&ROUTINE);
+        sent.reset();
+        assert_eq!(slash(&mut sent, "/"), " ");
     }
 
     #[test]
