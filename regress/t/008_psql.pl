@@ -72,6 +72,15 @@ is($out, "3\n", 'D4: and the script goes on');
 is_deeply([ @$statements[ 0, -1 ] ], [ 'CREATE PROCEDURE p IS BEGIN IF true THEN NULL; END;', 'SELECT 3;' ],
 	'D4: a routine with an error in it does not swallow the rest');
 
+# Parentheses that are not closed, and words that psql counts in other routines.
+is_deeply([ sent("CREATE PROCEDURE p IS BEGIN x := (1; END;\nSELECT 3;\n") ]->[0]->[-1],
+	'SELECT 3;', 'D4: a parenthesis that is missing does not swallow the rest');
+is_deeply([ sent("CREATE PROCEDURE p IS BEGIN x := (1\n/\nSELECT 3;\n") ]->[0],
+	[ 'CREATE PROCEDURE p IS BEGIN x := (1 ;', 'SELECT 3;' ], 'D4: nor when a slash comes after it');
+is_deeply([ sent("CREATE OR REPLACE FUNCTION begin RETURN int IS BEGIN RETURN 7; END;\nSELECT begin();\n") ],
+	[ [ 'CREATE OR REPLACE FUNCTION begin RETURN int IS BEGIN RETURN 7; END;', 'SELECT begin();' ], "7\n", '' ],
+	'D4: a routine that is called BEGIN');
+
 ### What must be as it was
 is_deeply([ sent("SELECT 8\n/\n2;\n") ], [ ['SELECT 8 / 2;'], "4\n", '' ], 'D4: a slash in a query divides');
 is_deeply([ sent("SELECT '\n/\n', \$\$\n/\n\$\$ /*\n/\n*/;\n") ],
@@ -104,6 +113,25 @@ is_deeply([ sent("CREATE FUNCTION h RETURN int IS BEGIN NULL;\n\\r\nSELECT 1;\n"
 	[ ['SELECT 1;'], "1\n", '' ], 'D4: \r forgets it');
 is_deeply([ sent("CREATE FUNCTION h RETURN int IS BEGIN RETURN 5; END\n\\g\nSELECT h();\n") ],
 	[ [ 'CREATE FUNCTION h RETURN int IS BEGIN RETURN 5; END', 'SELECT h();' ], "5\n", '' ], 'D4: \g sends it');
+
+is_deeply([ sent("CREATE FUNCTION i RETURN int IS BEGIN RETURN 6; END\n\\g\n/\nSELECT i();\n") ],
+	[ [ 'CREATE FUNCTION i RETURN int IS BEGIN RETURN 6; END', 'SELECT i();' ], "6\n", '' ], 'D4: and a slash behind that is nothing');
+
+### The ways into psql, and pgbench
+my $script = "$PostgreSQL::Test::Utils::tmp_check/script.sql";
+append_to_file($script, "SELECT 1;\n$routine/\nSELECT 2;\n");
+my $position = log_position($node);
+$node->command_ok([ 'psql', '--no-psqlrc', '--quiet', '--file' => $script, '--dbname' => $node->connstr('postgres') ], 'D4: psql -f');
+$node->command_ok([ 'psql', '--no-psqlrc', '--quiet', '--command' => "\\i $script", '--dbname' => $node->connstr('postgres') ], 'D4: \i');
+my @lines = map { s{\s+}{ }gr } slurp_file($node->logfile, $position) =~ s/\n\t/ /gr =~ /\|LOG:  statement: +(.*)/g;
+is_deeply(\@lines, [ ('SELECT 1;', $sent, 'SELECT 2;') x 2 ], 'D4: from a file');
+
+my $bench = "$PostgreSQL::Test::Utils::tmp_check/bench.sql";
+append_to_file($bench, "\\set x 1 + 1\nSELECT :x;\n$routine SELECT 8\n/\n2;\n");
+$position = log_position($node);
+$node->command_ok([ 'pgbench', '--no-vacuum', '--transactions=1', '--file', $bench, $node->connstr('postgres') ], 'D4: pgbench');
+@lines = map { s{\s+}{ }gr =~ s/;? ?$//r } slurp_file($node->logfile, $position) =~ s/\n\t/ /gr =~ /\|LOG:  statement: +(.*)/g;
+is_deeply(\@lines, [ 'SELECT 2', $sent =~ s/;$//r, 'SELECT 8 / 2' ], 'D4: it sends the same');
 
 ### What it is dumped as, and an unpatched psql
 my $dump = "$PostgreSQL::Test::Utils::tmp_check/dump.sql";
