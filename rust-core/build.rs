@@ -102,6 +102,8 @@ mod server {
             "shim/guard.c",
             "shim/routine.c",
             "shim/limit.c",
+            "shim/pin.c",
+            "shim/exit.c",
         ] {
             build.file(source);
         }

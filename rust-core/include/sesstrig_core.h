@@ -85,6 +85,28 @@ typedef enum SesstrigRoutineOption {
 } SesstrigRoutineOption;
 
 /*
+ What becomes of a setting during a firing.
+ */
+typedef enum SesstrigPinKind {
+  /*
+   It stays what the client made it.
+   */
+  SESSTRIG_PIN_KIND_KEEP,
+  /*
+   PostgreSQL's default.
+   */
+  SESSTRIG_PIN_KIND_DEFAULT,
+  /*
+   The text.
+   */
+  SESSTRIG_PIN_KIND_VALUE,
+  /*
+   What the setting that the text names has.
+   */
+  SESSTRIG_PIN_KIND_SAME_AS,
+} SesstrigPinKind;
+
+/*
  What a value is.
  */
 typedef enum SesstrigValueKind {
@@ -127,6 +149,20 @@ typedef struct SesstrigRoutineError {
    */
   uint32_t position;
 } SesstrigRoutineError;
+
+/*
+ A setting's value during a firing.
+ */
+typedef struct SesstrigPin {
+  /*
+   Which.
+   */
+  enum SesstrigPinKind kind;
+  /*
+   A value or a name, never freed; or null.
+   */
+  const char *text;
+} SesstrigPin;
 
 /*
  A context variable's value.
@@ -310,6 +346,28 @@ enum SesstrigStatus sesstrig_logon_fire(ErrorData **error);
  `error` points to a variable that may be written.
  */
 enum SesstrigStatus sesstrig_logoff_fire(ErrorData **error);
+
+/*
+ Whether the end of the process is to fire logoff.
+ */
+bool sesstrig_exit_fires(void);
+
+/*
+ The value, during a firing, of a setting that any user may set.
+
+ # Safety
+ `name` and, unless null, `current` point to terminated strings.
+ */
+struct SesstrigPin sesstrig_pin_find(const char *name, const char *current);
+
+/*
+ The procedural languages' settings that are pinned, one by one; false if
+ there is none of that index.
+
+ # Safety
+ `name` and `value` may be written.
+ */
+bool sesstrig_pin_language(int index, const char **name, const char **value);
 
 /*
  A context variable's name; null if there is none of that index.

@@ -78,10 +78,13 @@ sesstrig_session_prepare(void)
 }
 
 void
-sesstrig_session_logon(void)
+sesstrig_session_logon(bool *reading_command)
 {
 	ErrorData  *error;
-	SesstrigStatus status = sesstrig_logon_fire(&error);
+	SesstrigStatus status;
+
+	sesstrig_watch_command_read(reading_command);
+	status = sesstrig_logon_fire(&error);
 
 	exit_on_failure(status, error);
 }
@@ -92,13 +95,7 @@ sesstrig_session_logoff(void)
 	ErrorData  *error;
 	SesstrigStatus status;
 
-	/*
-	 * If the client is gone, that must not end the firing as it would a query;
-	 * and the read that found it out no longer holds off cancels.
-	 */
-	ClientConnectionLost = false;
-	QueryCancelHoldoffCount = 0;
-
+	sesstrig_leave_client();
 	status = sesstrig_logoff_fire(&error);
 
 	exit_on_failure(status, error);

@@ -254,6 +254,7 @@ sesstrig_try_commit_transaction(const char *context)
 
 		error_context_stack = &callback;
 		CommitTransactionCommand();
+		sesstrig_forget_encoding();
 		error_context_stack = callback.previous;
 	}
 	GUARD_END();
@@ -272,6 +273,7 @@ sesstrig_try_abort_transaction(void)
 		disable_all_timeouts(false);
 		QueryCancelPending = false;
 		pq_comm_reset();
+		sesstrig_forget_encoding();
 		AbortOutOfAnyTransaction();
 		PortalErrorCleanup();
 		if (MyReplicationSlot != NULL)

@@ -11,30 +11,43 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
+#include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
 #include "sesstrig_try.h"
 
 /* A trigger that catches the cancel gets another one so much later. */
 #define AGAIN_MS 1000
 
-static TimeoutId limit = MAX_TIMEOUTS;
-static volatile sig_atomic_t reached = false;
+/*
+ * So many of them are enough.  A session that waits for its client to read a
+ * message does not heed cancels at all.
+ */
+#define MAX_CANCELS 5
 
-/* In a signal handler: what a cancel request does. */
+static TimeoutId limit = MAX_TIMEOUTS;
+static const char *message;
+static volatile sig_atomic_t reached = 0;
+
+/* In a signal handler: what a cancel request does, or a request to end. */
 static void
 limit_handler(void)
 {
-	reached = true;
+	reached++;
 	InterruptPending = true;
-	QueryCancelPending = true;
+	if (reached <= MAX_CANCELS)
+		QueryCancelPending = true;
+	else
+		ProcDiePending = true;
 }
 
+/* The message must live as long as the process. */
 ErrorData *
-sesstrig_try_start_limit(int ms)
+sesstrig_try_start_limit(int ms, const char *limit_message)
 {
 	GUARD_BEGIN();
 	{
-		reached = false;
+		message = limit_message;
+		reached = 0;
 		if (ms > 0)
 		{
 			if (limit == MAX_TIMEOUTS)
@@ -59,7 +72,17 @@ sesstrig_end_limit(void)
 }
 
 void
-sesstrig_explain_limit(ErrorData *error, const char *message)
+sesstrig_report_overrun(void)
+{
+	if (reached > MAX_CANCELS)
+		ereport(LOG,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg_internal("%s", message),
+				 errdetail("The triggers went on after %d cancels, so the session ends.", MAX_CANCELS)));
+}
+
+void
+sesstrig_explain_limit(ErrorData *error)
 {
 	char	   *copy;
 

@@ -12,4 +12,13 @@
 /* Raise the error of a call that failed, and free it on the way out. */
 extern void sesstrig_raise_on_failure(SesstrigStatus status, ErrorData *error);
 
+/* Note the server's flag that it is reading a command. */
+extern void sesstrig_watch_command_read(bool *flag);
+
+/* The session has no client any more. */
+extern void sesstrig_leave_client(void);
+
+/* Log that a firing did not end when its time limit asked it to, if so. */
+extern void sesstrig_report_overrun(void);
+
 #endif							/* SESSTRIG_ENTRY_H */

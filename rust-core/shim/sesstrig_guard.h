@@ -60,12 +60,17 @@ extern ErrorData *sesstrig_try_start_transaction(void);
 extern ErrorData *sesstrig_try_commit_transaction(const char *context);
 extern ErrorData *sesstrig_try_abort_transaction(void);
 
+extern ErrorData *sesstrig_try_pin_settings(void);
+
 /* the time limit: 0 is none; the other two cannot raise */
-extern ErrorData *sesstrig_try_start_limit(int ms);
+extern ErrorData *sesstrig_try_start_limit(int ms, const char *message);
 extern void sesstrig_end_limit(void);
 
-/* Give a cancel that the limit caused this message. */
-extern void sesstrig_explain_limit(ErrorData *error, const char *message);
+/* Give a cancel that the limit caused the message of that limit. */
+extern void sesstrig_explain_limit(ErrorData *error);
+
+/* Of the transaction of a firing; cannot raise. */
+extern void sesstrig_forget_encoding(void);
 
 /* triggers */
 extern ErrorData *sesstrig_try_accept_invalidations(void);

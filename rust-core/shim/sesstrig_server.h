@@ -22,14 +22,26 @@ extern void sesstrig_event_refuse_tags(const char *eventname);
 /* Read the session's triggers, in the last transaction of its start. */
 extern void sesstrig_session_prepare(void);
 
-/* Fire after_user_logon, outside of a transaction. */
-extern void sesstrig_session_logon(void);
+/*
+ * Fire after_user_logon, outside of a transaction.  The flag says that the
+ * server is reading a command, so that it ignores cancels.
+ */
+extern void sesstrig_session_logon(bool *reading_command);
 
 /*
  * Fire before_user_logoff, once the client has ended the session; rolls an
  * open transaction back.
  */
 extern void sesstrig_session_logoff(void);
+
+/*
+ * The process is about to end, in the middle of anything: fire
+ * before_user_logoff if session_triggers.logoff_on says so.
+ */
+extern void sesstrig_session_exit(void);
+
+/* Is a firing about to send the client a text that its encoding does not have? */
+extern bool sesstrig_session_cannot_send(const char *text);
 
 /* The constants that PL/pgSQL declares in event trigger functions. */
 extern int	sesstrig_context_count(void);

@@ -3,6 +3,7 @@
 
 pub mod context;
 pub mod event;
+pub mod pin;
 pub mod policy;
 pub mod routine;
 pub mod trigger;

@@ -32,6 +32,15 @@ pub enum LogonFailure {
     Reject,
 }
 
+/// `session_triggers.logoff_on` (table X).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogoffOn {
+    /// Logoff fires when the client ends the session.
+    Client,
+    /// It fires at every end that leaves the process time to.
+    Exit,
+}
+
 /// What to do about a failed logon, once it is logged and rolled back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -2,6 +2,7 @@
 
 use crate::domain::context::{Type, Variable};
 use crate::domain::event::Event;
+use crate::domain::pin::{LANGUAGE_PINS, Pin, pin};
 use crate::pg::context::{Value, value};
 use crate::pg::error::PgResult;
 use crate::pg::{self, ErrorData, panic, session, triggers};
@@ -119,6 +120,85 @@ pub unsafe extern "C" fn sesstrig_logon_fire(error: *mut *mut ErrorData) -> Sess
 pub unsafe extern "C" fn sesstrig_logoff_fire(error: *mut *mut ErrorData) -> SesstrigStatus {
     // SAFETY: the caller's promise.
     unsafe { boundary(error, session::logoff) }
+}
+
+/// Whether the end of the process is to fire logoff.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_exit_fires() -> bool {
+    session::fires_at_exit()
+}
+
+/// What becomes of a setting during a firing.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SesstrigPinKind {
+    /// It stays what the client made it.
+    Keep,
+    /// PostgreSQL's default.
+    Default,
+    /// The text.
+    Value,
+    /// What the setting that the text names has.
+    SameAs,
+}
+
+/// A setting's value during a firing.
+#[repr(C)]
+pub struct SesstrigPin {
+    /// Which.
+    pub kind: SesstrigPinKind,
+    /// A value or a name, never freed; or null.
+    pub text: *const c_char,
+}
+
+/// The value, during a firing, of a setting that any user may set.
+///
+/// # Safety
+/// `name` and, unless null, `current` point to terminated strings.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_pin_find(
+    name: *const c_char,
+    current: *const c_char,
+) -> SesstrigPin {
+    // SAFETY: the caller's promise.
+    let (name, current) = unsafe {
+        (
+            CStr::from_ptr(name),
+            (!current.is_null()).then(|| CStr::from_ptr(current)),
+        )
+    };
+    let (kind, text) = match pin(name, current) {
+        Pin::Keep => (SesstrigPinKind::Keep, ptr::null()),
+        Pin::Default => (SesstrigPinKind::Default, ptr::null()),
+        Pin::Value(value) => (SesstrigPinKind::Value, value.as_ptr()),
+        Pin::SameAs(name) => (SesstrigPinKind::SameAs, name.as_ptr()),
+    };
+    SesstrigPin { kind, text }
+}
+
+/// The procedural languages' settings that are pinned, one by one; false if
+/// there is none of that index.
+///
+/// # Safety
+/// `name` and `value` may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_pin_language(
+    index: c_int,
+    name: *mut *const c_char,
+    value: *mut *const c_char,
+) -> bool {
+    let Some(entry) = usize::try_from(index)
+        .ok()
+        .and_then(|index| LANGUAGE_PINS.get(index))
+    else {
+        return false;
+    };
+    // SAFETY: the caller's promise.
+    unsafe {
+        *name = entry.0.as_ptr();
+        *value = entry.1.as_ptr();
+    }
+    true
 }
 
 fn variable(index: c_int) -> Option<Variable> {

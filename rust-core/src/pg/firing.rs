@@ -24,15 +24,16 @@ pub(super) fn fire(event: Event) -> Outcome {
     let mut place = commit_context(event);
     match panic::catch(|| run(event, &mut place)) {
         Ok(Ok(())) => Outcome::Done,
-        Ok(Err(error)) => clean_up(event, error),
-        Err(panic) => clean_up(event, panic.into_error(&place)),
+        Ok(Err(error)) => clean_up(error),
+        Err(panic) => clean_up(panic.into_error(&place)),
     }
 }
 
 /// `place` is what is being done, for the context of a panic.
 fn run(event: Event, place: &mut CString) -> PgResult<()> {
-    guard::start_limit(settings::timeout(event))?;
+    guard::start_limit(settings::timeout(event), timeout_message(event))?;
     guard::start_transaction()?;
+    guard::pin_settings()?;
     for trigger in triggers::to_fire(event, backend::is_replica())? {
         *place = describe(&trigger.name, event);
         guard::report_activity(place, event.tag())?;
@@ -55,8 +56,8 @@ fn commit_context(event: Event) -> CString {
     CString::new(text).unwrap_or_default()
 }
 
-fn clean_up(event: Event, mut error: PgError) -> Outcome {
-    guard::explain_limit(&mut error, timeout_message(event));
+fn clean_up(mut error: PgError) -> Outcome {
+    guard::explain_limit(&mut error);
     error.hide_from_client();
     // If the log cannot be written, the roll-back is all the more needed.
     let _ = guard::report_error(&error);

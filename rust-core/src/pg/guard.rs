@@ -52,10 +52,18 @@ pub(super) fn start_transaction() -> PgResult<()> {
     unsafe { PgError::check(sys::sesstrig_try_start_transaction()) }
 }
 
+/// Gives settings that any user may set the values that triggers run with, up
+/// to the end of the transaction (rule F7).
+pub(super) fn pin_settings() -> PgResult<()> {
+    // SAFETY: no arguments; an error is returned, not raised.
+    unsafe { PgError::check(sys::sesstrig_try_pin_settings()) }
+}
+
 /// Starts the time limit of a firing, in milliseconds; 0 is none (rule F10).
-pub(super) fn start_limit(ms: i32) -> PgResult<()> {
-    // SAFETY: no pointers; an error is returned, not raised.
-    unsafe { PgError::check(sys::sesstrig_try_start_limit(ms)) }
+/// `message` is what its error says.
+pub(super) fn start_limit(ms: i32, message: &'static CStr) -> PgResult<()> {
+    // SAFETY: the string lives as long as the process.
+    unsafe { PgError::check(sys::sesstrig_try_start_limit(ms, message.as_ptr())) }
 }
 
 /// Ends the time limit. [`abort_transaction`] does, too.
@@ -64,10 +72,10 @@ pub(super) fn end_limit() {
     unsafe { sys::sesstrig_end_limit() }
 }
 
-/// Gives an error that the time limit caused this message.
-pub(super) fn explain_limit(error: &mut PgError, message: &CStr) {
-    // SAFETY: the error is live and only ours; the call copies the string.
-    unsafe { sys::sesstrig_explain_limit(error.as_ptr(), message.as_ptr()) }
+/// Gives an error that the time limit caused the message of that limit.
+pub(super) fn explain_limit(error: &mut PgError) {
+    // SAFETY: the error is live and only ours.
+    unsafe { sys::sesstrig_explain_limit(error.as_ptr()) }
 }
 
 /// Commits. Errors of deferred work get `context`.

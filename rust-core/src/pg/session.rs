@@ -4,7 +4,7 @@ use super::error::{PgError, PgResult};
 use super::firing::{self, Outcome};
 use super::{backend, guard, settings, triggers};
 use crate::domain::event::Event;
-use crate::domain::policy::{LOGON_WARNING, Verdict, after_failed_logon};
+use crate::domain::policy::{LOGON_WARNING, LogoffOn, Verdict, after_failed_logon};
 use std::cell::Cell;
 
 /// What is remembered of the logon.
@@ -81,6 +81,12 @@ fn after_failure(error: PgError, session: Session) -> PgResult<()> {
         Verdict::Continue { warn: false } => Ok(()),
         Verdict::Reject => Err(error),
     }
+}
+
+/// Whether logoff is still to fire, whatever ends the session (table X).
+pub(crate) fn fires_at_exit() -> bool {
+    matches!(SESSION.get(), Some(Session { open: true, .. }))
+        && settings::logoff_on() == LogoffOn::Exit
 }
 
 /// Fires logoff, once, for a session that was let in. An error means that the

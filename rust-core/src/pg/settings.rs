@@ -3,7 +3,7 @@
 use super::error::{PgError, PgResult};
 use super::sys::{self, GucContext, config_enum_entry};
 use crate::domain::event::Event;
-use crate::domain::policy::{LogonFailure, timeout_name};
+use crate::domain::policy::{LogoffOn, LogonFailure, timeout_name};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 static ENABLED: AtomicBool = AtomicBool::new(true);
 static LOGON_FAILURE: AtomicI32 = AtomicI32::new(LogonFailure::Continue as i32);
 static LOGON_WARNING: AtomicBool = AtomicBool::new(true);
+static LOGOFF_ON: AtomicI32 = AtomicI32::new(LogoffOn::Client as i32);
 static INSTANCE_NUM: AtomicI32 = AtomicI32::new(1);
 /// In milliseconds.
 static LOGON_TIMEOUT: AtomicI32 = AtomicI32::new(60_000);
@@ -33,6 +34,15 @@ pub(super) fn logon_failure() -> LogonFailure {
 /// `session_triggers.logon_warning`
 pub(super) fn logon_warning() -> bool {
     LOGON_WARNING.load(Relaxed)
+}
+
+/// `session_triggers.logoff_on`
+pub(super) fn logoff_on() -> LogoffOn {
+    if LOGOFF_ON.load(Relaxed) == LogoffOn::Exit as i32 {
+        LogoffOn::Exit
+    } else {
+        LogoffOn::Client
+    }
 }
 
 /// `session_triggers.instance_num`
@@ -72,6 +82,16 @@ pub(super) fn define() -> PgResult<()> {
         c"Warns the client when logon event triggers fail.",
         &LOGON_WARNING,
         sys::PGC_USERSET,
+    )?;
+    define_enum(
+        c"session_triggers.logoff_on",
+        c"Sets which ends of a session fire logoff event triggers.",
+        &LOGOFF_ON,
+        &[
+            (c"client", LogoffOn::Client as i32),
+            (c"exit", LogoffOn::Exit as i32),
+        ],
+        sys::PGC_SUSET,
     )?;
     define_int(
         c"session_triggers.instance_num",
