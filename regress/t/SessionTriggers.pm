@@ -84,6 +84,7 @@ sub connect_raw
 package SessionTriggers::Client;
 
 use Carp;
+use Errno;
 use IO::Select;
 use IO::Socket::IP;
 use IO::Socket::UNIX;
@@ -198,7 +199,10 @@ sub _send
 	local $SIG{PIPE} = 'IGNORE';
 	while (length $bytes)
 	{
-		my $sent = $self->{socket}->syswrite($bytes) // croak "could not send: $!";
+		my $sent = $self->{socket}->syswrite($bytes);
+		# The server has ended the session: the next read tells.
+		return if !defined $sent && ($!{EPIPE} || $!{ECONNRESET});
+		croak "could not send: $!" unless defined $sent;
 		substr($bytes, 0, $sent) = '';
 	}
 	return;
