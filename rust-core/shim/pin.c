@@ -65,10 +65,9 @@ pin_setting(struct config_generic *setting)
 	const char *name = setting->name;
 	SesstrigPin found;
 
-	/* GUC_NO_RESET: of the transaction, and what its start has set */
-	if (setting->context != PGC_USERSET ||
-		setting->source <= PGC_S_GLOBAL || setting->source == PGC_S_OVERRIDE ||
-		(setting->flags & (GUC_NO_RESET | GUC_CUSTOM_PLACEHOLDER)) != 0)
+	/* with a dot: of an extension, or nobody's */
+	if (setting->context != PGC_USERSET || strchr(name, '.') ||
+		setting->source <= PGC_S_GLOBAL || setting->source == PGC_S_OVERRIDE)
 		return;
 
 	found = sesstrig_pin_find(name, GetConfigOption(name, false, false));

@@ -33,6 +33,12 @@ pub fn pin(name: &CStr, current: Option<&CStr>) -> Pin {
     match name.to_bytes() {
         // The function's author has them in hand, and asks for them.
         b"search_path" | b"application_name" => Pin::Keep,
+        // These are no settings but commands to the transaction, which has what
+        // it needs, and to the generator of random numbers.
+        b"transaction_deferrable"
+        | b"transaction_isolation"
+        | b"transaction_read_only"
+        | b"seed" => Pin::Keep,
         // It says what the client can read; see sesstrig_session_cannot_send().
         b"client_encoding" => Pin::Keep,
         // Who wants to hear less than NOTICE does no harm.
@@ -58,6 +64,8 @@ mod tests {
         let table = [
             (c"search_path", None, Pin::Keep),
             (c"application_name", Some(c"psql"), Pin::Keep),
+            (c"transaction_read_only", Some(c"off"), Pin::Keep),
+            (c"transaction_timeout", Some(c"1"), Pin::Default),
             (c"client_encoding", Some(c"LATIN1"), Pin::Keep),
             (c"client_min_messages", Some(c"error"), Pin::Keep),
             (c"client_min_messages", Some(c"warning"), Pin::Keep),

@@ -1,0 +1,474 @@
+# Every end of a session, and whether it fires logoff: table X, with F4, F8 and
+# F10 at those ends, and how upstream counts them.
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Utils;
+use SessionTriggers;
+use Test::More;
+use Time::HiRes;
+
+my $node = new_node('ends', conf => "restart_after_crash = on\nmax_connections = 20");
+$node->start;
+my $major = int(admin($node, 'postgres', 'SHOW server_version_num') / 10000);
+admin($node, 'postgres', $_) for 'CREATE DATABASE app', 'CREATE DATABASE plain';
+admin($node, 'app', <<'EOS');
+CREATE ROLE alice LOGIN;
+CREATE ROLE root LOGIN SUPERUSER;
+GRANT pg_signal_backend TO alice;
+CREATE EXTENSION sesstrig_faults;
+CREATE EXTENSION dblink;
+CREATE TABLE session_log (pid int, event text, what text);
+CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    what text := coalesce(to_regclass('pg_temp.mark')::text, 'no table') || coalesce(current_setting('test.mark', true), '');
+BEGIN
+    -- F8, and a subtransaction
+    BEGIN
+        PERFORM 1 / 0;
+    EXCEPTION WHEN division_by_zero THEN
+        what := what || ', caught';
+    END;
+    INSERT INTO public.session_log VALUES (pg_backend_pid(), tg_event, what);
+END
+$$;
+CREATE FUNCTION fail() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF polar_login_user = 'alice' THEN
+        RAISE EXCEPTION 'logoff fails' USING ERRCODE = 'P0042';
+    END IF;
+END
+$$;
+CREATE FUNCTION hang() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF polar_login_user = 'alice' THEN
+        PERFORM pg_sleep(3600);
+    END IF;
+END
+$$;
+CREATE FUNCTION hang_on() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF polar_login_user = 'alice' THEN
+        LOOP
+            BEGIN
+                PERFORM pg_sleep(3600);
+            EXCEPTION WHEN query_canceled THEN
+                NULL;
+            END;
+        END LOOP;
+    END IF;
+END
+$$;
+CREATE FUNCTION wait_for_lock() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF polar_login_user = 'alice' THEN
+        PERFORM pg_advisory_xact_lock(42);
+    END IF;
+END
+$$;
+-- ends the session at the bottom of all the stack that there is
+CREATE FUNCTION dig() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM dig();
+EXCEPTION WHEN statement_too_complex THEN
+    PERFORM pg_terminate_backend(pg_backend_pid());
+    PERFORM pg_sleep(3600);
+END
+$$;
+CREATE FUNCTION loop_over_cursor() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    x int;
+BEGIN
+    FOR i IN 1 .. 3 LOOP
+        FOR x IN SELECT g FROM generate_series(1, 100000) g LOOP
+            PERFORM pg_terminate_backend(pg_backend_pid());
+        END LOOP;
+    END LOOP;
+END
+$$;
+CREATE PROCEDURE commit_and_wait() LANGUAGE plpgsql AS $$
+BEGIN
+    COMMIT;
+    PERFORM pg_advisory_lock(42);
+END
+$$;
+CREATE TABLE locked ();
+GRANT ALL ON locked TO alice;
+CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION log_session();
+CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_session();
+EOS
+
+sub connect_as
+{
+	my ($user, %params) = @_;
+	my $client = connect_raw($node, user => $user, database => 'app', %params);
+	$client->ready;
+	return $client;
+}
+
+sub alice
+{
+	my $client = connect_as('alice', @_);
+	$client->query('CREATE TEMP TABLE mark ()');
+	return $client;
+}
+
+# A session that fires nothing, for what the tests do to others.
+sub quiet_root
+{
+	return connect_as('root', options => '-c session_triggers.enabled=off');
+}
+
+sub run
+{
+	my ($client, $sql) = @_;
+	my @messages = $client->query($sql);
+	return;
+}
+
+sub has_ended
+{
+	my ($client) = @_;
+	return wait_until($node, 'postgres', 'SELECT count(*) FROM pg_stat_activity WHERE pid = ' . $client->pid, '0');
+}
+
+sub rows_of
+{
+	my ($client) = @_;
+	return admin($node, 'app', 'SELECT event, what FROM session_log WHERE pid = ' . $client->pid
+		. " AND event = 'before_user_logoff'");
+}
+
+my $root = quiet_root();
+my $blocked = q{SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'advisory' AND pid = };
+
+# Each end brings a session of alice's to its end. It may use $root, which holds
+# advisory lock 42.
+sub terminate { $root->query('SELECT pg_terminate_backend(' . $_[0]->pid . ')'); return; }
+
+sub block
+{
+	my ($client, $sql) = @_;
+	$client->send_query($sql // 'SELECT pg_advisory_lock(42)');
+	ok(wait_until($node, 'postgres', $blocked . $client->pid, 't'), 'the query waits');
+	return;
+}
+
+sub unblock
+{
+	$root->query('SELECT pg_advisory_unlock(42)');
+	$root->query('SELECT pg_advisory_lock(42)');
+	return;
+}
+my @ends = (
+	# name, whether it fires with logoff_on = client, what to do, parameters
+	[ 'Terminate', 1, sub { $_[0]->quit } ],
+	[ 'Terminate in a transaction', 1, sub { run($_[0], 'BEGIN; LOCK locked'); $_[0]->quit } ],
+	[ 'Terminate in a failed transaction', 1, sub { run($_[0], 'BEGIN; SELECT 1/0'); $_[0]->quit } ],
+	[ 'end of file while idle', 1, sub { $_[0]->drop } ],
+	[ 'end of file in a transaction', 1, sub { run($_[0], 'BEGIN; LOCK locked'); $_[0]->drop } ],
+	[ 'end of file in a failed transaction', 1, sub { run($_[0], 'BEGIN; SELECT 1/0'); $_[0]->drop } ],
+	[ 'client killed in a query', 1, sub { block($_[0]); $_[0]->drop; unblock() } ],
+	[ 'client killed in a query, over TCP', 1, sub { block($_[0]); $_[0]->drop; unblock() }, tcp => '127.0.0.1' ],
+	[   'connection broken in a query', 0,
+		sub { run($_[0], 'SET client_connection_check_interval = 10'); block($_[0]); $_[0]->drop } ],
+	[   'connection broken in a transaction', 0,
+		sub {
+			run($_[0], 'SET client_connection_check_interval = 10; BEGIN; LOCK locked');
+			block($_[0]);
+			$_[0]->drop;
+		} ],
+	[ 'Terminate in the middle of COPY', 0,
+		sub { $_[0]->send_query('COPY mark FROM STDIN'); $_[0]->quit } ],
+	[ 'pg_terminate_backend', 0, sub { terminate(@_) } ],
+	[ 'pg_terminate_backend in a transaction', 0,
+		sub { run($_[0], 'BEGIN; LOCK locked; DECLARE c CURSOR FOR SELECT 1'); terminate(@_) } ],
+	[ 'pg_terminate_backend in a failed transaction', 0,
+		sub { run($_[0], 'BEGIN; SELECT 1/0'); terminate(@_) } ],
+	[ 'pg_terminate_backend in a query', 0, sub { block($_[0]); terminate(@_) } ],
+	[ 'pg_terminate_backend in a procedure that has committed', 0,
+		sub { block($_[0], 'CALL commit_and_wait()'); terminate(@_) } ],
+	[ 'pg_terminate_backend of itself in a cursor\'s loop', 0, sub { run($_[0], 'SELECT loop_over_cursor()') } ],
+	[ 'pg_terminate_backend of itself with no stack left', 0, sub { run($_[0], 'SELECT dig()') } ],
+	[   'pg_terminate_backend while the client does not read', 0,
+		sub {
+			$_[0]->send_query(q{SELECT repeat('x', 1000) FROM generate_series(1, 1000000)});
+			wait_until($node, 'postgres',
+				q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'ClientWrite' AND pid = } . $_[0]->pid, '1');
+			terminate(@_);
+		} ],
+	[ 'idle_session_timeout', 0, sub { run($_[0], 'SET idle_session_timeout = 10') } ],
+	[   'idle_in_transaction_session_timeout', 0,
+		sub { run($_[0], 'SET idle_in_transaction_session_timeout = 10; BEGIN; LOCK locked') } ],
+	[ 'exit_on_error', 0, sub { run($_[0], 'SET exit_on_error = on'); run($_[0], 'SELECT 1/0') } ],
+	[ 'a violation of the protocol', 0, sub { $_[0]->send_message('!', ''); $_[0]->messages } ]);
+push @ends,
+  [ 'transaction_timeout', 0, sub { run($_[0], $_) for 'SET transaction_timeout = 10', 'SELECT pg_advisory_lock(42)' } ],
+  [ 'transaction_timeout while idle', 0, sub { run($_[0], 'SET transaction_timeout = 10; BEGIN; LOCK locked') } ]
+  if $major >= 17;
+
+$root->query('SELECT pg_advisory_lock(42)');
+for my $mode (qw(client exit))
+{
+	admin($node, 'postgres', "ALTER ROLE alice SET session_triggers.logoff_on = $mode");
+	for (@ends)
+	{
+		my ($name, $by_client, $end, %params) = @$_;
+		my $position = log_position($node);
+		my $client = alice(%params);
+		$end->($client);
+		ok(has_ended($client), "$mode: $name: the session ends");
+		is(rows_of($client),
+			$by_client || $mode eq 'exit'
+			? 'before_user_logoff|mark, caught'
+			: '',
+			"X, F6, F8: $mode: $name");
+		is(join("\n", grep { /event trigger/ } log_lines($node, $position, $client->pid)),
+			'', "$mode: $name: the log has no failure of a trigger");
+	}
+}
+
+### How the end is counted
+sub counts
+{
+	my ($database) = @_;
+	return admin($node, 'postgres', <<"EOS");
+SELECT sessions, sessions_abandoned, sessions_fatal, sessions_killed FROM pg_stat_database WHERE datname = '$database'
+EOS
+}
+for my $mode (qw(client exit))
+{
+	admin($node, 'postgres', "ALTER ROLE alice SET session_triggers.logoff_on = $mode");
+	my @difference;
+	for my $database (qw(app plain))
+	{
+		# sessions of this test's own count as well
+		my $before = counts($database);
+		for my $end (
+			sub { $_[0]->quit },
+			sub { $_[0]->drop },
+			sub { terminate(@_) },
+			sub { run($_[0], 'SET idle_session_timeout = 10') })
+		{
+			my $client = connect_raw($node, user => 'alice', database => $database);
+			$client->ready;
+			$end->($client);
+			has_ended($client);
+		}
+		my @before = split /\|/, $before;
+		my $expected = join '|', map { $before[$_] + (4, 1, 1, 1)[$_] } 0 .. 3;
+		ok( wait_until($node, 'postgres', <<"EOS", $expected),
+SELECT sessions, sessions_abandoned, sessions_fatal, sessions_killed FROM pg_stat_database WHERE datname = '$database'
+EOS
+			"X: $mode: ends are counted in pg_stat_database, in $database");
+	}
+}
+
+### DROP DATABASE ... WITH (FORCE): the log is in another database
+admin($node, 'postgres', 'CREATE DATABASE dropped');
+admin($node, 'dropped', <<"EOS");
+CREATE EXTENSION dblink;
+CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS \$\$
+BEGIN
+    PERFORM dblink_exec('host=@{[$node->host]} port=@{[$node->port]} dbname=app user=root options=-csession_triggers.enabled=off',
+        format('INSERT INTO session_log VALUES (%s, %L, %L)', pg_backend_pid(), tg_event, 'dropped'));
+END
+\$\$;
+CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_session();
+EOS
+my $client = connect_raw($node, user => 'alice', database => 'dropped');
+$client->ready;
+$client->query('BEGIN; SELECT 1');
+admin($node, 'postgres', 'DROP DATABASE dropped WITH (FORCE)');
+is(rows_of($client), 'before_user_logoff|dropped', 'X: exit: DROP DATABASE WITH (FORCE)');
+
+### Those that never fire
+admin($node, 'app', 'TRUNCATE session_log');
+append_to_file($node->data_dir . '/pg_hba.conf.new', "local all alice reject\nhost all alice 127.0.0.1/32 reject\n"
+	  . slurp_file($node->data_dir . '/pg_hba.conf'));
+rename $node->data_dir . '/pg_hba.conf', $node->data_dir . '/pg_hba.conf.old';
+rename $node->data_dir . '/pg_hba.conf.new', $node->data_dir . '/pg_hba.conf';
+$node->reload;
+my $refused;
+for (1 .. 100)
+{
+	$refused = connect_raw($node, user => 'alice', database => 'app');
+	my @messages = $refused->messages;
+	last if $messages[-1]{type} eq 'E';
+	$refused->quit;
+	has_ended($refused);
+	admin($node, 'app', 'TRUNCATE session_log');
+}
+rename $node->data_dir . '/pg_hba.conf.old', $node->data_dir . '/pg_hba.conf';
+$node->reload;
+admin($node, 'postgres', 'ALTER ROLE alice CONNECTION LIMIT 0');
+wait_until($node, 'postgres', q{SELECT count(*) FROM pg_hba_file_rules WHERE auth_method = 'reject'}, '0');
+for (1 .. 100)
+{
+	$refused = connect_raw($node, user => 'alice', database => 'app');
+	my @messages = $refused->messages;
+	last if $messages[-1]{C} eq '53300';
+}
+admin($node, 'postgres', 'ALTER ROLE alice CONNECTION LIMIT -1');
+is(admin($node, 'app', 'SELECT count(*) FROM session_log'), '0',
+	'X: refused connections fire neither event');
+
+# SIGKILL: the server starts anew.
+$client = alice();
+my $killed = $client->pid;
+$root->quit;
+kill KILL => $killed;
+ok($node->poll_query_until('postgres', 'SELECT 1', '1'), 'the server is back after a SIGKILL');
+is(rows_of($client), '', 'X: SIGKILL fires nothing');
+
+### Failures, and limits, at an exit
+sub set_logoff
+{
+	my ($function) = @_;
+	admin($node, 'app', "DROP EVENT TRIGGER logoff; TRUNCATE session_log;");
+	admin($node, 'app', "CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION $function()");
+	return;
+}
+set_logoff('fail');
+admin($node, 'postgres', 'ALTER ROLE alice SET session_triggers.logoff_on = exit');
+$root = quiet_root();
+my $position = log_position($node);
+$client = alice();
+$client->query('BEGIN; LOCK locked');
+terminate($client);
+is_deeply([ map { $_->{C} } grep { $_->{type} =~ /[EN]/ } $client->messages ],
+	['57P01'], 'F4: exit: the client hears of the end alone');
+ok(has_ended($client), 'F4: exit: a failed logoff ends');
+is( join("\n", map { s/PL.*? (?=event)//r } grep { /FATAL|P0042/ } log_lines($node, $position, $client->pid)),
+	join("\n",
+		'57P01|FATAL:  terminating connection due to administrator command',
+		'P0042|ERROR:  logoff fails',
+		'P0042|CONTEXT: event trigger "logoff" on event before_user_logoff'),
+	'F4: exit: the failure is in the log, with its context and that of nothing else');
+
+admin($node, 'postgres', q{ALTER ROLE alice SET session_triggers.logoff_timeout = '300ms'});
+set_logoff('hang');
+$position = log_position($node);
+$client = alice();
+terminate($client);
+ok(has_ended($client), 'F10: exit: a logoff that hangs ends');
+like(join("\n", log_lines($node, $position, $client->pid)),
+	qr/^57014\|ERROR:  canceling event triggers due to session_triggers.logoff_timeout$/m,
+	'F10: exit: the log says why');
+
+# A cancel reaches it, a second request to end does not cut it short.
+admin($node, 'postgres', 'ALTER ROLE alice RESET session_triggers.logoff_timeout');
+set_logoff('wait_for_lock');
+$root->query('SELECT pg_advisory_lock(42)');
+for my $end (sub { terminate(@_) }, sub { $_[0]->send_terminate })
+{
+	$position = log_position($node);
+	$client = alice();
+	$end->($client);
+	ok(wait_until($node, 'postgres', $blocked . $client->pid, 't'), 'a logoff waits');
+	terminate($client);
+	$root->query('SELECT pg_cancel_backend(' . $client->pid . ')');
+	ok(has_ended($client), 'F9: exit: a cancel ends it');
+	like(join("\n", log_lines($node, $position, $client->pid)),
+		qr/^57014\|ERROR:  canceling statement due to user request$/m, 'F9: exit: as a failure');
+
+	admin($node, 'app', 'CREATE EVENT TRIGGER logoff2 ON before_user_logoff EXECUTE FUNCTION log_session()');
+	$client = alice();
+	$end->($client);
+	wait_until($node, 'postgres', $blocked . $client->pid, 't');
+	terminate($client) for 1 .. 3;
+	$root->query('SELECT pg_advisory_unlock(42)');
+	ok(has_ended($client), 'exit: the session ends');
+	is(rows_of($client), 'before_user_logoff|mark, caught',
+		'X: exit: who asks again for the end does not lose the firing');
+	$root->query('SELECT pg_advisory_lock(42)');
+	admin($node, 'app', 'DROP EVENT TRIGGER logoff2');
+}
+$root->quit;
+
+### Shutdowns
+# Clients in several states; one that waits for the other's lock.
+sub several_alices
+{
+	my @clients = map { alice() } 1 .. 4;
+	run($clients[1], 'BEGIN; LOCK locked');
+	run($clients[2], 'BEGIN');
+	run($clients[2], 'SELECT 1/0');
+	$clients[3]->send_query('TABLE locked');
+	wait_until($node, 'postgres',
+		q{SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid = } . $clients[3]->pid, '1');
+	return @clients;
+}
+
+sub logoffs { return admin($node, 'app', q{SELECT count(*) FROM session_log WHERE event = 'before_user_logoff'}); }
+
+set_logoff('log_session');
+for my $mode (qw(client exit))
+{
+	admin($node, 'postgres', "ALTER ROLE alice SET session_triggers.logoff_on = $mode");
+	admin($node, 'app', 'TRUNCATE session_log');
+	my @clients = several_alices();
+	$node->stop('fast');
+	$node->start;
+	is(logoffs(), $mode eq 'exit' ? '4' : '0', "X: $mode: a fast shutdown");
+
+	admin($node, 'app', 'TRUNCATE session_log');
+	@clients = several_alices();
+	$node->stop('immediate');
+	$node->start;
+	is(logoffs(), '0', "X: $mode: an immediate shutdown fires nothing");
+
+	admin($node, 'app', 'TRUNCATE session_log');
+	@clients = several_alices();
+	# It waits for the clients, which go once it has begun.
+	$node->command_ok(
+		[ 'pg_ctl', '-D', $node->data_dir, '-m', 'smart', '--no-wait', 'stop' ], 'a smart shutdown begins');
+	$node->wait_for_log(qr/received smart shutdown request/);
+	$_->send_terminate for @clients;
+	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		last if !-e $node->data_dir . '/postmaster.pid';
+		Time::HiRes::sleep(0.1);
+	}
+	$node->_update_pid(0);
+	$node->start;
+	is(logoffs(), '4', "X: $mode: a smart shutdown waits for the clients");
+}
+
+# One that hangs delays a fast shutdown for as long as the limit, however it takes a cancel.
+for my $function (qw(hang hang_on))
+{
+	set_logoff($function);
+	admin($node, 'postgres', q{ALTER ROLE alice SET session_triggers.logoff_timeout = '300ms'});
+	$position = log_position($node);
+	$client = alice();
+	ok($node->stop('fast') // 1, 'F10, X: exit: a fast shutdown completes');
+	my $log = slurp_file($node->logfile, $position);
+	like($log, qr/canceling event triggers due to session_triggers.logoff_timeout/, "F10: exit: $function: the log says why");
+	like($log, qr/database system is shut down/, "F10: exit: $function: the server is down");
+	$node->start;
+}
+like(slurp_file($node->logfile),
+	qr/\|LOG:  canceling event triggers due to session_triggers.logoff_timeout\n.*DETAIL:  The triggers went on after 5 cancels/,
+	'F10: exit: who goes on after the cancels is ended');
+
+# Without its postmaster a session does not stay for a firing.
+set_logoff('hang');
+admin($node, 'postgres', 'ALTER ROLE alice RESET session_triggers.logoff_timeout');
+$client = alice();
+my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
+kill KILL => $postmaster;
+is_deeply([ map { $_->{C} } $client->messages ], ['57P01'], 'X: a session whose postmaster is killed ends');
+for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+{
+	last if !kill 0 => $client->pid;
+	Time::HiRes::sleep(0.1);
+}
+ok(!kill(0 => $client->pid), 'X: at once');
+$node->_update_pid(0);
+unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:/, 'no assertion failed');
+
+done_testing();
