@@ -109,6 +109,8 @@ BEGIN
     END IF;
 END
 $$;
+-- of the sessions before, which would fire
+SELECT wait_for('count(*) = 0 FROM pg_stat_activity WHERE usename = ''regress_alice''');
 CREATE EVENT TRIGGER catch_logon ON after_user_logon EXECUTE FUNCTION catch();
 CREATE EVENT TRIGGER catch_logoff ON before_user_logoff EXECUTE FUNCTION catch();
 \c - regress_alice

@@ -192,8 +192,66 @@ is_deeply(\@messages, [], 'E8: and for a new one');
 is($client->query('SELECT 1'), '1', 'E8: which works');
 $client->quit;
 
-$standby->stop;
+### A standby of the standby, restarts, and promotion
+admin($node, 'app', <<'EOF');
+CREATE FUNCTION log_or_tell() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    IF pg_is_in_recovery() THEN
+        RAISE LOG '% of % on a standby', tg_event, polar_login_user;
+    ELSIF polar_login_user = 'alice' THEN
+        INSERT INTO public.ran VALUES (tg_event);
+    END IF;
+END
+$$;
+CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION log_or_tell();
+CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_or_tell();
+EOF
+catch_up();
+$standby->backup('cascade');
+my $cascade = PostgreSQL::Test::Cluster->new('cascade');
+$cascade->init_from_backup($standby, 'cascade', has_streaming => 1);
+$cascade->start;
+
+# A session on a standby, which is told to the log alone.
+sub is_told
+{
+	my ($server, $what) = @_;
+	my $position = log_position($server);
+	my $client = connect_raw($server, user => 'alice', database => 'app');
+	is_deeply([ grep { $_->{type} =~ /[NE]/ } $client->ready ], [], "E8: $what: the client is served");
+	is($client->query('SELECT pg_is_in_recovery()'), 't', "E8: $what: it is a standby");
+	$client->quit;
+	is( join("\n", grep { /LOG:  \w+_user/ } log_lines($server, $position, $client->pid)),
+		"00000|LOG:  after_user_logon of alice on a standby\n00000|LOG:  before_user_logoff of alice on a standby",
+		"E8: $what: both events fire");
+	return;
+}
+is_told($standby, 'standby');
+is_told($cascade, 'standby of a standby');
 $node->stop;
+is_told($standby, 'standby whose primary is down');
+$standby->restart;
+is_told($cascade, 'standby whose upstream has restarted');
+$cascade->restart;
+is_told($cascade, 'restarted standby of a standby');
+
+# A session that outlives the promotion fires logoff as on any primary.
+my ($old) = standby_messages();
+$standby->promote;
+ok(wait_until($standby, 'postgres', 'SELECT pg_is_in_recovery()', 'f'), 'the standby is promoted');
+($client, @messages) = standby_messages();
+is_deeply(\@messages, [], 'E8: promoted: a new session is served');
+$_->quit for $client, $old;
+is(admin($standby, 'app', 'SELECT what, count(*) FROM ran GROUP BY what ORDER BY what'),
+	"after_user_logon|1\nbefore_user_logoff|2",
+	'E8: promoted: both events write, also in a session that is older');
+my $lsn = admin($standby, 'postgres', 'SELECT pg_current_wal_insert_lsn()');
+ok(wait_until($cascade, 'postgres', "SELECT pg_last_wal_replay_lsn() >= '$lsn'"), 'its standby has followed');
+is_told($cascade, 'standby of the promoted server');
+is(admin($cascade, 'app', 'SELECT count(*) FROM ran'), '3', 'E8: and has the rows');
+
+$cascade->stop;
+$standby->stop;
 unlike(slurp_file($_->logfile), qr/TRAP:|PANIC:|leak/, 'F12: nothing is left behind')
-  for $node, $standby;
+  for $node, $standby, $cascade;
 done_testing();

@@ -187,6 +187,31 @@ $client->quit;
 }
 $node->reload;
 
+### A client that does not read what its logon has to say
+admin($node, 'app', <<'EOF');
+CREATE FUNCTION talk() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF polar_login_user = 'alice' THEN
+        FOR i IN 1 .. 100000 LOOP
+            RAISE NOTICE '%', repeat('x', 1000);
+        END LOOP;
+    END IF;
+END
+$$;
+EOF
+set_trigger('logon', 'talk');
+my $position = log_position($node);
+$client = connect_as('alice');
+ok( wait_until($node, 'app',
+		q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'alice' AND wait_event = 'ClientWrite'}, '1'),
+	'the server waits for the client to read');
+ok(wait_until($node, 'app', q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'alice'}, '0'),
+	'F10: who does not read is not waited for');
+like(slurp_file($node->logfile, $position),
+	qr/57014\|LOG:  canceling event triggers due to session_triggers.logon_timeout\n.*DETAIL:  The triggers went on/,
+	'F10: the log says why');
+set_trigger('logon', undef);
+
 ### S: who may set them
 $client = connect_as('bob', options => '-c session_triggers.logon_timeout=1');
 @messages = $client->messages;

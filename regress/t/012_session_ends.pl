@@ -346,7 +346,7 @@ is( join("\n", map { s/PL.*? (?=event)//r } grep { /FATAL|P0042/ } log_lines($no
 	join("\n",
 		'57P01|FATAL:  terminating connection due to administrator command',
 		'P0042|ERROR:  logoff fails',
-		'P0042|CONTEXT: event trigger "logoff" on event before_user_logoff'),
+		'P0042|CONTEXT:  event trigger "logoff" on event before_user_logoff'),
 	'F4: exit: the failure is in the log, with its context and that of nothing else');
 
 admin($node, 'postgres', q{ALTER ROLE alice SET session_triggers.logoff_timeout = '300ms'});
@@ -468,7 +468,8 @@ for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
 	Time::HiRes::sleep(0.1);
 }
 ok(!kill(0 => $client->pid), 'X: at once');
-$node->_update_pid(0);
+# Its file is still there.
+$node->_update_pid(-1);
 unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:/, 'no assertion failed');
 
 done_testing();

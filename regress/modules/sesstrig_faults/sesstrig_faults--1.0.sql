@@ -5,6 +5,8 @@ CREATE FUNCTION faults_error() RETURNS event_trigger
 AS 'MODULE_PATHNAME' LANGUAGE C;
 CREATE FUNCTION faults_fatal() RETURNS event_trigger
 AS 'MODULE_PATHNAME' LANGUAGE C;
+CREATE FUNCTION faults_memory() RETURNS event_trigger
+AS 'MODULE_PATHNAME' LANGUAGE C;
 CREATE FUNCTION faults_cancel() RETURNS event_trigger
 AS 'MODULE_PATHNAME' LANGUAGE C;
 CREATE FUNCTION faults_panic() RETURNS event_trigger

@@ -17,6 +17,7 @@
 #include "storage/fd.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 PG_MODULE_MAGIC;
@@ -28,6 +29,7 @@ extern PGDLLEXPORT void faults_worker_main(Datum arg);
 
 PG_FUNCTION_INFO_V1(faults_error);
 PG_FUNCTION_INFO_V1(faults_fatal);
+PG_FUNCTION_INFO_V1(faults_memory);
 PG_FUNCTION_INFO_V1(faults_cancel);
 PG_FUNCTION_INFO_V1(faults_panic);
 PG_FUNCTION_INFO_V1(faults_run_worker);
@@ -69,6 +71,15 @@ faults_fatal(PG_FUNCTION_ARGS)
 	ereport(FATAL,
 			(errcode(MAKE_SQLSTATE('S', 'T', '0', '0', '2')),
 			 errmsg("fault: fatal")));
+}
+
+/* No machine has that much. */
+Datum
+faults_memory(PG_FUNCTION_ARGS)
+{
+	check_called_as_trigger(fcinfo);
+	MemoryContextAllocHuge(CurrentMemoryContext, (Size) 1 << 50);
+	PG_RETURN_NULL();
 }
 
 Datum

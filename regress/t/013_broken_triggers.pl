@@ -1,0 +1,143 @@
+# Logon triggers that are broken in every way, under both policies: rules F3 and
+# S, and a superuser's way in.
+use strict;
+use warnings FATAL => 'all';
+
+use File::Copy;
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Utils;
+use SessionTriggers;
+use Test::More;
+
+my $node = new_node('broken', conf => 'max_connections = 12');
+$node->start;
+my $library = $node->basedir . '/gone';
+copy($node->config_data('--pkglibdir') . '/tcn.so', "$library.so")
+  or die "could not copy the library: $!";
+admin($node, 'postgres', 'CREATE DATABASE app');
+admin($node, 'app', <<"EOS");
+CREATE ROLE alice LOGIN;
+CREATE ROLE root LOGIN SUPERUSER;
+CREATE EXTENSION dblink;
+CREATE EXTENSION sesstrig_faults;
+CREATE TABLE fired (event text);
+SET check_function_bodies = off;
+CREATE FUNCTION syntax_error() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN SELEC 1; END';
+CREATE FUNCTION end_missing() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN NULL;';
+CREATE FUNCTION missing_table() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO absent VALUES (1); END';
+CREATE FUNCTION no_right() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO fired VALUES (1); PERFORM 1/0; END';
+CREATE FUNCTION dropped() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+CREATE FUNCTION missing_library() RETURNS event_trigger LANGUAGE C AS '$library', 'triggered_change_notification';
+CREATE FUNCTION stack() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM deeper(); END';
+CREATE FUNCTION deeper() RETURNS void LANGUAGE plpgsql AS 'BEGIN PERFORM deeper(); END';
+CREATE FUNCTION recursive() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS \$\$
+BEGIN
+    PERFORM FROM dblink('host=@{[$node->host]} port=@{[$node->port]} dbname=app user=' || polar_login_user,
+        'SELECT 1') AS x (i int);
+END
+\$\$;
+CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS \$\$
+BEGIN
+    INSERT INTO fired VALUES (tg_event);
+END
+\$\$;
+CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_session();
+EOS
+unlink "$library.so";
+
+my @broken = (
+	# function, and the SQLSTATE and message that it fails with
+	[ syntax_error => '42601', qr/^syntax error at or near "SELEC"/ ],
+	[ end_missing => '42601', qr/^(syntax error at end of input|unexpected end of function definition)/ ],
+	[ missing_table => '42P01', qr/^relation "absent" does not exist/ ],
+	[ no_right => { alice => '42501', root => '22012' }, qr/^(permission denied for table fired|division by zero)$/ ],
+	[ dropped => 'XX000', qr/^cache lookup failed for function \d+$/ ],
+	[ missing_library => '58P01', qr/^could not (access|load).*gone/ ],
+	[ stack => '54001', qr/^stack depth limit exceeded$/ ],
+	[ faults_memory => '53200', qr/^out of memory$/ ],
+	[ faults_panic => 'XX000', qr/fault requested by a trigger/ ]);
+
+for (@broken)
+{
+	my ($function, $code, $message) = @$_;
+	admin($node, 'app', "CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION $function()");
+	if ($function eq 'dropped')
+	{
+		local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off -c allow_system_table_mods=on';
+		$node->safe_psql('app', q{DELETE FROM pg_proc WHERE proname = 'dropped'});
+	}
+	for my $policy (qw(continue reject))
+	{
+		admin($node, 'app', "ALTER DATABASE app SET session_triggers.logon_failure = $policy");
+		for my $user (qw(alice root))
+		{
+			my $what = "$function, $policy, $user";
+			my $expected = ref $code ? $code->{$user} : $code;
+			my $position = log_position($node);
+			my $client = connect_raw($node, user => $user, database => 'app');
+			my @told = grep { $_->{type} =~ /[EN]/ } $client->messages;
+			is(scalar @told, 1, "$what: the client gets one message");
+			if ($policy eq 'reject' && $user eq 'alice')
+			{
+				is("$told[0]{V} $told[0]{C}", "FATAL $expected", "S: $what: the session is refused");
+				like($told[0]{M}, $message, "S: $what: the client is told why");
+			}
+			else
+			{
+				is("$told[0]{V} $told[0]{C} $told[0]{M}", "WARNING 01000 $WARNING", "F3, S: $what: the session is served");
+				is(scalar $client->query('SELECT 1'), '1', "F3: $what: it works");
+				$client->quit;
+			}
+			ok( wait_until($node, 'postgres', 'SELECT count(*) FROM pg_stat_activity WHERE pid = ' . $client->pid, '0'),
+				"$what: it ends");
+			my @errors = grep { /\|ERROR:/ } log_lines($node, $position, $client->pid);
+			is(scalar @errors, 1, "$what: one error in the log");
+			like($errors[0] // '', qr/^$expected\|/, "$what: with its code");
+			like($errors[0] =~ s/^.*?ERROR:  //r, $message, "F3: $what: the log says why");
+			like(join("\n", log_lines($node, $position, $client->pid)),
+				qr/CONTEXT: .*event trigger "logon" on event after_user_logon/, "F3: $what: and where");
+		}
+	}
+	is(admin($node, 'app', 'WITH gone AS (DELETE FROM fired RETURNING *) SELECT count(*) FROM gone'),
+		'3', "$function: logoff fired for those that were served");
+
+	# The documented ways to get in and mend it
+	my $root = connect_raw($node, user => 'root', database => 'app', options => '-c session_triggers.enabled=off');
+	is_deeply([ grep { $_->{type} =~ /[EN]/ } $root->ready ], [], "S: $function: a superuser gets in with PGOPTIONS");
+	is_deeply([ map { $_->{M} } grep { $_->{type} eq 'E' } $root->query('DROP EVENT TRIGGER logon') ],
+		[], "$function: and can drop the trigger");
+	$root->quit;
+}
+
+### A trigger that connects to its own database, and so fires itself
+for my $policy (qw(continue reject))
+{
+	admin($node, 'app', "ALTER DATABASE app SET session_triggers.logon_failure = $policy");
+	admin($node, 'app', 'CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION recursive()');
+	my $position = log_position($node);
+	my $client = connect_raw($node, user => 'alice', database => 'app');
+	my @messages = $client->messages;
+	if ($policy eq 'continue')
+	{
+		is($messages[-1]{type}, 'Z', 'a recursive connection, continue: the session is served');
+		is(scalar $client->query('SELECT 1'), '1', 'and works');
+		$client->quit;
+	}
+	else
+	{
+		is("$messages[-1]{V} $messages[-1]{C}", 'FATAL 08001',
+			'S: a recursive connection, reject: the session is refused');
+	}
+	ok(wait_until($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'alice'}, '0'),
+		'all sessions of the recursion end');
+	my $log = slurp_file($node->logfile, $position);
+	like($log, qr/FATAL:  (sorry, too many clients already|remaining connection slots are reserved)/,
+		'the log says what ended the recursion');
+	like($log, qr/\|08001\|ERROR:  could not establish connection/, 'and what that did to the trigger');
+	admin($node, 'app', 'DROP EVENT TRIGGER logon');
+}
+
+unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:|was terminated by signal/, 'no server process crashed');
+$node->stop;
+done_testing();
