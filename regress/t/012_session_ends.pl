@@ -321,7 +321,8 @@ $client = alice();
 my $killed = $client->pid;
 $root->quit;
 kill KILL => $killed;
-ok($node->poll_query_until('postgres', 'SELECT 1', '1'), 'the server is back after a SIGKILL');
+ok($node->wait_for_log(qr/all server processes terminated; reinitializing/), 'a SIGKILL restarts the server');
+ok(wait_until_ready($node), 'and it is back');
 is(rows_of($client), '', 'X: SIGKILL fires nothing');
 
 ### Failures, and limits, at an exit

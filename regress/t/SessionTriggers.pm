@@ -9,7 +9,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
 use Exporter 'import';
-our @EXPORT = qw(new_node admin wait_until log_position log_lines connect_raw $WARNING);
+our @EXPORT = qw(new_node admin wait_until wait_until_ready log_position log_lines connect_raw $WARNING);
 
 # Rule F3
 our $WARNING =
@@ -50,6 +50,18 @@ sub wait_until
 	my ($node, $database, $sql, $expected) = @_;
 	local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off';
 	return $node->poll_query_until($database, $sql, $expected);
+}
+
+# Waits until a server that restarts by itself takes connections.
+sub wait_until_ready
+{
+	my ($node) = @_;
+	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		return 1 if system('pg_isready', '-q', '-h', $node->host, '-p', $node->port) == 0;
+		select(undef, undef, undef, 0.1);
+	}
+	return 0;
 }
 
 # Where the log ends now.
@@ -214,9 +226,14 @@ sub _take
 	my ($self, $count) = @_;
 	while (length $self->{buffer} < $count)
 	{
-		croak 'the server sent nothing'
-		  unless IO::Select->new($self->{socket})
-		  ->can_read($PostgreSQL::Test::Utils::timeout_default);
+		my $readable = 0;
+		# A signal, such as a child's end, is no reason to give up.
+		do
+		{
+			$! = 0;
+			$readable = IO::Select->new($self->{socket})->can_read($PostgreSQL::Test::Utils::timeout_default);
+		} until $readable || !$!{EINTR};
+		croak 'the server sent nothing' unless $readable;
 		# A reset is an end as well: the process left with input unread.
 		return
 		  unless $self->{socket}

@@ -1,0 +1,290 @@
+# Two thousand sessions, fifty at a time, with cancels, requests to end, time
+# limits and broken connections at random: rows and sessions balance, by the
+# rules of table X (F3, F4, F9, F10), and nothing is left behind (F12). Then
+# crashes under load. SESSTRIG_SEED repeats a run's choices, though not its
+# interleaving.
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+use POSIX ();
+use PostgreSQL::Test::Utils;
+use SessionTriggers;
+use Test::More;
+use Time::HiRes;
+
+my $seed = $ENV{SESSTRIG_SEED} // int(rand(1e9));
+note "SESSTRIG_SEED=$seed";
+
+my $node = new_node('load', conf => <<'EOF');
+max_connections = 80
+restart_after_crash = on
+session_triggers.logoff_on = exit
+session_triggers.logon_timeout = 60ms
+session_triggers.logoff_timeout = 60ms
+EOF
+$node->start;
+admin($node, 'postgres', 'CREATE DATABASE app');
+admin($node, 'app', <<'EOF');
+CREATE ROLE alice LOGIN;
+CREATE ROLE root LOGIN SUPERUSER;
+CREATE TABLE session_log (pid int, event text);
+CREATE TABLE lines (line text);
+GRANT ALL ON lines TO alice;
+CREATE TABLE counter (n int);
+INSERT INTO counter VALUES (0);
+GRANT ALL ON counter TO alice;
+-- sometimes longer than the limit allows
+CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    CREATE TEMP TABLE scratch ON COMMIT DROP AS SELECT 1;
+    INSERT INTO public.session_log VALUES (pg_backend_pid(), tg_event);
+    IF random() < 0.3 THEN
+        PERFORM pg_sleep(random() * 0.09);
+    END IF;
+END
+$$;
+CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION log_session();
+CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_session();
+EOF
+
+my @queries = (
+	'SELECT 1', 'BEGIN', 'COMMIT', 'SELECT 1/0', 'CREATE TEMP TABLE IF NOT EXISTS t (x int)',
+	'UPDATE counter SET n = n + 1', 'INSERT INTO lines SELECT generate_series(1, 100)',
+	'SELECT pg_sleep(0.005)', 'LISTEN x; NOTIFY x', 'SET ROLE alice', 'SELECT pg_advisory_xact_lock(1)',
+	'SET default_transaction_read_only = on', 'SELECT repeat($$x$$, 1000000)');
+
+sub end_session
+{
+	my ($client) = @_;
+	my $end = rand;
+	my @rest;
+
+	if ($end < 0.5)
+	{
+		@rest = $client->quit;
+	}
+	elsif ($end < 0.7)
+	{
+		$client->drop;
+	}
+	elsif ($end < 0.8)
+	{
+		$client->send_query($queries[ rand @queries ]);
+		$client->drop;
+	}
+	elsif ($end < 0.9)
+	{
+		@rest = $client->query('SET idle_session_timeout = 5; SET idle_in_transaction_session_timeout = 5');
+		@rest = $client->messages if @rest;
+	}
+	else
+	{
+		$client->_send("Q\0\0\1");
+		$client->drop;
+	}
+	return;
+}
+
+# One session; gives "pid let_in warned".
+sub session
+{
+	# While the server starts anew there may be nobody to talk to.
+	my $client = eval { connect_raw($node, user => 'alice', database => 'app') };
+	return '0 0 0' if !$client;
+	my @messages = $client->messages;
+	my $pid = $client->pid // 0;
+	return "$pid 0 0" if !@messages || $messages[-1]{type} ne 'Z';
+	my $warned = (grep { $_->{type} eq 'N' && $_->{M} eq $WARNING } @messages) ? 1 : 0;
+
+	# An answer can be cut off where the server ends the session.
+	eval {
+		for (1 .. int(rand(4)))
+		{
+			my @answer = $client->query($queries[ rand @queries ]);
+			last if !@answer || $answer[-1]{type} ne 'Z';
+		}
+		end_session($client);
+		1;
+	} or $@ =~ /^a message was cut off/ or die $@;
+	return "$pid 1 $warned";
+}
+
+# Runs that many clients at a time, each with so many sessions, and $disturb
+# until they are done; gives [pid, let_in, warned] of each session.
+sub load
+{
+	my ($clients, $sessions, $disturb) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir;
+	my %running;
+	for my $number (1 .. $clients)
+	{
+		my $child = fork // die "could not fork: $!";
+		if (!$child)
+		{
+			srand($seed + $number);
+			my $lines = eval { join '', map { session() . "\n" } 1 .. $sessions } // "died: $@";
+			append_to_file("$dir/$number", $lines);
+			POSIX::_exit(0);
+		}
+		$running{$child} = 1;
+	}
+	srand($seed);
+	while (%running)
+	{
+		$disturb->();
+		for my $child (keys %running)
+		{
+			delete $running{$child} if waitpid($child, POSIX::WNOHANG()) != 0;
+		}
+	}
+	my @lines = map { split /\n/, slurp_file("$dir/$_") } 1 .. $clients;
+	is(join("\n", grep { /^died/ } @lines), '', 'no client died');
+	return map { [ split / / ] } @lines;
+}
+
+sub postmaster { return (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0]; }
+
+# How many files the postmaster holds, and how much memory, in kB.
+sub holdings
+{
+	my $postmaster = postmaster();
+	my ($memory) = slurp_file("/proc/$postmaster/status") =~ /VmData:\s+(\d+)/;
+	my @files = glob "/proc/$postmaster/fd/*";
+	return (scalar @files, $memory);
+}
+
+sub wait_for_alices
+{
+	return ok(wait_until($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'alice'}, '0'),
+		'F12: no backend is left');
+}
+
+### Cancels, requests to end, limits, broken connections
+my $root = connect_raw($node, user => 'root', database => 'app', options => '-c session_triggers.enabled=off');
+$root->ready;
+my ($files, $memory) = holdings();
+my %asked;
+my @sessions = load(
+	50, 40,
+	sub {
+		my $function = rand() < 0.5 ? 'pg_terminate_backend' : 'pg_cancel_backend';
+		my $sent = $root->query(<<"EOF");
+SELECT $function(pid) FROM pg_stat_activity WHERE usename = 'alice' ORDER BY random() LIMIT 1
+EOF
+		$asked{$function}++ if $sent;
+		Time::HiRes::usleep(3000 + rand 5000);
+	});
+wait_for_alices();
+is(scalar @sessions, 2000, 'all sessions were tried');
+
+# pid => event => how often
+my (%rows, %failures);
+for (split /\n/, admin($node, 'app', 'SELECT pid, event, count(*) FROM session_log GROUP BY pid, event'))
+{
+	my ($pid, $event, $count) = split /\|/;
+	$rows{$pid}{$event} = $count;
+}
+my $log = slurp_file($node->logfile) =~ s/\n\t/ /gr;
+my %severity;
+for (split /\n/, $log)
+{
+	my ($pid, $kind) = /^(\d+)\|\w{5}\|([A-Z]+):/ or next;
+	if ($kind !~ /^(DETAIL|HINT|QUERY|CONTEXT|STATEMENT)$/)
+	{
+		$severity{$pid} = $kind;
+	}
+	elsif ($kind eq 'CONTEXT' && $severity{$pid} eq 'ERROR' && / on event (after_user_logon|before_user_logoff)$/)
+	{
+		$failures{$pid}{$1}++;
+	}
+}
+my %pids;
+$pids{ $_->[0] }++ for @sessions;
+is(join(' ', grep { $_ && $pids{$_} > 1 } keys %pids), '', 'each session has a pid of its own');
+
+my (@wrong, %count);
+for (@sessions)
+{
+	my ($pid, $let_in, $warned) = @$_;
+	my ($logon, $logoff) = map { $rows{$pid}{$_} // 0 } qw(after_user_logon before_user_logoff);
+	my ($failed_logon, $failed_logoff) = map { $failures{$pid}{$_} // 0 } qw(after_user_logon before_user_logoff);
+	# Ended just before its ReadyForQuery, a session has begun nevertheless.
+	my $began = $let_in || $logon;
+	my $right =
+	  $began
+	  ? $logon + $failed_logon == 1 && $logoff + $failed_logoff == 1 && $warned == $failed_logon
+	  : $logoff + $failed_logoff == 0;
+	push @wrong,
+	  "pid $pid, let in $let_in, warned $warned: logon $logon, failed $failed_logon; logoff $logoff, failed $failed_logoff"
+	  if !$right;
+	$count{'let in'} += $let_in;
+	$count{'failed logon'} += $failed_logon;
+	$count{'failed logoff'} += $failed_logoff;
+	$count{logon} += $logon;
+	$count{logoff} += $logoff;
+}
+is(join("\n", @wrong), '', 'X, F3, F4: rows, failures in the log and sessions balance');
+is(scalar(grep { !$pids{$_} } keys %rows), 0, 'there is no row of any other session');
+note join ', ', map { "$_: $count{$_}" } sort keys %count;
+note join ', ', map { "$_: $asked{$_}" } sort keys %asked;
+cmp_ok($count{$_}, '>', 10, "there are many: $_") for sort keys %count;
+cmp_ok($asked{$_} // 0, '>', 50, "there are many: $_") for qw(pg_terminate_backend pg_cancel_backend);
+like($log, qr/canceling event triggers due to session_triggers.${_}_timeout/, "F10: ${_}_timeout ran out")
+  for qw(logon logoff);
+
+is(admin($node, 'app', <<'EOF'), '0', 'F12: no lock is left');
+SELECT count(*) FROM pg_locks WHERE pid IN (SELECT pid FROM session_log) OR locktype = 'advisory'
+EOF
+is(admin($node, 'app', q{SELECT count(*) FROM pg_class WHERE relnamespace::regnamespace::text LIKE 'pg_temp_%'}),
+	'0', 'F12: no temporary table is left');
+my @temporary = glob $node->data_dir . '/base/pgsql_tmp/*';
+is("@temporary", '', 'F12: no temporary file is left');
+my ($files_after, $memory_after) = holdings();
+is($files_after, $files, 'F12: the postmaster holds as many files as before');
+cmp_ok($memory_after - $memory, '<', 1024, 'F12: and not a megabyte of memory more');
+my @all = map { connect_raw($node, user => 'alice', database => 'app') } 1 .. 70;
+is(scalar(grep { my @m = $_->messages; $m[-1]{type} ne 'Z' } @all), 0, 'F12: every connection slot is free');
+$_->drop for @all;
+$root->quit;
+
+### Crashes under load
+# Limits and cancels have had their turn: who is let in has a row.
+wait_for_alices();
+admin($node, 'postgres', "ALTER ROLE alice SET session_triggers.${_}_timeout = 0") for qw(logon logoff);
+admin($node, 'app', 'TRUNCATE session_log');
+my $position = log_position($node);
+my ($crashes, $next) = (0, Time::HiRes::time() + 0.5);
+@sessions = load(
+	20, 30,
+	sub {
+		Time::HiRes::usleep(20_000);
+		return if $crashes == 3 || Time::HiRes::time() < $next;
+		# What a query would tell, but while the server recovers there is none.
+		my $postmaster = postmaster();
+		my ($victim) = grep {
+			my $status = eval { slurp_file("/proc/$_/status") } // '';
+			my $title = eval { slurp_file("/proc/$_/cmdline") } // '';
+			$status =~ /^PPid:\t$postmaster$/m && $title =~ / alice app /;
+		} map { m{(\d+)} } glob '/proc/[0-9]*';
+		return if !$victim || !kill KILL => $victim;
+		$crashes++;
+		$next = Time::HiRes::time() + 1;
+	});
+ok(wait_until_ready($node), 'the server is back');
+$log = slurp_file($node->logfile, $position);
+my $restarts = () = $log =~ /all server processes terminated; reinitializing/g;
+cmp_ok($restarts, '>', 0, 'the server crashed, and started anew');
+my %logons = map { split /\|/ } split /\n/,
+  admin($node, 'app', q{SELECT pid, count(*) FROM session_log WHERE event = 'after_user_logon' GROUP BY pid});
+my @let_in = grep { $_->[1] } @sessions;
+is(join(' ', map { $_->[0] } grep { ($logons{ $_->[0] } // 0) != 1 } @let_in),
+	'', 'who was let in has a row, also when the server crashed after');
+cmp_ok(scalar(@let_in), '>', 50, 'there were many');
+note scalar(@let_in) . " let in, $restarts crashes";
+unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:|leak/, 'F12: no assertion failed');
+$node->stop;
+
+done_testing();
