@@ -15,7 +15,7 @@ my $node = new_node(
 	extra => [ '--locale=C', '--encoding=UTF8' ],
 	conf => "session_triggers.logoff_on = exit\nmax_prepared_transactions = 5");
 $node->start;
-my $tablespace = PostgreSQL::Test::Utils::tempdir;
+my $tablespace = PostgreSQL::Test::Utils::tempdir_short;
 admin($node, 'postgres', 'CREATE DATABASE app');
 admin($node, 'app', "CREATE TABLESPACE forbidden LOCATION '$tablespace'");
 admin($node, 'app', <<'EOS');

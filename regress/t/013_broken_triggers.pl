@@ -12,7 +12,7 @@ use Test::More;
 
 my $node = new_node('broken', conf => 'max_connections = 12');
 $node->start;
-my $library = $node->basedir . '/gone';
+my $library = PostgreSQL::Test::Utils::tempdir_short . '/gone';
 copy($node->config_data('--pkglibdir') . '/tcn.so', "$library.so")
   or die "could not copy the library: $!";
 admin($node, 'postgres', 'CREATE DATABASE app');
