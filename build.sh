@@ -127,6 +127,8 @@ build    perl              cmd:prove
 build    pkg-config        cmd:pkg-config
 build    zlib1g-dev        pc:zlib
 check    abigail-tools     cmd:abidiff
+check    pgbouncer         file:/usr/sbin/pgbouncer
+check    python3-venv      file:/usr/lib/python3*/ensurepip/__init__.py
 check    valgrind          cmd:valgrind
 lint     shellcheck        cmd:shellcheck
 slow     docbook-xml       file:/usr/share/xml/docbook/schema/dtd/4.5/docbookx.dtd
@@ -507,8 +509,8 @@ verb_patch() {
 # --- build and install ----------------------------------------------------------
 
 # The flavours of a build. release: what is installed for use. test: with
-# assertions, and the faults that the tests ask the core for. stock: upstream's
-# own, to compare with.
+# assertions, and the faults that the tests ask the core for. asan: that, with
+# AddressSanitizer. stock: upstream's own, to compare with.
 set_flavour() {
 	local suffix=
 	flavour=$1
@@ -516,10 +518,12 @@ set_flavour() {
 	src=$dir/src
 	configure_flags=(--enable-depend --enable-debug --enable-tap-tests
 		--with-icu --with-openssl --with-lz4 --with-zstd)
-	if [[ $flavour == test ]]; then
-		suffix=-test
+	if [[ $flavour == test || $flavour == asan ]]; then
+		suffix=-$flavour
 		features=faults
 		configure_flags+=(--enable-cassert)
+		[[ $flavour == test ]] || configure_flags+=(
+			'CFLAGS=-O1 -g -fno-omit-frame-pointer -fsanitize=address' LDFLAGS=-fsanitize=address)
 	elif [[ $flavour == stock ]]; then
 		suffix=-stock
 		src=$dir/src-stock
@@ -531,11 +535,16 @@ set_flavour() {
 	! command -v ccache >/dev/null || configure_flags+=("CC=ccache gcc")
 }
 
+# PostgreSQL leaves memory to the end of a process, and measures its stack by
+# addresses. What is found ends the process, which tests take for a crash.
+asan_options=detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1
+
 # What configure and make get from us. Two checkouts share what ccache
 # holds although their paths differ.
 build_env() {
 	env -u MAKEFLAGS -u MAKELEVEL CARGO_TARGET_DIR="$cache/cargo-$flavour-$major" \
-		SESSTRIG_FEATURES="$features" CCACHE_BASEDIR="$top" CCACHE_NOHASHDIR=1 "$@"
+		SESSTRIG_FEATURES="$features" CCACHE_BASEDIR="$top" CCACHE_NOHASHDIR=1 \
+		ASAN_OPTIONS="$asan_options" "$@"
 }
 
 build_make() {
@@ -669,6 +678,7 @@ suites=(
 	"regress            test     suite_regress"
 	"tap                tap      suite_tap"
 	"extensions         install  suite_extensions"
+	"peers              test     suite_peers"
 )
 # Those that compare majors: when several are checked.
 cross_suites=(
@@ -678,6 +688,7 @@ slow_suites=(
 	"docs               release  build_make -C doc/src/sgml html"
 	"in-tree            source   suite_in_tree"
 	"meson              source   suite_meson"
+	"asan               asan     suite_asan"
 )
 
 suite_cargo() {
@@ -758,6 +769,11 @@ suite_tap() {
 	run_tap tap "$top"/regress/t/*.pl
 }
 
+# The tests that put the most strain on memory.
+suite_asan() {
+	ASAN_OPTIONS=$asan_options run_tap asan "$top"/regress/t/{002,003,004,006,010,012,013,014}_*.pl
+}
+
 # From the oldest major to this one.
 suite_upgrade() {
 	local old
@@ -797,6 +813,66 @@ suite_extensions() {
 	cp "$work/root/usr/lib/postgresql/$major/lib"/*.so "$("$pg_config" --pkglibdir)/"
 	cp "$work/root/usr/share/postgresql/$major/extension"/* "$("$pg_config" --sharedir)/extension/"
 	SESSTRIG_EXTENSIONS_INSTALL=$work/install run_tap extensions "$top"/regress/t/extensions/*.pl
+}
+
+# peer NAME COMMAND ...: makes a driver ready with a command, or notes why the
+# tests have to do without it. The command leaves a file `run`.
+peer() {
+	local name=$1 work=$obj/sesstrig/drivers/$1
+	shift
+	mkdir -p "$work"
+	# Not in a condition, where bash would ignore `set -e` inside.
+	set +e
+	(set -e; cd "$work"; "$@")
+	status=$?
+	set -e
+	if ((status == 0)); then
+		chmod +x "$work/run"
+	else
+		echo "not to be had here, $* failed" >"$work/skip"
+	fi
+}
+
+# prepare_python DRIVER
+prepare_python() {
+	# One that the user of as_user can run, too.
+	local python=/usr/bin/python3
+	[[ -d ../python ]] || "$python" -m venv ../python
+	../python/bin/pip install --quiet --disable-pip-version-check -r "$top/regress/peers/requirements.txt"
+	printf '#!/bin/sh\nexec "%s" "%s" %s "$@"\n' "$PWD/../python/bin/python" "$top/regress/peers/client.py" "$1" >run
+}
+
+prepare_node() {
+	cp "$top/regress/peers"/{package.json,client.js} .
+	npm install --silent --no-audit --no-fund --no-package-lock
+	printf '#!/bin/sh\nexec node "%s" "$@"\n' "$PWD/client.js" >run
+}
+
+# Debian's package has the driver, and Java compiles the program itself.
+prepare_jdbc() {
+	java --version
+	apt-get download libpostgresql-jdbc-java
+	dpkg-deb -x libpostgresql-jdbc-java_*.deb root
+	printf '#!/bin/sh\nexec java -cp "%s" "%s" "$@"\n' "$PWD/root/usr/share/java/postgresql.jar" \
+		"$top/regress/peers/Client.java" >run
+}
+
+prepare_tokio() {
+	CARGO_TARGET_DIR=$cache/cargo-peers cargo build --quiet --locked --release \
+		--manifest-path "$top/regress/peers/tokio/Cargo.toml"
+	cp "$cache/cargo-peers/release/tokio-client" run
+}
+
+suite_peers() {
+	local work=$obj/sesstrig/drivers driver
+	rm -rf "$work"
+	for driver in psycopg asyncpg pg8000; do
+		peer "$driver" prepare_python "$driver"
+	done
+	peer node prepare_node
+	peer jdbc prepare_jdbc
+	peer tokio prepare_tokio
+	SESSTRIG_PEERS=$work run_tap peers "$top"/regress/t/peers/*.pl
 }
 
 # Rule C2: postgres exports what stock does, with the same types, and besides
@@ -887,6 +963,11 @@ provide_test() {
 	step modules "building the test modules" make_modules
 }
 
+provide_asan() {
+	install_flavour asan
+	step modules "building the test modules" make_modules
+}
+
 provide_tap() {
 	install_flavour stock
 	provide_test
@@ -937,6 +1018,7 @@ run_suite() {
 	provide "$needs"
 	case $needs in
 		test | tap | oldest) set_flavour test ;;
+		asan) set_flavour asan ;;
 		*) set_flavour release ;;
 	esac
 	printf '%s ... ' "$title$name"
