@@ -537,14 +537,13 @@ set_flavour() {
 
 # PostgreSQL leaves memory to the end of a process, and measures its stack by
 # addresses. What is found ends the process, which tests take for a crash.
-asan_options=detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1
+export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1
 
 # What configure and make get from us. Two checkouts share what ccache
 # holds although their paths differ.
 build_env() {
 	env -u MAKEFLAGS -u MAKELEVEL CARGO_TARGET_DIR="$cache/cargo-$flavour-$major" \
-		SESSTRIG_FEATURES="$features" CCACHE_BASEDIR="$top" CCACHE_NOHASHDIR=1 \
-		ASAN_OPTIONS="$asan_options" "$@"
+		SESSTRIG_FEATURES="$features" CCACHE_BASEDIR="$top" CCACHE_NOHASHDIR=1 "$@"
 }
 
 build_make() {
@@ -678,6 +677,10 @@ suites=(
 	"regress            test     suite_regress"
 	"tap                tap      suite_tap"
 	"extensions         install  suite_extensions"
+)
+# Those of which one major's result says enough: of the default one, when several
+# are checked.
+once_suites=(
 	"peers              test     suite_peers"
 )
 # Those that compare majors: when several are checked.
@@ -771,7 +774,7 @@ suite_tap() {
 
 # The tests that put the most strain on memory.
 suite_asan() {
-	ASAN_OPTIONS=$asan_options run_tap asan "$top"/regress/t/{002,003,004,006,010,012,013,014}_*.pl
+	run_tap asan "$top"/regress/t/{002,003,004,006,010,012,013,014}_*.pl
 }
 
 # From the oldest major to this one.
@@ -1042,30 +1045,31 @@ run_suite() {
 	fi
 }
 
-# The table of the suites to run, one per line.
+# The table of the suites to run for a major, one per line.
 selected_suites() {
 	local wanted
 	if ((${#suite_names[@]} == 0)); then
 		printf '%s\n' "${suites[@]}"
+		((${#versions[@]} > 1 && major != default_major)) || printf '%s\n' "${once_suites[@]}"
 		((${#versions[@]} == 1)) || printf '%s\n' "${cross_suites[@]}"
 		[[ $all == no ]] || printf '%s\n' "${slow_suites[@]}"
 		return
 	fi
 	for wanted in "${suite_names[@]}"; do
-		printf '%s\n' "${suites[@]}" "${cross_suites[@]}" "${slow_suites[@]}" | grep "^$wanted " ||
+		printf '%s\n' "${suites[@]}" "${once_suites[@]}" "${cross_suites[@]}" "${slow_suites[@]}" | grep "^$wanted " ||
 			usage_error "there is no suite '$wanted'; there are: $(suite_list)"
 	done
 }
 
 suite_list() {
-	printf '%s\n' "${suites[@]}" "${cross_suites[@]}" "${slow_suites[@]}" | awk '{ print $1 }' | xargs
+	printf '%s\n' "${suites[@]}" "${once_suites[@]}" "${cross_suites[@]}" "${slow_suites[@]}" | awk '{ print $1 }' | xargs
 }
 
 verb_check() {
 	local version name line title='' once=yes selected
-	selected=$(selected_suites)
 	for version in "${versions[@]}"; do
 		select_version "$version"
+		selected=$(selected_suites)
 		((${#versions[@]} == 1)) || title="$major: "
 		while read -r name line <&3; do
 			# What needs no server is the same for every major.

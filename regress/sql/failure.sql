@@ -49,6 +49,8 @@ DROP EVENT TRIGGER t1;
 DROP EVENT TRIGGER t2;
 DROP EVENT TRIGGER t3;
 TRUNCATE fired;
+-- the sessions before have ended, which would fire
+SELECT wait_for('count(*) = 0 FROM pg_stat_activity WHERE usename IN (''regress_alice'', ''regress_bob'')');
 CREATE EVENT TRIGGER t1 ON before_user_logoff EXECUTE FUNCTION first();
 CREATE EVENT TRIGGER t2 ON before_user_logoff EXECUTE FUNCTION fail();
 \c "dbname=regression user=regress_alice"

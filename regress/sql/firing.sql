@@ -48,6 +48,8 @@ BEGIN
     END IF;
 END
 $$;
+-- the sessions before have ended, which would fire
+SELECT wait_for('count(*) = 0 FROM pg_stat_activity WHERE usename IN (''regress_alice'', ''regress_bob'')');
 CREATE EVENT TRIGGER note_logon ON after_user_logon EXECUTE FUNCTION note_transaction();
 CREATE EVENT TRIGGER note_logoff ON before_user_logoff EXECUTE FUNCTION note_transaction();
 ALTER ROLE regress_alice SET default_transaction_isolation = 'serializable';
@@ -109,8 +111,8 @@ BEGIN
     END IF;
 END
 $$;
--- of the sessions before, which would fire
-SELECT wait_for('count(*) = 0 FROM pg_stat_activity WHERE usename = ''regress_alice''');
+-- the sessions before have ended, which would fire
+SELECT wait_for('count(*) = 0 FROM pg_stat_activity WHERE usename IN (''regress_alice'', ''regress_bob'')');
 CREATE EVENT TRIGGER catch_logon ON after_user_logon EXECUTE FUNCTION catch();
 CREATE EVENT TRIGGER catch_logoff ON before_user_logoff EXECUTE FUNCTION catch();
 \c - regress_alice
@@ -132,6 +134,8 @@ BEGIN
     END IF;
 END
 $$;
+-- the sessions before have ended, which would fire
+SELECT wait_for('count(*) = 0 FROM pg_stat_activity WHERE usename IN (''regress_alice'', ''regress_bob'')');
 CREATE EVENT TRIGGER last_words ON before_user_logoff EXECUTE FUNCTION last_words();
 \c - regress_alice
 SET test.state = 'idle'; SET test.what = 'session';
