@@ -90,6 +90,7 @@ sesstrig_session_exit(void)
 		return;
 
 	/* This can be in the middle of anything: leave it as proc_exit() does. */
+	InterruptHoldoffCount = 0;
 	LWLockReleaseAll();
 	pgstat_report_wait_end();
 	error_context_stack = NULL;
