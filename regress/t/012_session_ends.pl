@@ -38,6 +38,7 @@ $$;
 CREATE FUNCTION fail() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF polar_login_user = 'alice' THEN
+        RAISE NOTICE 'nobody hears this';
         RAISE EXCEPTION 'logoff fails' USING ERRCODE = 'P0042';
     END IF;
 END
@@ -345,7 +346,7 @@ is( join("\n", grep { /FATAL|P0042/ } log_lines($node, $position, $client->pid))
 	join("\n",
 		'57P01|FATAL:  terminating connection due to administrator command',
 		'P0042|ERROR:  logoff fails',
-		'P0042|CONTEXT:  PL/pgSQL function public.fail() line 4 at RAISE event trigger "logoff" on event before_user_logoff'),
+		'P0042|CONTEXT:  PL/pgSQL function fail() line 5 at RAISE event trigger "logoff" on event before_user_logoff'),
 	'F4: exit: the failure is in the log, with its context and that of nothing else');
 
 admin($node, 'postgres', q{ALTER ROLE alice SET session_triggers.logoff_timeout = '300ms'});
