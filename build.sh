@@ -677,6 +677,11 @@ suites=(
 	"regress            test     suite_regress"
 	"tap                tap      suite_tap"
 	"extensions         install  suite_extensions"
+	"firing-regress     firing   suite_firing src/test/regress 220"
+	"firing-isolation   firing   suite_firing src/test/isolation 350"
+	"firing-plpgsql     firing   suite_firing src/pl/plpgsql/src 15"
+	"firing-authentication firing  suite_firing src/test/authentication 18"
+	"firing-pg_dump     firing   suite_firing src/bin/pg_dump 150"
 )
 # Those of which one major's result says enough: of the default one, when several
 # are checked.
@@ -692,6 +697,7 @@ slow_suites=(
 	"in-tree            source   suite_in_tree"
 	"meson              source   suite_meson"
 	"asan               asan     suite_asan"
+	"firing-recovery    firing   suite_firing src/test/recovery 1000"
 )
 
 suite_cargo() {
@@ -708,6 +714,21 @@ suite_upstream() {
 		show_diffs "$obj/$1"
 }
 
+# Rule C3: the same with triggers of both events in every database, each of which
+# must fire so many times.
+suite_firing() {
+	local suite=${name#firing-} firings=$obj/sesstrig/firings/$name left_out tests=
+	give "${firings%/*}"
+	rm -f "$firings"
+	left_out=$(awk -F ' *[|] *' -v suite="$suite" -v major="$major" \
+		'$1 == suite && $2 ~ /^t\// && $3 ~ "all|" major { print $2 }' "$top/regress/upstream/exceptions")
+	[[ -z $left_out ]] || tests=$(cd "$src/$1" && printf '%s\n' t/*.pl | grep -vxF "$left_out" | xargs)
+	# What fails is not for the suite to say, but for the judge.
+	set +o pipefail
+	SESSTRIG_FIRINGS=$firings PROVE_TESTS=$tests suite_upstream "$1" 2>&1 |
+		"$top/regress/upstream/judge" "$suite" "$major" "$obj/$1" "$firings" "$2"
+}
+
 # Fails, with the differences that pg_regress found under a directory.
 show_diffs() {
 	find "$1" -name regression.diffs -size +0 -exec head -n 500 {} +
@@ -720,10 +741,19 @@ make_temp_install() {
 	rm -rf "$temp"
 	mkdir -p "$temp/log"
 	build_make "DESTDIR=$temp" install-world-bin
+	[[ $flavour != test ]] || wrap_initdb
 	give "$temp/template"
 	as_user env LD_LIBRARY_PATH="$temp$install/lib" "$temp$install/bin/initdb" --auth trust --no-sync \
 		--no-instructions --lc-messages=C -D "$temp/template/data"
 	mv "$temp/template/data" "$temp/initdb-template"
+}
+
+# Puts the initdb that creates session triggers in front of upstream's.
+wrap_initdb() {
+	local bin=$obj/tmp_install$install/bin
+	make_modules "DESTDIR=$obj/tmp_install"
+	mv "$bin/initdb" "$bin/initdb.upstream"
+	ln -s "$top/regress/upstream/initdb" "$bin/initdb"
 }
 
 # The test-only extensions, built outside of the source tree.
@@ -733,7 +763,7 @@ make_modules() {
 		[[ -e $module/Makefile ]] || continue
 		work=$obj/sesstrig/modules/$(basename "$module")
 		mkdir -p "$work"
-		make -C "$work" -f "${module}Makefile" "VPATH=$module" "PG_CONFIG=$install/bin/pg_config" all install
+		make -C "$work" -f "${module}Makefile" "VPATH=$module" "PG_CONFIG=$install/bin/pg_config" all install "$@"
 	done
 }
 
@@ -971,6 +1001,12 @@ provide_asan() {
 	step modules "building the test modules" make_modules
 }
 
+# Upstream's suites with session triggers find this initdb.
+provide_firing() {
+	provide_test
+	step temp-install-firing "installing for upstream's suites, with triggers" make_temp_install
+}
+
 provide_tap() {
 	install_flavour stock
 	provide_test
@@ -1020,7 +1056,7 @@ run_suite() {
 	shift 2
 	provide "$needs"
 	case $needs in
-		test | tap | oldest) set_flavour test ;;
+		test | tap | oldest | firing) set_flavour test ;;
 		asan) set_flavour asan ;;
 		*) set_flavour release ;;
 	esac
