@@ -127,8 +127,6 @@ build    perl              cmd:prove
 build    pkg-config        cmd:pkg-config
 build    zlib1g-dev        pc:zlib
 check    abigail-tools     cmd:abidiff
-check    pgbouncer         file:/usr/sbin/pgbouncer
-check    python3-venv      file:/usr/lib/python3*/ensurepip/__init__.py
 check    valgrind          cmd:valgrind
 lint     shellcheck        cmd:shellcheck
 slow     docbook-xml       file:/usr/share/xml/docbook/schema/dtd/4.5/docbookx.dtd
@@ -825,9 +823,21 @@ suite_of_extensions() {
 	[[ $1 != 15 ]] || echo bookworm
 }
 
+# Downloads packages from a suite of Debian's and unpacks them, which needs no
+# root: unpack_packages SUITE DIR PACKAGE ...
+unpack_packages() {
+	local package apt_dir apt_options
+	use_suite deb "$1"
+	mkdir -p "$2"
+	for package in "${@:3}"; do
+		(cd "$2" && apt-get "${apt_options[@]}" download "$package")
+		dpkg-deb -x "$2/$package"_*.deb "$2"
+	done
+}
+
 # Rule C2: what Debian compiled for its server, in a copy of ours.
 suite_extensions() {
-	local suite work=$obj/sesstrig/prebuilt package pg_config apt_dir apt_options
+	local suite work=$obj/sesstrig/prebuilt pg_config
 	suite=$(suite_of_extensions "$major")
 	if [[ -z $suite ]]; then
 		echo "1..0 # SKIP no suite of Debian's with extensions for $major that load here"
@@ -836,11 +846,7 @@ suite_extensions() {
 	rm -rf "$work"
 	mkdir -p "$work"
 	cp -a "$install" "$work/install"
-	use_suite deb "$suite"
-	for package in "postgresql-$major-pgaudit" "postgresql-$major-orafce"; do
-		(cd "$work" && apt-get "${apt_options[@]}" download "$package")
-		dpkg-deb -x "$work/$package"_*.deb "$work/root"
-	done
+	unpack_packages "$suite" "$work/root" "postgresql-$major-pgaudit" "postgresql-$major-orafce"
 	# Where the copy has them: paths are relative to where pg_config is.
 	pg_config=$work/install/bin/pg_config
 	cp "$work/root/usr/lib/postgresql/$major/lib"/*.so "$("$pg_config" --pkglibdir)/"
@@ -848,64 +854,98 @@ suite_extensions() {
 	SESSTRIG_EXTENSIONS_INSTALL=$work/install run_tap extensions "$top"/regress/t/extensions/*.pl
 }
 
-# peer NAME COMMAND ...: makes a driver ready with a command, or notes why the
-# tests have to do without it. The command leaves a file `run`.
-peer() {
-	local name=$1 work=$obj/sesstrig/drivers/$1
+# What sessions come from: a pool, and drivers with the clients in
+# regress/peers. All majors share them.
+peers=$cache/peers
+
+# get_peer NAME FILE ...: gets one into a directory of its own, where it stays
+# until those files change. What get_NAME fetches may not be had here: then
+# NAME.missing tells the tests why they are skipped. What make_NAME compiles
+# must work.
+get_peer() {
+	local name=$1 to=$peers/$1 key
 	shift
-	mkdir -p "$work"
-	# Not in a condition, where bash would ignore `set -e` inside.
-	set +e
-	(set -e; cd "$work"; "$@")
-	status=$?
-	set -e
-	if ((status == 0)); then
-		chmod +x "$work/run"
-	else
-		echo "not to be had here, $* failed" >"$work/skip"
+	key=$({ suite_of_machine; cd "$top/regress/peers" && cat /dev/null "$@"; } | sha256sum)
+	[[ ! -e $to/key || $(<"$to/key") != "$key" ]] || return 0
+	rm -rf "$to" "$to.missing"
+	mkdir -p "$to"
+	logged "$peers/$name.log" "get_$name" "$to"
+	cat "$peers/$name.log"
+	if ((status != 0)); then
+		{ grep -m 1 -E '^(E|ERROR|error): |^npm error ' "$peers/$name.log" || tail -n 1 "$peers/$name.log"; } >"$to.missing"
+		return
 	fi
+	! declare -F "make_$name" >/dev/null || "make_$name" "$to"
+	echo "$key" >"$to/key"
 }
 
-# prepare_python DRIVER
-prepare_python() {
-	# One that the user of as_user can run, too.
-	local python=/usr/bin/python3
-	[[ -d ../python ]] || "$python" -m venv ../python
-	../python/bin/pip install --quiet --disable-pip-version-check -r "$top/regress/peers/requirements.txt"
-	printf '#!/bin/sh\nexec "%s" "%s" %s "$@"\n' "$PWD/../python/bin/python" "$top/regress/peers/client.py" "$1" >run
+# Fails, with a word on it, unless the user of the tests has the programs.
+require_programs() {
+	local program
+	for program in "$@"; do
+		# shellcheck disable=SC2016 # for that shell to expand
+		as_user sh -c 'command -v "$1"' sh "$program" || {
+			echo "this machine has no $program"
+			return 1
+		}
+	done
 }
 
-prepare_node() {
-	cp "$top/regress/peers"/{package.json,client.js} .
-	npm install --silent --no-audit --no-fund --no-package-lock
-	printf '#!/bin/sh\nexec node "%s" "$@"\n' "$PWD/client.js" >run
+# The suite that this machine's libraries are from.
+suite_of_machine() {
+	sed -n 's/^VERSION_CODENAME=//p' /etc/os-release
 }
 
-# Debian's package has the driver, and Java compiles the program itself.
-prepare_jdbc() {
-	java --version
-	apt-get download libpostgresql-jdbc-java
-	dpkg-deb -x libpostgresql-jdbc-java_*.deb root
-	printf '#!/bin/sh\nexec java -cp "%s" "%s" "$@"\n' "$PWD/root/usr/share/java/postgresql.jar" \
-		"$top/regress/peers/Client.java" >run
+get_pgbouncer() {
+	local libraries
+	unpack_packages "$(suite_of_machine)" "$1" pgbouncer
+	# The rest of what it needs is there wherever PostgreSQL builds.
+	mapfile -t libraries < <(dpkg-deb -f "$1"/pgbouncer_*.deb Depends | grep -oE 'lib(c-?ares|event)[^ ,]*')
+	unpack_packages "$(suite_of_machine)" "$1" "${libraries[@]}"
 }
 
-prepare_tokio() {
-	CARGO_TARGET_DIR=$cache/cargo-peers cargo build --quiet --locked --release \
-		--manifest-path "$top/regress/peers/tokio/Cargo.toml"
-	cp "$cache/cargo-peers/release/tokio-client" run
+get_python() {
+	local python
+	require_programs python3
+	# The first on root's PATH may be one that only root can run.
+	python=$(as_user sh -c 'command -v python3')
+	"$python" -c 'import ensurepip, venv'
+	"$python" -m venv "$1"
+	"$1/bin/pip" install -qq --disable-pip-version-check --retries 1 --only-binary :all: \
+		--requirement "$top/regress/peers/requirements.txt"
+}
+
+get_node() {
+	require_programs node npm
+	cp "$top/regress/peers"/package*.json "$1/"
+	(cd "$1" && npm ci --omit=optional --fetch-retries=1)
+}
+
+get_java() {
+	require_programs java javac
+	unpack_packages "$(suite_of_machine)" "$1" libpostgresql-jdbc-java
+}
+
+make_java() {
+	javac -cp "$1/usr/share/java/postgresql.jar" -d "$1/classes" "$top/regress/peers/PgjdbcClient.java"
+}
+
+get_rust() {
+	cargo fetch --locked --manifest-path "$top/regress/peers/tokio-postgres/Cargo.toml"
+}
+
+make_rust() {
+	cargo build --locked --offline --target-dir "$1" \
+		--manifest-path "$top/regress/peers/tokio-postgres/Cargo.toml"
 }
 
 suite_peers() {
-	local work=$obj/sesstrig/drivers driver
-	rm -rf "$work"
-	for driver in psycopg asyncpg pg8000; do
-		peer "$driver" prepare_python "$driver"
-	done
-	peer node prepare_node
-	peer jdbc prepare_jdbc
-	peer tokio prepare_tokio
-	SESSTRIG_PEERS=$work run_tap peers "$top"/regress/t/peers/*.pl
+	get_peer pgbouncer
+	get_peer python requirements.txt
+	get_peer node package.json package-lock.json
+	get_peer java PgjdbcClient.java
+	get_peer rust tokio-postgres/Cargo.toml tokio-postgres/Cargo.lock tokio-postgres/src/main.rs
+	SESSTRIG_PEERS=$peers run_tap peers "$top"/regress/t/peers/*.pl
 }
 
 # Rule C2: postgres exports what stock does, with the same types, and besides
@@ -1155,6 +1195,7 @@ lint_one() {
 verb_lint() {
 	local version
 	lint_one rustfmt cargo fmt --check --manifest-path "$top/rust-core/Cargo.toml"
+	lint_one rustfmt-peers cargo fmt --check --manifest-path "$top/regress/peers/tokio-postgres/Cargo.toml"
 	lint_one clippy lint_clippy
 	lint_one shellcheck lint_shell
 	lint_one patches "$top/tools/patches" lint

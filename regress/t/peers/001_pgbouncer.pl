@@ -1,153 +1,264 @@
-# PgBouncer: its connections to the server are the sessions, and a logon trigger
-# that fails does not fail its clients (rule F3).
+# PgBouncer in front of the server: what is a session then, what a trigger set,
+# and what a failing trigger does to the clients of the pool: rules E3, F3, F5,
+# table X and logon_failure.
 use strict;
 use warnings FATAL => 'all';
 
 use FindBin;
 use lib "$FindBin::RealBin/..";
+use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use SessionTriggers;
 use Test::More;
+use Time::HiRes ();
 
-my ($pgbouncer) = grep { -x } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin';
-plan skip_all => 'there is no pgbouncer' if !$pgbouncer;
+my $peers = $ENV{SESSTRIG_PEERS};
+plan skip_all => 'SESSTRIG_PEERS names no directory with PgBouncer' unless $peers;
+if (-e "$peers/pgbouncer.missing")
+{
+  SKIP: { skip 'PgBouncer: ' . slurp_file("$peers/pgbouncer.missing") =~ s/\s+/ /gr, 1; }
+	done_testing();
+	exit;
+}
 
-my $node = new_node('pooled');
+my $node = new_node('pool');
 $node->start;
 admin($node, 'postgres', 'CREATE DATABASE app');
-admin($node, 'app', <<'EOF');
+admin($node, 'app', <<'SQL');
 CREATE ROLE alice LOGIN;
-CREATE TABLE session_log (pid int, event text);
-CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+CREATE ROLE staff;
+GRANT staff TO alice;
+CREATE TABLE fired (id int GENERATED ALWAYS AS IDENTITY, pid int DEFAULT pg_backend_pid(), event text);
+GRANT INSERT ON fired TO PUBLIC;
+CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF polar_login_user = 'alice' THEN
-        INSERT INTO public.session_log VALUES (pg_backend_pid(), tg_event);
-        PERFORM set_config('test.setting', 'set', false);
-    END IF;
+    INSERT INTO public.fired (event) VALUES (tg_event);
+END
+$$;
+CREATE FUNCTION set_up() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('app.tenant', 'blue', false);
+    SET TimeZone = 'Asia/Tokyo';
+    CREATE TEMP TABLE notes ();
+    SET ROLE staff;
 END
 $$;
 CREATE FUNCTION fail() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF polar_login_user = 'alice' THEN
-        RAISE EXCEPTION 'no pools' USING ERRCODE = 'P0042';
-    END IF;
+    RAISE EXCEPTION 'no entry for %', polar_login_user USING ERRCODE = 'P0042';
 END
 $$;
-EOF
+CREATE EVENT TRIGGER a_log ON after_user_logon EXECUTE FUNCTION log_session();
+CREATE EVENT TRIGGER b_set_up ON after_user_logon EXECUTE FUNCTION set_up();
+CREATE EVENT TRIGGER c_fail ON after_user_logon EXECUTE FUNCTION fail();
+CREATE EVENT TRIGGER d_log ON before_user_logoff EXECUTE FUNCTION log_session();
+SQL
 
-my $dir = PostgreSQL::Test::Utils::tempdir_short;
-my $port = PostgreSQL::Test::Cluster::get_free_port();
-my $log = "$dir/log";
-
-sub start_pooler
+# What the triggers did, as "pid event, ...".
+sub fired
 {
-	my ($mode) = @_;
-	unlink $log;
-	append_to_file($log, '');
-	open my $file, '>', "$dir/pgbouncer.ini" or die "could not write the configuration: $!";
-	print $file <<"EOF";
-[databases]
-app = host=127.0.0.1 port=@{[$node->port]} dbname=app user=alice
-[pgbouncer]
-listen_addr =
-unix_socket_dir = $dir
-listen_port = $port
-auth_type = any
-pool_mode = $mode
-default_pool_size = 1
-server_login_retry = 1
-admin_users = pgbouncer
-logfile = $log
-pidfile = $dir/pid
-EOF
-	close $file;
-	system_or_bail($pgbouncer, '-q', '-d', "$dir/pgbouncer.ini");
-	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	return admin($node, 'app', <<'SQL');
+WITH taken AS (DELETE FROM fired RETURNING *)
+SELECT string_agg(concat(pid, ' ', event), ', ' ORDER BY id) FROM taken
+SQL
+}
+
+# The same, when the pool's connection to the server is gone.
+sub fired_in_the_end
+{
+	wait_until($node, 'app', q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'alice'}, '0')
+	  or die 'the pool still has its connection';
+	return fired();
+}
+
+# What set_up() leaves in a session.
+my $state = q{SELECT concat_ws(' ', current_setting('app.tenant', true),
+	current_setting('TimeZone'), to_regclass('pg_temp.notes'), current_user)};
+my $as_set = 'blue Asia/Tokyo notes staff';
+
+for my $mode ('session', 'session without reset', 'transaction')
+{
+	my $pool = PgBouncer->start(
+		$node,
+		pool_mode => $mode =~ s/ .*//r,
+		$mode =~ /without/ ? (server_reset_query => '') : ());
+	my $admin = $pool->client('admin', 'pgbouncer');
+	$admin->ready;
+	admin($node, 'app', 'ALTER EVENT TRIGGER c_fail DISABLE');
+
+	# Three clients over one connection to the server
+	my @clients = map { $pool->client('alice', 'app') } 1 .. 3;
+	my ($timezone) =
+	  map { $_->{value} } grep { $_->{type} eq 'S' && $_->{name} eq 'TimeZone' } $clients[0]->ready;
+	is($timezone, 'Asia/Tokyo', "F5: $mode: the client learns what a trigger set");
+	my $pid = $clients[0]->query('SELECT pg_backend_pid()');
+	is($clients[0]->query($state), $as_set, "F5: $mode: the first client has what a trigger set");
+
+	$clients[1]->ready;
+	$clients[1]->send_query($state);
+	if ($mode ne 'transaction')
 	{
-		return if -e "$dir/.s.PGSQL.$port";
-		select(undef, undef, undef, 0.1);
+		ok($pool->wait_for_waiting($admin, 1), "$mode: the second client waits");
+		$clients[0]->quit;
 	}
-	die 'pgbouncer does not start';
-}
+	# DISCARD ALL resets all of it; then PgBouncer sets again what it follows.
+	my ($row) = grep { $_->{type} eq 'D' } $clients[1]->messages;
+	is( $row->{values}[0],
+		$mode eq 'session' ? ' Asia/Tokyo alice' : $as_set,
+		"F5: $mode: the second client has "
+		  . ($mode eq 'session' ? 'what PgBouncer knows of it' : 'it too'));
+	$clients[1]->quit if $mode ne 'transaction';
 
-sub pid { return (slurp_file("$dir/pid") =~ /(\d+)/)[0]; }
-
-sub stop_pooler
-{
-	return if !-e "$dir/pid";
-	my $pid = pid();
-	kill INT => $pid;
-	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	$clients[2]->ready;
+	is($clients[2]->query('SELECT pg_backend_pid()'), $pid, "$mode: the third is served by the same process");
+	if ($mode eq 'transaction')
 	{
-		return if !kill 0 => $pid;
-		select(undef, undef, undef, 0.1);
+		is($clients[0]->query('SELECT pg_backend_pid()'), $pid, "$mode: the first again as well");
+		$clients[$_]->quit for 0, 1;
 	}
-	return;
-}
-END { stop_pooler() if $dir; }
+	$clients[2]->quit;
+	is(fired(), "$pid after_user_logon", "E3: $mode: one logon fired, for the pool's connection");
+	is(admin($node, 'app', "SELECT usename FROM pg_stat_activity WHERE pid = $pid"),
+		'alice', "$mode: which stays when the clients are gone");
+	$admin->query('RECONNECT app');
+	is(fired_in_the_end(), "$pid before_user_logoff", "X: $mode: RECONNECT fires one logoff");
 
-# A client of the pool's; gives what psql prints.
-sub through_pool
-{
-	my ($sql) = @_;
-	my ($out, $err) = ('', '');
-	IPC::Run::run([ 'psql', '-XAtq', '-d', "host=$dir port=$port user=alice dbname=app", '-c', $sql ],
-		'>', \$out, '2>', \$err);
-	chomp($out, $err);
-	return ($out, $err);
-}
-
-sub rows
-{
-	return admin($node, 'app', 'SELECT event, count(*) FROM session_log GROUP BY event ORDER BY event');
-}
-
-sub set_logon
-{
-	my ($function) = @_;
-	admin($node, 'app', <<"EOF");
-DROP EVENT TRIGGER IF EXISTS logon;
-DROP EVENT TRIGGER IF EXISTS logoff;
-TRUNCATE session_log;
-CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION $function();
-CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_session();
-EOF
-	return;
-}
-
-for my $mode (qw(session transaction))
-{
-	set_logon('log_session');
-	start_pooler($mode);
-	my @pids = map { (through_pool('SELECT pg_backend_pid()'))[0] } 1 .. 3;
-	is_deeply([ @pids[ 1, 2 ] ], [ @pids[ 0, 0 ] ], "$mode: the clients share a connection");
-	is(rows(), 'after_user_logon|1', "E3: $mode: logon fires once per connection to the server");
-	is((through_pool(q{SELECT current_setting('test.setting')}))[0],
-		# DISCARD ALL between two clients
-		$mode eq 'session' ? '' : 'set', "F5: $mode: what the trigger set, for a later client");
-	stop_pooler();
-	ok(wait_until($node, 'app', 'SELECT count(*) FROM session_log', '2'), "E3: $mode: logoff fires when the pooler disconnects");
-	is(rows(), "after_user_logon|1\nbefore_user_logoff|1", "E3: $mode: once each");
-
-	set_logon('fail');
-	start_pooler($mode);
-	for my $client (1 .. 3)
+	# A failing trigger
+	my $position = -s $pool->{log};
+	my $server_log = log_position($node);
+	admin($node, 'app', 'ALTER EVENT TRIGGER c_fail ENABLE');
+	@clients = map { $pool->client('alice', 'app') } 1 .. 3;
+	for my $n (1 .. 3)
 	{
-		is_deeply([ through_pool('SELECT 42') ], [ '42', '' ], "F3: $mode: client $client is served though logon failed");
+		my $client = $clients[ $n - 1 ];
+		is_deeply([ grep { $_->{type} =~ /[NE]/ } $client->ready ],
+			[], "F3: $mode: client $n connects and gets no message");
+		like($client->query($state), qr/ alice$/, "F3, F2: $mode: client $n is served");
+		$pid = $client->query('SELECT pg_backend_pid()');
+		$client->quit;
 	}
-	unlike(slurp_file($log), qr/ERROR|FATAL|failed/i, "F3: $mode: the pooler has no complaint");
-	stop_pooler();
-	ok(wait_until($node, 'app', 'SELECT count(*) FROM session_log', '1'), "$mode: logoff fires all the same");
+	is(scalar(grep { /^P0042\|ERROR:  no entry for alice/ } log_lines($node, $server_log, $pid)),
+		1, "F3: $mode: the server's log has the error, once");
+	unlike(slurp_file($pool->{log}, $position),
+		qr/ (?:WARNING|ERROR|FATAL) /, "F3: $mode: PgBouncer's log has none");
+	$admin->query('RECONNECT app');
+	is(fired_in_the_end(), "$pid before_user_logoff", "F3, X: $mode: one logoff fires");
 
-	admin($node, 'postgres', q{ALTER ROLE alice SET session_triggers.logon_failure = 'reject'});
-	start_pooler($mode);
-	my ($out, $err) = through_pool('SELECT 42');
-	is($out, '', "S: $mode: with reject no client is served");
-	like($err, qr/no pools/, "S: $mode: it is told the trigger's message");
-	stop_pooler();
-	admin($node, 'postgres', 'ALTER ROLE alice RESET session_triggers.logon_failure');
+	# A refused logon
+	admin($node, 'app', q{ALTER DATABASE app SET session_triggers.logon_failure = 'reject'});
+	for my $n (1, 2)
+	{
+		my @messages = $pool->client('alice', 'app')->messages;
+		is("$messages[-1]{type} $messages[-1]{S} $messages[-1]{M}",
+			'E FATAL no entry for alice', "logon_failure = reject: $mode: client $n gets the trigger's message");
+	}
+	is(fired_in_the_end(), '', "logon_failure = reject, X: $mode: no logoff fires");
+	admin($node, 'app', 'ALTER DATABASE app RESET session_triggers.logon_failure');
+	admin($node, 'app', 'ALTER EVENT TRIGGER c_fail DISABLE');
+
+	# The ends of the pool's connection
+	my $client = $pool->client('alice', 'app');
+	$client->ready;
+	$pid = $client->query('SELECT pg_backend_pid()');
+	is(fired(), "$pid after_user_logon", "logon_failure = reject: $mode: the pool recovers by itself");
+	$client->query('BEGIN');
+	$client->drop;
+	is(fired_in_the_end(), "$pid before_user_logoff",
+		"X: $mode: a client that is gone in the middle of a transaction takes it along: one logoff");
+
+	$client = $pool->client('alice', 'app');
+	$client->ready;
+	$pid = $client->query('SELECT pg_backend_pid()');
+	$admin->query('KILL app');
+	is(fired_in_the_end(), "$pid after_user_logon, $pid before_user_logoff", "X: $mode: KILL fires one logoff");
+	$admin->query('RESUME app');
+
+	$client = $pool->client('alice', 'app');
+	$client->ready;
+	$pid = $client->query('SELECT pg_backend_pid()');
+	$admin->send_query('SHUTDOWN');
+	$pool->{process}->finish;
+	is(fired_in_the_end(), "$pid after_user_logon, $pid before_user_logoff", "X: $mode: SHUTDOWN fires one logoff");
 }
 
 $node->stop;
+unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:|leak/, 'F12: nothing is left behind');
 done_testing();
+
+# A running PgBouncer with a pool of one connection to the database app.
+package PgBouncer;
+
+# Those that a failed test leaves.
+my @running;
+
+sub start
+{
+	my ($class, $server, %settings) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my $self = bless {
+		port => PostgreSQL::Test::Cluster::get_free_port(),
+		log => "$dir/log"
+	}, $class;
+	# A name alone makes the default, 15 s, a long wait after each rejection.
+	%settings = (
+		listen_addr => '127.0.0.1',
+		listen_port => $self->{port},
+		unix_socket_dir => '',
+		auth_type => 'trust',
+		auth_file => "$dir/users",
+		admin_users => 'admin',
+		logfile => $self->{log},
+		# After a rejection; the default is 15 s.
+		server_login_retry => 1,
+		%settings);
+	PostgreSQL::Test::Utils::append_to_file("$dir/users", qq{"alice" ""\n"admin" ""\n});
+	PostgreSQL::Test::Utils::append_to_file("$dir/ini",
+		"[databases]\napp = host=127.0.0.1 port=" . $server->port . " pool_size=1\n[pgbouncer]\n"
+		  . join('', map { "$_ = $settings{$_}\n" } sort keys %settings));
+
+	local $ENV{LD_LIBRARY_PATH} = join ':', glob "$peers/pgbouncer/usr/lib/*-linux-gnu";
+	my $output = '';
+	$self->{process} = IPC::Run::start([ "$peers/pgbouncer/usr/sbin/pgbouncer", '-q', "$dir/ini" ],
+		'<', \'', '>&', \$output);
+	push @running, $self->{process};
+	poll(sub { -e $self->{log} && PostgreSQL::Test::Utils::slurp_file($self->{log}) =~ / process up: / })
+	  or die "PgBouncer did not start: $output";
+	return $self;
+}
+
+# For connect_raw.
+sub port { return $_[0]{port}; }
+
+sub client
+{
+	my ($self, $user, $database) = @_;
+	return main::connect_raw($self, tcp => '127.0.0.1', user => $user, database => $database);
+}
+
+# Waits until that many clients wait for the server.
+sub wait_for_waiting
+{
+	my ($self, $admin, $count) = @_;
+	return poll(
+		sub {
+			my @messages = $admin->query('SHOW POOLS');
+			# database, user, cl_active, cl_waiting
+			return grep { $_->{type} eq 'D' && $_->{values}[0] eq 'app' && $_->{values}[3] == $count } @messages;
+		});
+}
+
+sub poll
+{
+	my ($condition) = @_;
+	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		return 1 if $condition->();
+		Time::HiRes::usleep(100_000);
+	}
+	return 0;
+}
+
+END
+{
+	$_->kill_kill for grep { $_->pumpable } @running;
+}

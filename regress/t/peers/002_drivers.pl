@@ -1,103 +1,163 @@
-# Drivers in their own languages: what they make of logon triggers, and of the
-# WARNING before ReadyForQuery (rule F3). Each directory under
-# SESSTRIG_PEERS is a driver: `run` is its program, or `skip` says why there is none.
+# Drivers of other languages, each with a client of its own under
+# regress/peers: rules E3, F3, F5, logon_warning and logon_failure.
 use strict;
 use warnings FATAL => 'all';
 
 use FindBin;
 use lib "$FindBin::RealBin/..";
+use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use SessionTriggers;
 use Test::More;
 
+my $peers = $ENV{SESSTRIG_PEERS};
+plan skip_all => 'SESSTRIG_PEERS names no directory with the drivers' unless $peers;
+my $clients = "$FindBin::RealBin/../../peers";
+
+# Each driver: the peer it belongs to, the command of its client, what that
+# gets of a message before ReadyForQuery, what libpq itself prints of it, and
+# whether the SQLSTATE of a refused connection is told.
+my @drivers = (
+	{
+		name => 'psycopg',
+		peer => 'python',
+		command => [ "$peers/python/bin/python", "$clients/psycopg-client.py" ],
+		warning => '',
+		sqlstate => 0
+	},
+	{
+		name => 'psycopg2',
+		peer => 'python',
+		command => [ "$peers/python/bin/python", "$clients/psycopg2-client.py" ],
+		warning => '',
+		stderr => "WARNING:  $WARNING\n",
+		sqlstate => 0
+	},
+	{
+		name => 'asyncpg',
+		peer => 'python',
+		command => [ "$peers/python/bin/python", "$clients/asyncpg-client.py" ],
+		warning => '',
+		sqlstate => 1
+	},
+	{
+		name => 'pg8000',
+		peer => 'python',
+		command => [ "$peers/python/bin/python", "$clients/pg8000-client.py" ],
+		warning => "notice WARNING 01000 $WARNING\n",
+		sqlstate => 1
+	},
+	{
+		name => 'tokio-postgres',
+		peer => 'rust',
+		command => ["$peers/rust/debug/tokio-postgres-client"],
+		warning => "notice WARNING 01000 $WARNING\n",
+		sqlstate => 1
+	},
+	{
+		name => 'pgjdbc',
+		peer => 'java',
+		command => [
+			'java', '-cp', "$peers/java/classes:$peers/java/usr/share/java/postgresql.jar", 'PgjdbcClient'
+		],
+		warning => "notice WARNING 01000 $WARNING\n",
+		sqlstate => 1
+	},
+	{
+		name => 'node-postgres',
+		peer => 'node',
+		command => [ 'node', "$clients/node-postgres-client.js" ],
+		warning => "notice WARNING 01000 $WARNING\n",
+		sqlstate => 1
+	});
+
+# Where node finds the driver.
+$ENV{NODE_PATH} = "$peers/node/node_modules";
+
 my $node = new_node('drivers');
 $node->start;
 admin($node, 'postgres', 'CREATE DATABASE app');
-admin($node, 'app', <<'EOF');
+admin($node, 'app', <<'SQL');
 CREATE ROLE alice LOGIN;
-CREATE TABLE session_log (event text);
-CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+CREATE ROLE quiet LOGIN;
+ALTER ROLE quiet SET session_triggers.logon_warning = off;
+CREATE TABLE fired (id int GENERATED ALWAYS AS IDENTITY, line text);
+CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-    IF polar_login_user = 'alice' THEN
-        INSERT INTO public.session_log VALUES (tg_event);
-        PERFORM set_config('test.setting', 'set', false);
-    END IF;
+    INSERT INTO public.fired (line) VALUES (concat_ws(' ', tg_event, polar_login_user, polar_client_ip));
+    PERFORM set_config('app.tenant', 'blue', false);
 END
 $$;
 CREATE FUNCTION fail() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF polar_login_user = 'alice' THEN
-        RAISE EXCEPTION 'not today' USING ERRCODE = 'P0042';
-    END IF;
+    RAISE EXCEPTION 'no entry for %', polar_login_user USING ERRCODE = 'P0042';
 END
 $$;
-EOF
+CREATE EVENT TRIGGER a_log ON after_user_logon EXECUTE FUNCTION log_session();
+CREATE EVENT TRIGGER b_fail ON after_user_logon EXECUTE FUNCTION fail();
+CREATE EVENT TRIGGER c_log ON before_user_logoff EXECUTE FUNCTION log_session();
+SQL
 
-# What the driver does with the WARNING, as measured; docs/clients.md has it, too.
-my %hands_out = (asyncpg => 0, jdbc => 1, node => 1, pg8000 => 1, psycopg => 0, tokio => 1);
-
-sub set_logon
-{
-	my ($function) = @_;
-	admin($node, 'app', <<"EOF");
-DROP EVENT TRIGGER IF EXISTS logon;
-DROP EVENT TRIGGER IF EXISTS logoff;
-TRUNCATE session_log;
-CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION $function();
-CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_session();
-EOF
-	return;
-}
-
+# Runs a client as a user, until its backend is gone too. Gives what it wrote,
+# to standard error at the end, and what the triggers did.
 sub run_client
 {
-	my ($driver) = @_;
+	my ($driver, $user) = @_;
+	my $url = 'postgresql://127.0.0.1:' . $node->port . "/app?user=$user";
 	my ($out, $err) = ('', '');
-	IPC::Run::run([ "$ENV{SESSTRIG_PEERS}/$driver/run", '127.0.0.1', $node->port, 'alice', 'app' ],
-		'<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
-	note $err if $err;
-	chomp $out;
-	return $out;
+	my $timer = IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default);
+	# Each driver brings the libraries that it needs.
+	delete local $ENV{LD_LIBRARY_PATH};
+
+	IPC::Run::run([ @{ $driver->{command} }, $url ], '>', \$out, '2>', \$err, $timer);
+	wait_until($node, 'app', "SELECT count(*) FROM pg_stat_activity WHERE usename = '$user'", '0')
+	  or die "$driver->{name} left its session behind";
+	my $fired = admin($node, 'app', <<'SQL');
+WITH taken AS (DELETE FROM fired RETURNING *) SELECT line FROM taken ORDER BY id
+SQL
+	return ($out . $err, $fired);
 }
 
-# All rows, once alice's sessions have ended.
-sub rows
-{
-	wait_until($node, 'app', q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'alice'}, '0');
-	return admin($node, 'app', q{SELECT string_agg(event, ' ' ORDER BY event) FROM session_log});
-}
+my $works = "select 1\nprepared 42\n";
 
-for my $driver (sort keys %hands_out)
+for my $driver (@drivers)
 {
+	my $name = $driver->{name};
+	my $missing = "$peers/$driver->{peer}.missing";
+	my ($out, $fired);
   SKIP:
 	{
-		my $skip = "$ENV{SESSTRIG_PEERS}/$driver/skip";
-		skip $driver . ': ' . slurp_file($skip) =~ s/\s+$//r, 1 if -e $skip;
+		skip "$name: " . slurp_file($missing) =~ s/\s+/ /gr, 1 if -e $missing;
 
-		set_logon('log_session');
-		is(run_client($driver), "select: 42\nsetting: set", "F5: $driver: what a logon trigger set is there");
-		is(rows(), 'after_user_logon before_user_logoff', "E3: $driver: one row each");
+		admin($node, 'app', 'ALTER EVENT TRIGGER b_fail DISABLE');
+		($out, $fired) = run_client($driver, 'alice');
+		is($out, "${works}tenant blue\nclosed\n", "F5: $name: the session has what a trigger set");
+		is( $fired,
+			"after_user_logon alice 127.0.0.1\nbefore_user_logoff alice 127.0.0.1",
+			"E3: $name: its connecting and closing fire one logon and one logoff");
 
-		set_logon('fail');
-		my $notice = $hands_out{$driver} ? "notice: $WARNING\n" : '';
-		is(run_client($driver) =~ s/setting: (None|null|)$/setting: /r,
-			"${notice}select: 42\nsetting: ", "F3: $driver: a failed logon trigger");
-		is(rows(), 'before_user_logoff', "F3: $driver: logoff fires");
+		admin($node, 'app', 'ALTER EVENT TRIGGER b_fail ENABLE');
+		($out, $fired) = run_client($driver, 'alice');
+		my $stderr = $driver->{stderr} // '';
+		my $does = $driver->{warning} ? 'hands on' : $stderr ? 'prints' : 'drops';
+		is($out, "$driver->{warning}${works}tenant -\nclosed\n$stderr",
+			"F3: $name: it copes with the warning before ReadyForQuery, which it $does");
+		is($fired, 'before_user_logoff alice 127.0.0.1', "F3: $name: one logoff fires");
 
-		admin($node, 'app', 'ALTER ROLE alice SET session_triggers.logon_warning = off; TRUNCATE session_log');
-		is(run_client($driver) =~ s/setting: (None|null|)$/setting: /r,
-			"select: 42\nsetting: ", "S: $driver: and without its warning");
-		is(rows(), 'before_user_logoff', "S: $driver: logoff fires");
-		admin($node, 'app', 'ALTER ROLE alice RESET session_triggers.logon_warning; TRUNCATE session_log');
+		($out, $fired) = run_client($driver, 'quiet');
+		is($out, "${works}tenant -\nclosed\n", "logon_warning = off: $name: it gets nothing");
+		is($fired, 'before_user_logoff quiet 127.0.0.1', "logon_warning = off: $name: one logoff fires");
 
-		admin($node, 'app', q{ALTER ROLE alice SET session_triggers.logon_failure = 'reject'});
-		like(run_client($driver), qr/^error: (P0042|-----) .*not today$/, "S: $driver: reject is an error of the connection");
-		is(rows(), '', "S: $driver: logoff does not fire");
-		admin($node, 'app', 'ALTER ROLE alice RESET session_triggers.logon_failure');
+		admin($node, 'app', q{ALTER DATABASE app SET session_triggers.logon_failure = 'reject'});
+		($out, $fired) = run_client($driver, 'alice');
+		my $sqlstate = $driver->{sqlstate} ? 'P0042' : '-';
+		like($out, qr/\Aerror $sqlstate [^\n]*no entry for alice\n\z/,
+			"logon_failure = reject: $name: the connection fails with the trigger's error");
+		is($fired, '', "logon_failure = reject: $name: no logoff fires");
+		admin($node, 'app', 'ALTER DATABASE app RESET session_triggers.logon_failure');
 	}
 }
 
-unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:/, 'no assertion failed');
 $node->stop;
+unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:|leak/, 'F12: nothing is left behind');
 done_testing();
