@@ -65,7 +65,7 @@ mod server {
             .clang_arg("-Ishim")
             .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()))
             .allowlist_function("sesstrig_try_.*|sesstrig_error_free|sesstrig_end_limit|sesstrig_explain_limit|sesstrig_event_triggers_on")
-            .allowlist_function("message_level_is_interesting")
+            .allowlist_function("IsTransactionOrTransactionBlock|message_level_is_interesting")
             .allowlist_type("ErrorData|CommandTag|GucContext|BackendType|config_enum_entry")
             .allowlist_var(
                 "IsBinaryUpgrade|IsUnderPostmaster|MyBackendType|MyProcPort|am_walsender",

@@ -264,6 +264,65 @@ $client->quit;
 check_records('settings before and after');
 admin($node, 'app', 'DROP EVENT TRIGGER set_some');
 
+### F7: the configuration file says what triggers run with, until a client overrides it
+admin($node, 'postgres', q{ALTER SYSTEM SET IntervalStyle = 'postgres'});
+admin($node, 'postgres', q{ALTER SYSTEM SET timezone_abbreviations = 'Default'});
+admin($node, 'postgres', q{ALTER SYSTEM SET DateStyle = 'ISO, YMD'});
+$node->reload;
+ok(wait_until($node, 'postgres', 'SHOW DateStyle', 'ISO, YMD'), 'the configuration is read');
+admin($node, 'app', <<'EOS');
+CREATE FUNCTION check_style() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('DateStyle') <> 'ISO, YMD' THEN
+        RAISE EXCEPTION 'DateStyle is %', current_setting('DateStyle');
+    END IF;
+END
+$$;
+ALTER EVENT TRIGGER logon DISABLE;
+ALTER EVENT TRIGGER logoff DISABLE;
+CREATE FUNCTION log_only() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO public.session_log VALUES (current_setting('test.session')::int, tg_event);
+END
+$$;
+CREATE EVENT TRIGGER logon2 ON after_user_logon EXECUTE FUNCTION log_only();
+CREATE EVENT TRIGGER logoff2 ON before_user_logoff EXECUTE FUNCTION log_only();
+CREATE EVENT TRIGGER style ON before_user_logoff EXECUTE FUNCTION check_style();
+EOS
+for my $set ('SET DateStyle = German', q{SET DateStyle = 'ISO, YMD'}, 'SET DateStyle TO DEFAULT')
+{
+	$client = start_session($set);
+	run($client, $set);
+	$client->quit;
+}
+check_records('settings of the configuration file');
+
+### F7: plans of a helper that anyone may call
+admin($node, 'app', <<'EOS');
+CREATE FUNCTION helper(x int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RETURN x = NULL; END $$;
+CREATE OR REPLACE FUNCTION check_style() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF public.helper(1) IS NOT NULL THEN
+        RAISE EXCEPTION 'planned with the client''s settings';
+    END IF;
+END
+$$;
+EOS
+$client = start_session('a plan of the client\'s');
+run($client, 'SET transform_null_equals = on; SELECT helper(1)');
+$client->quit;
+check_records('plans');
+admin($node, 'app', <<'EOS');
+DROP EVENT TRIGGER style;
+DROP EVENT TRIGGER logon2;
+DROP EVENT TRIGGER logoff2;
+ALTER EVENT TRIGGER logon ENABLE;
+ALTER EVENT TRIGGER logoff ENABLE;
+EOS
+admin($node, 'postgres', 'ALTER SYSTEM RESET ALL');
+$node->reload;
+ok(wait_until($node, 'postgres', 'SHOW DateStyle', 'ISO, MDY'), 'the configuration is as before');
+
 ### F5, F7: what the client gets to read
 my %notice;
 for my $encoding (qw(UTF8 LATIN1 WIN1252))

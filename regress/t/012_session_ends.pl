@@ -24,6 +24,7 @@ CREATE TABLE session_log (pid int, event text, what text);
 CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    held CURSOR FOR SELECT 1;
     what text := coalesce(to_regclass('pg_temp.mark')::text, 'no table') || coalesce(current_setting('test.mark', true), '');
 BEGIN
     -- F8, and a subtransaction
@@ -32,7 +33,15 @@ BEGIN
     EXCEPTION WHEN division_by_zero THEN
         what := what || ', caught';
     END;
+    IF pg_trigger_depth() <> 0 THEN
+        what := what || ', within another trigger';
+    END IF;
     INSERT INTO public.session_log VALUES (pg_backend_pid(), tg_event, what);
+    -- belongs to no extension, and no cursor of the client's is in its way
+    CREATE TABLE public.made AS SELECT 1;
+    DROP TABLE public.made;
+    FOR r IN held LOOP
+    END LOOP;
 END
 $$;
 CREATE FUNCTION fail() RETURNS event_trigger LANGUAGE plpgsql AS $$
@@ -90,6 +99,28 @@ BEGIN
     END LOOP;
 END
 $$;
+-- catches whatever there is to catch, as the end does not let it
+CREATE FUNCTION hold_out() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    LOOP
+        BEGIN
+            PERFORM pg_terminate_backend(pg_backend_pid());
+            PERFORM pg_sleep(3600);
+        EXCEPTION WHEN query_canceled OR admin_shutdown OR OTHERS THEN
+            NULL;
+        END;
+    END LOOP;
+END
+$$;
+CREATE TABLE digger (x int);
+GRANT ALL ON digger TO alice;
+CREATE FUNCTION end_session() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_terminate_backend(pg_backend_pid());
+    PERFORM pg_sleep(3600);
+END
+$$;
+CREATE TRIGGER end_session BEFORE INSERT ON digger FOR EACH ROW EXECUTE FUNCTION end_session();
 CREATE PROCEDURE commit_and_wait() LANGUAGE plpgsql AS $$
 BEGIN
     COMMIT;
@@ -193,6 +224,20 @@ my @ends = (
 	[ 'pg_terminate_backend in a procedure that has committed', 0,
 		sub { block($_[0], 'CALL commit_and_wait()'); terminate(@_) } ],
 	[ 'pg_terminate_backend of itself in a cursor\'s loop', 0, sub { run($_[0], 'SELECT loop_over_cursor()') } ],
+	[ 'pg_terminate_backend of itself in a function that catches all', 0, sub { run($_[0], 'SELECT hold_out()') } ],
+	[ 'pg_terminate_backend of itself in a trigger', 0, sub { run($_[0], 'INSERT INTO digger VALUES (1)') } ],
+	[   'a held cursor', 1,
+		sub { run($_[0], 'BEGIN; DECLARE held CURSOR WITH HOLD FOR SELECT 1; COMMIT'); $_[0]->quit } ],
+	[   'pg_terminate_backend of a VACUUM', 0,
+		sub {
+			run($_[0], 'CREATE TEMP TABLE big AS SELECT generate_series(1, 1000) AS x');
+			run($_[0], 'CREATE INDEX ON big (x); DELETE FROM big; SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1');
+			$_[0]->send_query('VACUUM big');
+			ok(wait_until($node, 'postgres',
+					q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'VacuumDelay' AND pid = } . $_[0]->pid, '1'),
+				'VACUUM sleeps');
+			terminate(@_);
+		} ],
 	[ 'pg_terminate_backend of itself with no stack left', 0, sub { run($_[0], 'SELECT dig()') } ],
 	[   'pg_terminate_backend while the client does not read', 0,
 		sub {
@@ -388,6 +433,37 @@ for my $end (sub { terminate(@_) }, sub { $_[0]->send_terminate })
 	admin($node, 'app', 'DROP EVENT TRIGGER logoff2');
 }
 $root->quit;
+
+# In the middle of what cleans up behind itself: CREATE DATABASE and CREATE EXTENSION.
+set_logoff('log_session');
+admin($node, 'postgres', 'ALTER ROLE alice CREATEDB; CREATE DATABASE big');
+admin($node, 'app', 'GRANT CREATE ON DATABASE app TO alice; GRANT CREATE ON SCHEMA public TO alice');
+admin($node, 'big', 'CREATE TABLE t AS SELECT generate_series(1, 100000) AS x');
+admin($node, 'postgres', 'ALTER DATABASE big IS_TEMPLATE true');
+$position = log_position($node);
+my %ended;
+for my $command ('CREATE DATABASE copied TEMPLATE big', 'CREATE DATABASE copied TEMPLATE big STRATEGY file_copy', 'CREATE EXTENSION hstore')
+{
+	# Whenever it is hit: from before the command's start to after its end
+	for my $wait (map { 4 * $_ } 0 .. 15)
+	{
+		$client = alice();
+		$client->send_query($command);
+		Time::HiRes::usleep(1000 * $wait);
+		my $killer = quiet_root();
+		$killer->query('SELECT pg_terminate_backend(' . $client->pid . ')');
+		my @rest = $client->messages;
+		ok(has_ended($client), "$command: the session ends");
+		$ended{$command}++ if !grep { $_->{type} eq 'C' } @rest;
+		is(rows_of($client), 'before_user_logoff|mark, caught', "X: exit: a session that ends during $command");
+		$killer->query($_) for 'DROP EXTENSION IF EXISTS hstore', 'DROP DATABASE IF EXISTS copied';
+		$killer->quit;
+	}
+	cmp_ok($ended{$command} // 0, '>', 0, "$command did not come to its end each time");
+}
+unlike(slurp_file($node->logfile, $position), qr/TRAP:|PANIC:|was terminated by signal|you don't own a lock/,
+	'X: exit: what cleans up behind itself does');
+admin($node, 'postgres', 'ALTER DATABASE big IS_TEMPLATE false; ALTER ROLE alice NOCREATEDB');
 
 ### Shutdowns
 # Clients in several states; one that waits for the other's lock.

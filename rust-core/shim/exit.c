@@ -1,9 +1,12 @@
 /*
  * exit.c
- *	  How a session leaves what it was doing, for the logoff triggers: after the
- *	  client's Terminate, and at the ends that nobody asked the client about
- *	  (table X).  Inside proc_exit() it would be too late: there an ERROR is
- *	  FATAL and a cancel is ignored.
+ *	  The ends of a session that nobody asked the client about (table X).
+ *
+ * Inside proc_exit() it would be too late for triggers: there an ERROR is FATAL
+ * and a cancel is ignored.  At its start it is too early: what the server was
+ * in the middle of has not been cleaned up.  So the end becomes an error that
+ * unwinds to PostgresMain(), through all who clean up after one, and the
+ * triggers fire there, between two commands.
  */
 #include "postgres.h"
 
@@ -12,12 +15,10 @@
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
-#include "storage/lwlock.h"
 #include "storage/pmsignal.h"
 #include "tcop/dest.h"
 #include "tcop/tcopprot.h"
-#include "utils/memutils.h"
-#include "utils/wait_event.h"
+#include "utils/elog.h"
 
 #include "compat.h"
 #include "sesstrig_core.h"
@@ -25,13 +26,28 @@
 #include "sesstrig_guard.h"
 #include "sesstrig_server.h"
 
+/*
+ * A function in some language can catch the error and go on.  It gets another
+ * one at once; who catches so many ends without triggers.
+ */
+#define MAX_THROWS 100
+
 /* While it is set the server ignores cancels. */
 static bool *reading_command;
+
+/* The end is on its way to PostgresMain(), with this exit code. */
+static bool leaving = false;
+static int	exit_code;
 
 void
 sesstrig_watch_command_read(bool *flag)
 {
 	reading_command = flag;
+}
+
+static void
+ignore_request(SIGNAL_ARGS)
+{
 }
 
 /*
@@ -55,31 +71,35 @@ sesstrig_leave_client(void)
 	 */
 	if (sesstrig_exit_fires())
 	{
-		pqsignal(SIGTERM, SIG_IGN);
+		pqsignal(SIGTERM, ignore_request);
 		ProcDiePending = false;
 	}
 }
 
-/*
- * A session can be ended at the bottom of a deep recursion, by itself too.  If
- * the kernel has so much stack, the triggers get all that one may use.
- */
 static void
-use_fresh_stack(void)
+fire(void)
 {
-	char		here;
-	pg_stack_base_t base = set_stack_base();
-	long		used = labs((long) (base - &here));
-	long		needed = max_stack_depth * 1024L + STACK_DEPTH_SLOP;
+	ErrorData  *error;
 
-	if (get_stack_depth_rlimit() - used < needed)
-		restore_stack_base(base);
+	sesstrig_leave_client();
+	if (sesstrig_logoff_fire(&error) == SESSTRIG_STATUS_OK)
+		return;
+	ereport(LOG,
+			(errcode(error->sqlerrcode),
+			 errmsg("logoff event triggers could not be fired: %s",
+					error->message ? error->message : _("missing error text"))));
+	sesstrig_error_free(error);
 }
 
 void
-sesstrig_session_exit(void)
+sesstrig_session_exit(int code)
 {
-	ErrorData  *error;
+	static int	throws = 0;
+	ErrorData	error = {
+		.elevel = ERROR,
+		.sqlerrcode = ERRCODE_ADMIN_SHUTDOWN,
+		.message = "the session ends",
+	};
 
 	if (proc_exit_inprogress)
 		return;
@@ -89,29 +109,44 @@ sesstrig_session_exit(void)
 	if (CritSectionCount > 0 || !sesstrig_exit_fires() || !PostmasterIsAlive())
 		return;
 
-	/* This can be in the middle of anything: leave it as proc_exit() does. */
-	InterruptHoldoffCount = 0;
-	LWLockReleaseAll();
-	pgstat_report_wait_end();
-	error_context_stack = NULL;
-	debug_query_string = NULL;
-	FlushErrorState();
-	MemoryContextSwitchTo(TopMemoryContext);
 	whereToSendOutput = DestNone;
-	sesstrig_leave_client();
-	use_fresh_stack();
-
-	/* A portal that runs must not be shut down as if its query had ended. */
-	shmem_exit_inprogress = true;
-	error = sesstrig_try_abort_transaction();
-	shmem_exit_inprogress = false;
-
-	if (error || sesstrig_logoff_fire(&error) != SESSTRIG_STATUS_OK)
+	if (PG_exception_stack == NULL)
+	{
+		/* before the first command */
+		fire();
+		return;
+	}
+	if (throws++ == MAX_THROWS)
 	{
 		ereport(LOG,
-				(errcode(error->sqlerrcode),
-				 errmsg("logoff event triggers could not be fired: %s",
-						error->message ? error->message : _("missing error text"))));
-		sesstrig_error_free(error);
+				(errmsg("logoff event triggers are not fired"),
+				 errdetail("A function went on after the end of the session %d times.", MAX_THROWS)));
+		return;
 	}
+
+	leaving = true;
+	exit_code = code;
+	InterruptPending = true;
+	ProcDiePending = true;
+	/* as for any error; see errfinish() */
+	InterruptHoldoffCount = 0;
+	QueryCancelHoldoffCount = 0;
+	ReThrowError(&error);
+}
+
+bool
+sesstrig_session_is_leaving(void)
+{
+	return leaving;
+}
+
+void
+sesstrig_session_leave(void)
+{
+	if (!leaving)
+		return;
+	leaving = false;
+	InterruptHoldoffCount = 0;
+	fire();
+	proc_exit(exit_code);
 }

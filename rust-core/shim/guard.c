@@ -276,6 +276,8 @@ sesstrig_try_abort_transaction(void)
 		sesstrig_forget_encoding();
 		AbortOutOfAnyTransaction();
 		PortalErrorCleanup();
+		/* Nobody will fetch from a cursor any more, but names can be in the way. */
+		PortalHashTableDeleteAll();
 		if (MyReplicationSlot != NULL)
 			ReplicationSlotRelease();
 		SESSTRIG_REPLICATION_SLOT_CLEANUP();

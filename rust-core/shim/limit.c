@@ -71,14 +71,30 @@ sesstrig_end_limit(void)
 		QueryCancelPending = false;
 }
 
-void
-sesstrig_report_overrun(void)
+static ErrorData *
+try_report_overrun(void)
 {
-	if (reached > MAX_CANCELS)
+	GUARD_BEGIN();
+	{
 		ereport(LOG,
 				(errcode(ERRCODE_QUERY_CANCELED),
 				 errmsg_internal("%s", message),
 				 errdetail("The triggers went on after %d cancels, so the session ends.", MAX_CANCELS)));
+	}
+	GUARD_END();
+}
+
+void
+sesstrig_report_overrun(void)
+{
+	if (reached > MAX_CANCELS)
+	{
+		ErrorData  *error = try_report_overrun();
+
+		/* The session ends whether or not there is memory to say so. */
+		if (error)
+			sesstrig_error_free(error);
+	}
 }
 
 void

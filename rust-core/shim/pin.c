@@ -9,6 +9,7 @@
 #include "catalog/namespace.h"
 #include "mb/pg_wchar.h"
 #include "utils/guc_tables.h"
+#include "utils/plancache.h"
 
 #include "compat.h"
 #include "sesstrig_core.h"
@@ -23,6 +24,9 @@
 static int	client_encoding = -1;
 static Oid	conversion = InvalidOid;
 
+/* Has this firing pinned a setting? */
+static bool pinned;
+
 /*
  * Saved, so that the end of the transaction brings the client's value back;
  * unless a trigger's own SET is what stays.
@@ -30,6 +34,7 @@ static Oid	conversion = InvalidOid;
 static void
 pin(const char *name, const char *value)
 {
+	pinned = true;
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, DEBUG1, false);
 }
@@ -57,7 +62,8 @@ boot_value(struct config_generic *setting)
 
 /*
  * Pin a setting that any user may set, if the database, the role, the client or
- * the session has.  What the server itself set last counts as its own.
+ * the session has.  What the server itself set last counts as its own.  What the
+ * configuration file says is known if only the session has: NULL means that.
  */
 static void
 pin_setting(struct config_generic *setting)
@@ -71,6 +77,13 @@ pin_setting(struct config_generic *setting)
 		return;
 
 	found = sesstrig_pin_find(name, GetConfigOption(name, false, false));
+	if (found.kind == SESSTRIG_PIN_KIND_KEEP)
+		return;
+	if (setting->reset_source <= PGC_S_GLOBAL)
+	{
+		pin(name, NULL);
+		return;
+	}
 	switch (found.kind)
 	{
 		case SESSTRIG_PIN_KIND_KEEP:
@@ -109,8 +122,12 @@ sesstrig_try_pin_settings(void)
 {
 	GUARD_BEGIN();
 	{
+		pinned = false;
 		SESSTRIG_VISIT_SETTINGS(pin_setting);
 		pin_languages();
+		/* Plans of functions that users can call are made from their settings. */
+		if (pinned)
+			ResetPlanCache();
 
 		client_encoding = pg_get_client_encoding();
 		if (client_encoding == GetDatabaseEncoding() || client_encoding == PG_SQL_ASCII)

@@ -35,10 +35,17 @@ extern void sesstrig_session_logon(bool *reading_command);
 extern void sesstrig_session_logoff(void);
 
 /*
- * The process is about to end, in the middle of anything: fire
- * before_user_logoff if session_triggers.logoff_on says so.
+ * The process is about to end, in the middle of anything.  If
+ * session_triggers.logoff_on says that this fires before_user_logoff, raises an
+ * error in its place, which nobody reports or may catch.
  */
-extern void sesstrig_session_exit(void);
+extern void sesstrig_session_exit(int code);
+
+/* Is that error on its way? */
+extern bool sesstrig_session_is_leaving(void);
+
+/* It has arrived, if it is: fire, and end the process. */
+extern void sesstrig_session_leave(void);
 
 /* Is a firing about to send the client a text that its encoding does not have? */
 extern bool sesstrig_session_cannot_send(const char *text);

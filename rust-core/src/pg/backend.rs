@@ -18,6 +18,12 @@ pub(super) fn is_client() -> bool {
     }
 }
 
+/// Whether a transaction is open, or has failed and not been closed.
+pub(super) fn in_transaction() -> bool {
+    // SAFETY: it reads variables.
+    unsafe { sys::IsTransactionOrTransactionBlock() }
+}
+
 /// Whether `session_replication_role` is `replica`.
 pub(super) fn is_replica() -> bool {
     // SAFETY: as above.

@@ -99,6 +99,10 @@ pub(crate) fn logoff() -> PgResult<()> {
         open: false,
         ..session
     }));
+    // Rule F6; and within a transaction, what comes next could wait for a lock.
+    if backend::in_transaction() {
+        guard::abort_transaction()?;
+    }
     // What others created or dropped counts (rule E9), also for a session that
     // has been idle since.
     if let Err(error) = guard::accept_invalidations() {
@@ -108,7 +112,6 @@ pub(crate) fn logoff() -> PgResult<()> {
     if !may_fire(Event::Logoff) {
         return Ok(());
     }
-    // Rule F6.
     guard::abort_transaction()?;
     match firing::fire(Event::Logoff) {
         // Rule F4: a failure is in the log, and that is all.

@@ -35,8 +35,8 @@ pub(crate) use bindings::{
 };
 // Functions that cannot raise
 pub(crate) use bindings::{
-    message_level_is_interesting, sesstrig_end_limit, sesstrig_error_free,
-    sesstrig_event_triggers_on, sesstrig_explain_limit,
+    IsTransactionOrTransactionBlock, message_level_is_interesting, sesstrig_end_limit,
+    sesstrig_error_free, sesstrig_event_triggers_on, sesstrig_explain_limit,
 };
 // Guards
 pub(crate) use bindings::{
