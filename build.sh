@@ -12,7 +12,7 @@
 #   check [SUITE ...]
 #             run the test suites, or those named; `check --help` lists them
 #   lint      formatting, clippy, shellcheck, generated header, patches
-#   image     (not there yet)
+#   image     build the container image; with --test also test it
 #   clean     remove build/MAJOR; with --all everything, the downloads too
 #
 # Options
@@ -20,6 +20,8 @@
 #   --tarball FILE        take this source tarball
 #   --allow-unlisted      take a minor that VERSIONS does not list
 #   --install-deps        install the Debian packages that are missing
+#   --test                image: run its tests, with an engine of their own if
+#                         none runs and root asks
 #   --all                 check: the slow suites too; clean: everything
 #   --jobs N              how many compilers to run, as many as processors
 #   --help                this text
@@ -40,6 +42,7 @@ given_tarball=
 install_deps=no
 allow_unlisted=no
 all=no
+test=no
 jobs=$(nproc)
 suite_names=()
 
@@ -135,6 +138,10 @@ slow     libxml2-utils     cmd:xmllint
 slow     meson             cmd:meson
 slow     ninja-build       cmd:ninja
 slow     xsltproc          cmd:xsltproc
+engine   debootstrap       cmd:debootstrap
+engine   docker-compose    cmd:docker-compose
+engine   docker.io         cmd:dockerd
+engine   iproute2          cmd:ip
 optional ccache            cmd:ccache
 '
 
@@ -1213,8 +1220,44 @@ verb_lint() {
 
 # --- the rest -------------------------------------------------------------------
 
+image_name=postgres-session-triggers
+
+build_image() {
+	local labels=("org.opencontainers.image.created=$(date -u +%Y-%m-%dT%H:%M:%SZ)") revision version
+	# A tarball of ours, or an unclean tree, is no revision.
+	if [[ -z $(git -C "$top" status --porcelain 2>&1) ]]; then
+		revision=$(git -C "$top" rev-parse HEAD)
+		labels+=("org.opencontainers.image.revision=$revision")
+	fi
+	docker build --build-arg "PG_MAJOR=$major" "${labels[@]/#/--label=}" -t "$image_name:$major" "$top"
+	version=$(docker image inspect -f '{{index .Config.Labels "org.opencontainers.image.version"}}' "$image_name:$major")
+	docker tag "$image_name:$major" "$image_name:$version"
+	docker tag "$image_name:$major" "$image_name:${version%-r*}"
+}
+
+# Over all majors: builds the image of each, and tests it.
 verb_image() {
-	die "image: not there yet"
+	local version title=''
+	# shellcheck source=docker/engine.sh
+	. "$top/docker/engine.sh"
+	[[ $test == no ]] || start_engine
+	if [[ -n $no_engine ]]; then
+		echo "image ... skipped: $no_engine"
+		echo "0 passed, 0 failed, 1 skipped"
+		return
+	fi
+	docker info >/dev/null 2>&1 || die "image: no Docker engine runs that answers this user"
+	for version in "${versions[@]}"; do
+		select_version "$version"
+		step image "building the image of $major" build_image
+		if [[ $test == yes ]]; then
+			((${#versions[@]} == 1)) || title="$major: "
+			run_suite image none "$top/docker/test" "$image_name:$major"
+		fi
+		say "$(docker image inspect -f '{{join .RepoTags " "}}' "$image_name:$major")"
+	done
+	[[ $test == no ]] || echo "$passed passed, $failed failed, $skipped skipped"
+	((failed == 0))
 }
 
 verb_clean() {
@@ -1244,6 +1287,7 @@ parse() {
 			--install-deps) install_deps=yes ;;
 			--allow-unlisted) allow_unlisted=yes ;;
 			--all) all=yes ;;
+			--test) test=yes ;;
 			-h | --help)
 				print_help
 				[[ $verb != check ]] || printf 'Suites: %s\n' "$(suite_list)"
@@ -1290,7 +1334,7 @@ main() {
 	require_for_verb
 	case $verb in
 		# These count over all majors.
-		check | lint) "verb_$verb" ;;
+		check | lint | image) "verb_$verb" ;;
 		*)
 			for version in "${versions[@]}"; do
 				select_version "$version"
