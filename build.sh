@@ -683,14 +683,14 @@ suites=(
 	"tap                tap      suite_tap"
 	"extensions         install  suite_extensions"
 	"firing-regress     firing   suite_firing src/test/regress 220"
-	"firing-isolation   firing   suite_firing src/test/isolation 350"
 	"firing-plpgsql     firing   suite_firing src/pl/plpgsql/src 15"
-	"firing-authentication firing  suite_firing src/test/authentication 18"
-	"firing-pg_dump     firing   suite_firing src/bin/pg_dump 150"
 )
 # Those of which one major's result says enough: of the default one, when several
 # are checked.
 once_suites=(
+	"firing-isolation   firing   suite_firing src/test/isolation 350"
+	"firing-authentication firing   suite_firing src/test/authentication 18"
+	"firing-pg_dump     firing   suite_firing src/bin/pg_dump 150"
 	"peers              test     suite_peers"
 )
 # Those that compare majors: when several are checked.
