@@ -324,7 +324,7 @@ fetch_tarball() {
 # The first source that has it.
 download() {
 	local from new=$cache/download
-	for from in upstream debian; do
+	for from in upstream debian pool; do
 		rm -rf "$new"
 		mkdir -p "$new"
 		printf 'fetching %s from %s ... ' "$minor" "$from" >&2
@@ -344,10 +344,14 @@ download() {
 	die "no source of PostgreSQL $minor to be had: give one with --tarball FILE"
 }
 
-download_from_upstream() {
+# download_url DIRECTORY URL
+download_url() {
 	curl --fail --location --silent --show-error --connect-timeout 5 \
-		--speed-limit 1000 --speed-time 20 --remote-name --output-dir "$1" \
-		"$upstream/v$minor/postgresql-$minor.tar.bz2"
+		--speed-limit 1000 --speed-time 20 --remote-name --output-dir "$1" "$2"
+}
+
+download_from_upstream() {
+	download_url "$1" "$upstream/v$minor/postgresql-$minor.tar.bz2"
 }
 
 # Debian's suites that have, or may have, a major.
@@ -401,6 +405,17 @@ download_from_debian() {
 		echo "$suite has ${available:-none}" | xargs
 	done
 	echo "no suite has $minor; $(grep ' has ' "$log_dir/fetch-debian.log" | xargs)"
+	return 1
+}
+
+# The files of a version that no suite has any more stay with Debian's archive
+# for a while. No index vouches for them, but VERSIONS does.
+download_from_pool() {
+	local source=p/postgresql-$major file=postgresql-${major}_$minor.orig.tar.bz2 archive uri
+	for archive in Debian:main Debian-Security:updates/main; do
+		uri=$(archive_uri "${archive%%:*}")
+		[[ -z $uri ]] || ! download_url "$1" "${uri%/}/pool/${archive#*:}/$source/$file" || return 0
+	done
 	return 1
 }
 
