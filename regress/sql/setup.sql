@@ -22,6 +22,8 @@ BEGIN
             RETURN true;
         END IF;
         PERFORM pg_sleep(0.1);
+        -- or pg_stat_activity would stay as it was at the first look
+        PERFORM pg_stat_clear_snapshot();
     END LOOP;
     RAISE EXCEPTION 'timed out waiting for: %', condition;
 END
