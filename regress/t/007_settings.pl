@@ -256,6 +256,8 @@ SKIP:
 log_line_prefix = '%p|%e|'
 session_triggers.instance_num = 5
 session_triggers.logon_failure = 'reject'
+# A worker that the stop meets would log a FATAL of its own.
+autovacuum = off
 EOF
 
 	my $run = sub {
@@ -267,7 +269,8 @@ EOF
 		system_or_bail(@ctl, 'start');
 		my $done = eval { $sub->(); 1 };
 		my $error = $@;
-		system_or_bail(@ctl, '--mode' => 'fast', 'stop');
+		# psql does not wait for its session to end, but "smart" does.
+		system_or_bail(@ctl, '--mode' => $done ? 'smart' : 'fast', 'stop');
 		die $error unless $done;
 		return;
 	};
