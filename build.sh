@@ -130,6 +130,8 @@ build    perl              cmd:prove
 build    pkg-config        cmd:pkg-config
 build    zlib1g-dev        pc:zlib
 check    abigail-tools     cmd:abidiff
+check    libperl-dev       file:/usr/lib/*/perl/*/CORE/perl.h
+check    python3-dev       file:/usr/include/python3*/Python.h
 check    valgrind          cmd:valgrind
 lint     shellcheck        cmd:shellcheck
 slow     docbook-xml       file:/usr/share/xml/docbook/schema/dtd/4.5/docbookx.dtd
@@ -210,7 +212,7 @@ require_for_verb() {
 		fetch | patch) require_packages fetch ;;
 		*)
 			local groups=(fetch build)
-			[[ $verb != lint ]] || groups+=(lint)
+			[[ $verb != lint ]] || groups+=(lint check)
 			[[ $verb != check ]] || groups+=(check)
 			[[ $verb$all != checkyes ]] || groups+=(slow)
 			require_packages "${groups[@]}"
@@ -542,6 +544,9 @@ set_flavour() {
 		suffix=-$flavour
 		features=faults
 		configure_flags+=(--enable-cassert)
+		# Some of the tests have triggers in these languages. The first python3 on
+		# root's PATH may be one that has no headers, or that only root can run.
+		[[ $flavour == asan ]] || configure_flags+=(--with-perl --with-python PYTHON=/usr/bin/python3)
 		[[ $flavour == test ]] || configure_flags+=(
 			'CFLAGS=-O1 -g -fno-omit-frame-pointer -fsanitize=address' LDFLAGS=-fsanitize=address)
 	elif [[ $flavour == stock ]]; then
