@@ -130,8 +130,8 @@ build    perl              cmd:prove
 build    pkg-config        cmd:pkg-config
 build    zlib1g-dev        pc:zlib
 check    abigail-tools     cmd:abidiff
-check    libperl-dev       file:/usr/lib/*/perl/*/CORE/perl.h
-check    python3-dev       file:/usr/include/python3*/Python.h
+check    libperl-dev       file:/usr/lib/*/libperl.so
+check    python3-dev       file:/usr/lib/*/libpython3*.so
 check    valgrind          cmd:valgrind
 lint     shellcheck        cmd:shellcheck
 slow     docbook-xml       file:/usr/share/xml/docbook/schema/dtd/4.5/docbookx.dtd

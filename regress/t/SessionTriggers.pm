@@ -264,7 +264,7 @@ sub next_message
 	}
 	elsif ($type eq 'K')
 	{
-		$message{pid} = unpack('N', $body);
+		@message{qw(pid key)} = unpack('N a*', $body);
 	}
 	elsif ($type eq 'A')
 	{
