@@ -64,7 +64,7 @@ mod server {
             .clang_args(cppflags)
             .clang_arg("-Ishim")
             .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()))
-            .allowlist_function("sesstrig_try_.*|sesstrig_error_free|sesstrig_end_limit|sesstrig_explain_limit|sesstrig_event_triggers_on")
+            .allowlist_function("sesstrig_try_.*|sesstrig_error_free|sesstrig_end_limit|sesstrig_ignore_cancels|sesstrig_explain_limit|sesstrig_event_triggers_on")
             .allowlist_function("IsTransactionOrTransactionBlock|message_level_is_interesting")
             .allowlist_type("ErrorData|CommandTag|GucContext|BackendType|config_enum_entry")
             .allowlist_var(
@@ -101,6 +101,7 @@ mod server {
             "shim/entry.c",
             "shim/guard.c",
             "shim/routine.c",
+            "shim/path.c",
             "shim/limit.c",
             "shim/pin.c",
             "shim/exit.c",

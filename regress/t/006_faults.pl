@@ -140,10 +140,6 @@ $log = failed_session('error in the middle of things', 'alice');
 is(scalar(() = $log =~ /^22012\|ERROR:  division by zero$/mg), 3,
 	'both events failed where they should, and the query between them');
 
-set_triggers('faults_cancel', 'faults_cancel');
-$log = failed_session('cancel', 'alice');
-is(scalar(() = $log =~ /^57014\|ERROR:  canceling statement/mg), 2, 'both events were cancelled');
-
 is(admin($node, 'app', 'SELECT count(*) FROM fired'), '0', 'F2: all of it was rolled back');
 
 ### F12: a thousand sessions, each of which succeeds or fails in both events

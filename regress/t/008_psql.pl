@@ -1,4 +1,4 @@
-# What psql makes of a script: rule D4.
+# What psql makes of a script: rules D4 and D7.
 use strict;
 use warnings FATAL => 'all';
 
@@ -80,6 +80,47 @@ is_deeply([ sent("CREATE PROCEDURE p IS BEGIN x := (1\n/\nSELECT 3;\n") ]->[0],
 is_deeply([ sent("CREATE OR REPLACE FUNCTION begin RETURN int IS BEGIN RETURN 7; END;\nSELECT begin();\n") ],
 	[ [ 'CREATE OR REPLACE FUNCTION begin RETURN int IS BEGIN RETURN 7; END;', 'SELECT begin();' ], "7\n", '' ],
 	'D4: a routine that is called BEGIN');
+
+### Oracle's triggers on a database or a schema: nothing of their bodies is run
+admin($node, 'postgres', 'CREATE TABLE logons (a int)');
+my $trigger = <<'EOF';
+CREATE OR REPLACE TRIGGER hr.logon_trigger AFTER LOGON ON DATABASE
+WHEN (user <> 'BEGIN;')
+DECLARE
+    v varchar2(10);
+BEGIN
+    INSERT INTO logons VALUES (1);
+    IF v IS NULL THEN
+        INSERT INTO logons VALUES (2);
+    END IF;
+END logon_trigger;
+EOF
+my $whole = $trigger =~ s/\s+/ /gr =~ s/ $//r;
+for my $slash ('', "/\n", "\n  /  \n")
+{
+	($statements, $out, $errors) = sent("SELECT 2;\n$trigger${slash}SELECT 3;\n");
+	is_deeply([ $statements, $out ], [ [ 'SELECT 2;', $whole, 'SELECT 3;' ], "2\n3\n" ], 'D7: a trigger of Oracle\'s goes whole');
+	is(scalar(() = $errors =~ /ERROR:/g), 1, 'D7: and gets one error');
+	like($errors, qr/ERROR:  CREATE TRIGGER AFTER LOGON is not supported\nLINE 1: .*AFTER LOGON ON/, 'D7: at its event');
+	like($errors, qr/CREATE FUNCTION logon_trigger_function RETURN event_trigger IS .*\nCREATE EVENT TRIGGER logon_trigger AFTER LOGON ON DATABASE EXECUTE FUNCTION logon_trigger_function\(\);/,
+		'D7: with the two statements to write');
+}
+is_deeply(
+	[ sent("CREATE TRIGGER \"T\" BEFORE LOGOFF ON hr.SCHEMA BEGIN INSERT INTO logons VALUES (1); END;\nSELECT 3;\n") ]->[0],
+	[ 'CREATE TRIGGER "T" BEFORE LOGOFF ON hr.SCHEMA BEGIN INSERT INTO logons VALUES (1); END;', 'SELECT 3;' ],
+	'D7: also one on a schema');
+is_deeply(
+	[ sent("CREATE OR REPLACE EDITIONABLE TRIGGER t AFTER STARTUP ON DATABASE\nBEGIN\nINSERT INTO logons VALUES (1);\nEND;\n/\nSELECT 3;\n") ]->[0],
+	[ 'CREATE OR REPLACE EDITIONABLE TRIGGER t AFTER STARTUP ON DATABASE BEGIN INSERT INTO logons VALUES (1); END;', 'SELECT 3;' ],
+	'D7: and one on another event');
+is(admin($node, 'postgres', 'SELECT count(*) FROM logons'), '0', 'D7: nothing of them was run');
+is_deeply(
+	[ sent("CREATE FUNCTION start() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';\n"
+		. "CREATE TRIGGER begin BEFORE INSERT ON logons FOR EACH ROW EXECUTE FUNCTION start();\nSELECT 3;\n") ],
+	[ [ "CREATE FUNCTION start() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';",
+			'CREATE TRIGGER begin BEFORE INSERT ON logons FOR EACH ROW EXECUTE FUNCTION start();', 'SELECT 3;' ], "3\n", '' ],
+	'D2: a trigger of PostgreSQL\'s is as it was');
+admin($node, 'postgres', 'DROP TABLE logons; DROP FUNCTION start()');
 
 ### What must be as it was
 is_deeply([ sent("SELECT 8\n/\n2;\n") ], [ ['SELECT 8 / 2;'], "4\n", '' ], 'D4: a slash in a query divides');

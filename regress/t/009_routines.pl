@@ -212,8 +212,61 @@ is_deeply(
 	[ 'caller_rights|f|plpgsql', 'caller_rights_too|f|plpgsql', 'definer_rights|t|plpgsql', 'owner_rights|t|plpgsql', 'standard|f|plpgsql' ],
 	"D1: a routine has its owner's rights unless it says otherwise");
 ($errors, $rows) = run(q{SELECT pg_get_functiondef('owner_rights'::regproc)});
-like($rows->[0], qr/^CREATE OR REPLACE FUNCTION public\.owner_rights\(\)\n RETURNS integer\n LANGUAGE plpgsql\n SECURITY DEFINER\nAS \$function\$ BEGIN RETURN 1; END\$function\$\n$/,
+like($rows->[0], qr/^CREATE OR REPLACE FUNCTION public\.owner_rights\(\)\n RETURNS integer\n LANGUAGE plpgsql\n SECURITY DEFINER\n SET search_path TO 'pg_catalog', 'public', 'pg_temp'\nAS \$function\$ BEGIN RETURN 1; END\$function\$\n$/,
 	'D4: it is written in the standard form');
+
+### D1: the path of creation
+my $definition = q{SELECT coalesce(array_to_string(proconfig, ' '), '-') FROM pg_proc WHERE proname = 'path' ORDER BY oid DESC LIMIT 1};
+for my $case (
+	[ 'SET search_path = other, pg_catalog', '', 'search_path=other, pg_catalog, pg_temp' ],
+	[ 'SET search_path = "$user", nowhere, pg_temp, other', '', 'search_path=pg_catalog, other, pg_temp' ],
+	[ "SET search_path = ''", 'AUTHID DEFINER', 'search_path=pg_catalog, pg_temp' ],
+	[ 'SET search_path = other', 'SET work_mem = 64', 'work_mem=64 search_path=pg_catalog, other, pg_temp' ],
+	[ 'SET search_path = other', 'SET search_path = public SECURITY DEFINER', 'search_path=public' ],
+	[ 'SET search_path = other', 'SET "Search_Path" FROM CURRENT', 'search_path=other' ],
+	[ 'SET search_path = other', 'SET search_path TO DEFAULT', '-' ],
+	[ 'SET search_path = other', "SET SCHEMA 'public'", 'search_path=public' ],
+	[ 'SET search_path = other', 'RESET ALL', 'search_path=pg_catalog, other, pg_temp' ],
+	[ 'SET search_path = other', 'AUTHID CURRENT_USER', '-' ],
+	[ 'SET search_path = other', 'SECURITY INVOKER', '-' ])
+{
+	my ($path, $options, $expected) = @$case;
+	$client->query('DROP FUNCTION IF EXISTS public.path()');
+	$client->query($path);
+	($errors, $rows) = run("CREATE FUNCTION public.path RETURN int $options IS BEGIN RETURN 1; END; $definition");
+	is_deeply([ map({ $_->{M} } @$errors), @$rows ], [$expected], "D1: $path; $options");
+	$client->query('RESET search_path');
+}
+$client->query('DROP FUNCTION public.path()');
+# Others can put something into a schema: then it is left out, and the author is told.
+$client->query('CREATE SCHEMA open; GRANT CREATE ON SCHEMA open TO PUBLIC; CREATE ROLE writer; CREATE SCHEMA theirs AUTHORIZATION writer;');
+$client->query('SET search_path = open, other, theirs');
+my @messages = $client->query('CREATE FUNCTION public.path RETURN int IS BEGIN RETURN 1; END;');
+is_deeply([ map { $_->{M} } grep { $_->{type} eq 'N' } @messages ],
+	[ map { qq{schema "$_" is left out of the routine's search_path} } qw(open theirs) ], 'D1: schemas that are open to others');
+is(scalar $client->query($definition), 'search_path=pg_catalog, other, pg_temp', 'D1: are not in the path');
+$client->query('DROP FUNCTION public.path()');
+# For the schema's owner their own schema is not open.
+$client->query('SET ROLE writer');
+$client->query('CREATE FUNCTION theirs.path RETURN int IS BEGIN RETURN 1; END;');
+is(scalar $client->query($definition), 'search_path=pg_catalog, theirs, pg_temp', 'D1: the owner of a schema keeps it');
+$client->query('RESET ROLE');
+$client->query('RESET search_path');
+$client->query('DROP SCHEMA open, theirs CASCADE; DROP ROLE writer');
+# In a prepared statement the path of each execution counts.
+$client->send_message('P', "s\0CREATE OR REPLACE FUNCTION public.path RETURN int IS BEGIN RETURN 1; END;\0" . pack('n', 0));
+$client->send_message('S', '');
+$client->messages;
+for my $schema (qw(other public))
+{
+	$client->query("SET search_path = $schema");
+	$client->send_message('B', "\0s\0" . pack('nnn', 0, 0, 0));
+	$client->send_message('E', "\0" . pack('N', 0));
+	$client->send_message('S', '');
+	$client->messages;
+	is(scalar $client->query($definition), "search_path=pg_catalog, $schema, pg_temp", "D1: a prepared statement, in $schema");
+}
+$client->query('RESET search_path; DROP FUNCTION public.path()');
 
 ### D3: errors; the ! is where the cursor belongs
 my @errors = (
@@ -237,6 +290,25 @@ my @errors = (
 	[ '42601', 'syntax error at or near "bytes"', 'CREATE TABLE e (a varchar2(3 !bytes))' ],
 	[ '42704', 'type "varchar3" does not exist', 'CREATE TABLE e (a !varchar3)' ],
 	[ '42601', 'unrecognized event "AFTER startup"', 'CREATE EVENT TRIGGER e AFTER !startup ON DATABASE EXECUTE FUNCTION f()' ],
+	[ '42601', 'unrecognized event "AFTER StartUp"', 'CREATE EVENT TRIGGER e AFTER !StartUp ON DATABASE EXECUTE FUNCTION f()' ],
+	[ '42601', 'unrecognized event "AFTER "logon""', 'CREATE EVENT TRIGGER e AFTER !"logon" ON DATABASE EXECUTE FUNCTION f()' ],
+	# D6: the right character in every encoding, and words as they were written
+	[ '42601', 'unterminated quoted string at or near "\'abc"', "CREATE FUNCTION \"é\"() RETURN !'abc" ],
+	[ '42601', 'syntax error at or near "IMMUTABLE"', "CREATE FUNCTION \"é\"() RETURN int !IMMUTABLE /* é */ AS 'abc" ],
+	[ '42601', 'unterminated /* comment at or near "/* abc"', 'CREATE FUNCTION "é"() RETURN a !/* abc' ],
+	[ '42601', 'syntax error at or near ")"', "CREATE FUNCTION \"é\"() RETURN a !) 'abc" ],
+	[ '42601', 'syntax error at or near "MISSPELT"', 'CREATE FUNCTION "é" RETURN int !MISSPELT IS BEGIN RETURN 1; END;' ],
+	[ '42601', 'syntax error at or near ""deterministic""', 'CREATE FUNCTION e RETURN int !"deterministic" IS BEGIN RETURN 1; END;' ],
+	[ '42601', 'syntax error at or near ""authid""', 'CREATE FUNCTION e RETURN int !"authid" DEFINER IS BEGIN RETURN 1; END;' ],
+	[ '42601', 'syntax error at or near ""byte""', 'CREATE TABLE e (é text, a varchar2(3 !"byte"))' ],
+	[ '42601', 'syntax error at or near "Bytes"', 'CREATE TABLE e (é text, a varchar2(3 !Bytes))' ],
+	# D7: what to write in place of what there is in Oracle
+	[ '0A000', 'CREATE TRIGGER AFTER LOGON is not supported', 'CREATE TRIGGER e AFTER !LOGON ON DATABASE BEGIN INSERT INTO t VALUES (1); END;' ],
+	[ '0A000', 'CREATE TRIGGER BEFORE LOGOFF is not supported', 'CREATE OR REPLACE TRIGGER hr.e BEFORE !logoff ON SCHEMA DECLARE x int; BEGIN NULL; END;' ],
+	[ '42601', 'syntax error at or near "startup"', 'CREATE TRIGGER e AFTER !startup ON DATABASE BEGIN NULL; END;' ],
+	[ '42601', 'event triggers cannot be replaced', 'CREATE OR REPLACE !EVENT TRIGGER e ON after_user_logon EXECUTE FUNCTION f()' ],
+	[ '0A000', 'event triggers cannot be created on a schema', 'CREATE EVENT TRIGGER e AFTER LOGON ON !SCHEMA EXECUTE FUNCTION f()' ],
+	[ '0A000', 'event triggers cannot be created on a schema', 'CREATE EVENT TRIGGER e BEFORE LOGOFF ON !hr.SCHEMA EXECUTE FUNCTION f()' ],
 	[ '42601', 'event trigger name cannot be qualified', 'CREATE EVENT TRIGGER !hr.e AFTER LOGON ON DATABASE EXECUTE FUNCTION f()' ],);
 
 for my $error (@errors)
@@ -251,6 +323,21 @@ for my $error (@errors)
 		[ $state, $message, $position ],
 		'D3: ' . $sql =~ s/\s+/ /gr);
 }
+
+### D6: a warning of the scanner comes once
+$client->query('SET standard_conforming_strings = off');
+is(scalar(grep { $_->{type} eq 'N' && $_->{C} eq '22P06' } $client->query(q{CREATE OR REPLACE FUNCTION warned() RETURN 'a\\b' || 'c'})),
+	1, 'D6: one warning of a backslash');
+$client->query('SET standard_conforming_strings = on');
+
+### D7: a procedure in place of a function
+$client->query('CREATE PROCEDURE op1 IS BEGIN NULL; END;');
+($errors) = run('CREATE EVENT TRIGGER e AFTER LOGON ON DATABASE EXECUTE PROCEDURE op1()');
+is_deeply([ map { @{$_}{qw(C M)} } @$errors ], [ '42809', 'op1 is a procedure' ], 'D7: a procedure is called one');
+like($errors->[0]{H}, qr/CREATE FUNCTION op1 RETURN event_trigger/, 'D7: with what to write');
+($errors) = run('CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE PROCEDURE op1()');
+is_deeply([ map { @{$_}{qw(C M)} } @$errors ], [ '42883', 'function op1() does not exist' ], "D2: other events have upstream's words");
+$client->query('DROP PROCEDURE op1');
 
 ### D2: what these words were before
 ($errors, $rows) = run(<<'EOF');

@@ -162,6 +162,10 @@ typedef struct SesstrigPin {
    A value or a name, never freed; or null.
    */
   const char *text;
+  /*
+   Whether the server may refuse to set it, so that it stays.
+   */
+  bool may_be_refused;
 } SesstrigPin;
 
 /*
@@ -185,6 +189,14 @@ typedef struct SesstrigValue {
    */
   int32_t integer;
 } SesstrigValue;
+
+/*
+ The length of the token at `token`, as it is written.
+
+ # Safety
+ `token` points to `length` bytes.
+ */
+uintptr_t sesstrig_token_length(const char *token, uintptr_t length, bool standard_strings);
 
 /*
  The size of an automaton for a body, which the caller allocates, aligned
@@ -238,15 +250,19 @@ uintptr_t sesstrig_header_size(void);
 void sesstrig_header_start(void *header);
 
 /*
- Feeds the token at `token`.
+ Reads ahead from offset `*at` of the query, where a token begins, and moves
+ it on. If the form is undecided then, the caller looks for interrupts and
+ calls again; at the end of the query it is decided.
 
  # Safety
- `header` was started; `token` points to `length` bytes; the others may be
- written.
+ `header` was started; `query` points to `length` bytes; `at`, `form` and
+ `error` may be written, and `at` read.
  */
-enum SesstrigStatus sesstrig_header_feed(void *header,
-                                         const char *token,
+enum SesstrigStatus sesstrig_header_read(void *header,
+                                         const char *query,
                                          uintptr_t length,
+                                         bool standard_strings,
+                                         uintptr_t *at,
                                          enum SesstrigRoutineForm *form,
                                          ErrorData **error);
 
@@ -260,29 +276,29 @@ enum SesstrigStatus sesstrig_header_feed(void *header,
 const char *sesstrig_body_prefix(const char *token, uintptr_t length);
 
 /*
- The option that a word, in lower case, begins.
+ The option that the token at `word` begins.
 
  # Safety
- `word` points to a terminated string.
+ `word` points to `length` bytes.
  */
-enum SesstrigRoutineOption sesstrig_option_find(const char *word);
+enum SesstrigRoutineOption sesstrig_option_find(const char *word, uintptr_t length);
 
 /*
- Whether a word, in lower case, may follow the length of a `varchar2`.
+ Whether the token at `word` may follow the length of a `varchar2`.
 
  # Safety
- `word` points to a terminated string.
+ `word` points to `length` bytes.
  */
-bool sesstrig_unit_is_known(const char *word);
+bool sesstrig_unit_is_known(const char *word, uintptr_t length);
 
 /*
- The name of the event that is spelled AFTER or BEFORE `word` ON DATABASE;
- null if there is none.
+ The name of the event that is spelled AFTER or BEFORE, the token at `word`,
+ ON DATABASE; null if there is none.
 
  # Safety
- `word` points to a terminated string.
+ `word` points to `length` bytes.
  */
-const char *sesstrig_event_of_words(bool after, const char *word);
+const char *sesstrig_event_of_words(bool after, const char *word, uintptr_t length);
 
 /*
  Finds a routine's source in the query that created it: translates the
@@ -319,7 +335,8 @@ enum SesstrigStatus sesstrig_core_start(ErrorData **error);
 bool sesstrig_event_find(const char *name);
 
 /*
- Forgets the triggers: pg_event_trigger has changed.
+ Forgets the triggers: pg_event_trigger has changed. It sets a flag, and
+ cannot panic.
  */
 void sesstrig_triggers_invalidate(void);
 

@@ -33,6 +33,13 @@
 #define SESSTRIG_FORGET_TRANSACTION_TIMEOUT() ((void) 0)
 #endif
 
+/* A SET statement made here stands nowhere in the query; 18 notes where one does. */
+#if PG_VERSION_NUM >= 180000
+#define SESSTRIG_NO_LOCATION(set) ((set)->location = -1)
+#else
+#define SESSTRIG_NO_LOCATION(set) ((void) 0)
+#endif
+
 /* Call visit() for each of the server's own settings; 16 made their tables public. */
 #if PG_VERSION_NUM >= 160000
 #define SESSTRIG_VISIT_TABLE(table, visit) \

@@ -32,7 +32,7 @@
  */
 #define MAX_THROWS 100
 
-/* While it is set the server ignores cancels. */
+/* The server's flag that it reads a command: while it is set a cancel is lost. */
 static bool *reading_command;
 
 /* The end is on its way to PostgresMain(), with this exit code. */
@@ -52,11 +52,12 @@ ignore_request(SIGNAL_ARGS)
 
 /*
  * From here on the session has no client.  What ends a query for the client's
- * sake must not end the firing, and cancels must reach it.
+ * sake must not end the firing, and the time limit's cancel must reach it.
  */
 void
 sesstrig_leave_client(void)
 {
+	sesstrig_ignore_cancels();
 	*reading_command = false;
 	QueryCancelHoldoffCount = 0;
 	ClientConnectionLost = false;
@@ -109,6 +110,11 @@ sesstrig_session_exit(int code)
 	if (CritSectionCount > 0 || !sesstrig_exit_fires() || !PostmasterIsAlive())
 		return;
 
+	/*
+	 * In this order: a request to end the session that comes while the server
+	 * reads a command for nobody is obeyed at once, within the signal handler.
+	 */
+	*reading_command = false;
 	whereToSendOutput = DestNone;
 	if (PG_exception_stack == NULL)
 	{

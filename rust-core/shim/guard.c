@@ -18,6 +18,7 @@
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "utils/backend_status.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -224,6 +225,20 @@ sesstrig_try_reserve_prefix(const char *prefix)
 }
 
 /*
+ * Release the locks that the session has taken for itself, outside of all
+ * transactions: they can fill the lock table, and the session is over.
+ */
+ErrorData *
+sesstrig_try_release_locks(void)
+{
+	GUARD_BEGIN();
+	{
+		LockReleaseSession(USER_LOCKMETHOD);
+	}
+	GUARD_END();
+}
+
+/*
  * Start the transaction of a firing, whatever the session's defaults for
  * transactions are.  On success the transaction's memory context stays set.
  */
@@ -232,7 +247,6 @@ sesstrig_try_start_transaction(void)
 {
 	GUARD_BEGIN();
 	{
-		SetCurrentStatementStartTimestamp();
 		StartTransactionCommand();
 		XactIsoLevel = XACT_READ_COMMITTED;
 		XactReadOnly = RecoveryInProgress();
@@ -287,6 +301,14 @@ sesstrig_try_abort_transaction(void)
 	GUARD_END();
 }
 
+/*
+ * Take in what other sessions changed in the catalogs, outside of a
+ * transaction, which every session would have to start when it ends.  What is
+ * called for a change has to cope with that: the end of a transaction that
+ * changed a catalog itself comes to it when the transaction is over already.
+ * The relation cache does not read catalogs then, but marks what it would have
+ * to rebuild; see IsTransactionState() in relcache.c.
+ */
 ErrorData *
 sesstrig_try_accept_invalidations(void)
 {

@@ -1,12 +1,16 @@
 /*
  * limit.c
- *	  The time limit of a firing (rule F10), as one of the server's timeouts.
+ *	  The time limit of a firing (rule F10), as one of the server's timeouts,
+ *	  and the only thing that cancels one (rule F9).
  */
 #include "postgres.h"
 
 #include <signal.h>
 
+#include "access/xact.h"
+#include "libpq/pqsignal.h"
 #include "miscadmin.h"
+#include "tcop/tcopprot.h"
 #include "utils/memutils.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
@@ -27,6 +31,34 @@
 static TimeoutId limit = MAX_TIMEOUTS;
 static const char *message;
 static volatile sig_atomic_t reached = 0;
+
+/* The start of the last firing, which is that of its statement, too. */
+static TimestampTz started;
+
+/*
+ * A cancel request does nothing during a firing: who logs on or off could keep
+ * that from being recorded.  Nor does it up to the next command, whose start
+ * makes the server's time of the statement another one: it was meant for the
+ * firing, and there is nothing else to cancel.  lock_timeout uses the same
+ * signal; the function's author may have set it.
+ */
+static void
+cancel_handler(SIGNAL_ARGS)
+{
+	if (GetCurrentStatementStartTimestamp() != started ||
+		get_timeout_indicator(LOCK_TIMEOUT, false))
+		StatementCancelHandler(postgres_signal_arg);
+}
+
+void
+sesstrig_ignore_cancels(void)
+{
+	SetCurrentStatementStartTimestamp();
+	started = GetCurrentStatementStartTimestamp();
+	pqsignal(SIGINT, cancel_handler);
+	/* One that has come already must not hit the firing either. */
+	QueryCancelPending = false;
+}
 
 /* In a signal handler: what a cancel request does, or a request to end. */
 static void
@@ -97,13 +129,25 @@ sesstrig_report_overrun(void)
 	}
 }
 
+/*
+ * PL/Perl makes an error of its own of what the server reports in the middle
+ * of it, and its SQLSTATE says no more than that.
+ */
+static bool
+may_be_cancel(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_QUERY_CANCELED ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
+}
+
 void
 sesstrig_explain_limit(ErrorData *error)
 {
 	char	   *copy;
 
-	if (!reached || error->sqlerrcode != ERRCODE_QUERY_CANCELED)
+	if (!reached || !may_be_cancel(error->sqlerrcode))
 		return;
+	error->sqlerrcode = ERRCODE_QUERY_CANCELED;
 	copy = MemoryContextAllocExtended(TopMemoryContext, strlen(message) + 1, MCXT_ALLOC_NO_OOM);
 	if (!copy)
 		return;

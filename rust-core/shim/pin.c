@@ -5,10 +5,11 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/namespace.h"
+#include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "utils/guc_tables.h"
+#include "utils/memutils.h"
 #include "utils/plancache.h"
 
 #include "compat.h"
@@ -17,26 +18,35 @@
 #include "sesstrig_server.h"
 #include "sesstrig_try.h"
 
+/* A text is converted in pieces of so many bytes, to see whether it can be. */
+#define PIECE 2048
+
 /*
  * During a firing with a client of another encoding: that encoding, and the
- * conversion to it.
+ * function that converts to it, or none if the database has no encoding.
  */
 static int	client_encoding = -1;
-static Oid	conversion = InvalidOid;
+static FmgrInfo conversion;
 
 /* Has this firing pinned a setting? */
 static bool pinned;
 
 /*
  * Saved, so that the end of the transaction brings the client's value back;
- * unless a trigger's own SET is what stays.
+ * unless a trigger's own SET is what stays.  A firing must not run with what
+ * the client has set instead, so what cannot be set is an error.
  */
 static void
-pin(const char *name, const char *value)
+pin(const char *name, const char *value, bool may_be_refused)
 {
+	int			elevel = may_be_refused ? DEBUG1 : ERROR;
+
 	pinned = true;
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, DEBUG1, false);
+	if (set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+						  GUC_ACTION_SAVE, true, elevel, false) <= 0 && !may_be_refused)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("parameter \"%s\" could not be set for event triggers", name)));
 }
 
 /* PostgreSQL's default; NULL if only the start of a session finds one. */
@@ -81,7 +91,7 @@ pin_setting(struct config_generic *setting)
 		return;
 	if (setting->reset_source <= PGC_S_GLOBAL)
 	{
-		pin(name, NULL);
+		pin(name, NULL, found.may_be_refused);
 		return;
 	}
 	switch (found.kind)
@@ -89,13 +99,13 @@ pin_setting(struct config_generic *setting)
 		case SESSTRIG_PIN_KIND_KEEP:
 			break;
 		case SESSTRIG_PIN_KIND_DEFAULT:
-			pin(name, boot_value(setting));
+			pin(name, boot_value(setting), found.may_be_refused);
 			break;
 		case SESSTRIG_PIN_KIND_VALUE:
-			pin(name, found.text);
+			pin(name, found.text, found.may_be_refused);
 			break;
 		case SESSTRIG_PIN_KIND_SAME_AS:
-			pin(name, GetConfigOption(found.text, false, false));
+			pin(name, GetConfigOption(found.text, false, false), found.may_be_refused);
 			break;
 	}
 }
@@ -112,8 +122,32 @@ pin_languages(void)
 		const char *current = GetConfigOption(name, true, false);
 
 		if (current && strcmp(current, value) != 0)
-			pin(name, value);
+			pin(name, value, false);
 	}
+}
+
+/*
+ * The function is looked up now, for in the report of a message that could
+ * fail, and an error there cannot be caught.  It comes from the client's path,
+ * as the one does that the server converts by: what a user can choose is which
+ * of the server's own conversions their messages go through.
+ */
+static void
+note_encoding(void)
+{
+	int			encoding = pg_get_client_encoding();
+
+	sesstrig_forget_encoding();
+	if (encoding == GetDatabaseEncoding() || encoding == PG_SQL_ASCII)
+		return;
+	if (GetDatabaseEncoding() != PG_SQL_ASCII)
+	{
+		Oid			function = FindDefaultConversionProc(GetDatabaseEncoding(), encoding);
+
+		if (OidIsValid(function))
+			fmgr_info_cxt(function, &conversion, TopMemoryContext);
+	}
+	client_encoding = encoding;
 }
 
 /* In the transaction of a firing, before its triggers. */
@@ -129,11 +163,7 @@ sesstrig_try_pin_settings(void)
 		if (pinned)
 			ResetPlanCache();
 
-		client_encoding = pg_get_client_encoding();
-		if (client_encoding == GetDatabaseEncoding() || client_encoding == PG_SQL_ASCII)
-			client_encoding = -1;
-		else if (GetDatabaseEncoding() != PG_SQL_ASCII)
-			conversion = FindDefaultConversionProc(GetDatabaseEncoding(), client_encoding);
+		note_encoding();
 	}
 	GUARD_END();
 }
@@ -142,30 +172,41 @@ void
 sesstrig_forget_encoding(void)
 {
 	client_encoding = -1;
-	conversion = InvalidOid;
+	conversion.fn_oid = InvalidOid;
 }
 
-/* This runs inside of a message's report, where an error could not be caught. */
+/*
+ * This runs inside of a message's report.  It neither allocates memory nor
+ * looks anything up, and texts may have any length.
+ */
 bool
 sesstrig_session_cannot_send(const char *text)
 {
+	static char converted[PIECE * MAX_CONVERSION_GROWTH + 1];
 	int			length;
-	char	   *converted;
-	int			done;
 
-	if (client_encoding < 0 || client_encoding != pg_get_client_encoding() ||
-		!IsTransactionState())
+	if (client_encoding < 0 || client_encoding != pg_get_client_encoding())
 		return false;
 
 	length = strlen(text);
-	if (!OidIsValid(conversion))
+	if (!OidIsValid(conversion.fn_oid))
 		return pg_encoding_verifymbstr(client_encoding, text, length) != length;
 
-	converted = palloc(length * MAX_CONVERSION_GROWTH + 1);
-	done = pg_do_encoding_conversion_buf(conversion, GetDatabaseEncoding(), client_encoding,
-										 (unsigned char *) unconstify(char *, text), length,
-										 (unsigned char *) converted,
-										 length * MAX_CONVERSION_GROWTH + 1, true);
-	pfree(converted);
-	return done != length;
+	while (length > 0)
+	{
+		int			piece = Min(pg_mbcliplen(text, length, PIECE), length);
+
+		if (piece == 0 ||
+			DatumGetInt32(FunctionCall6(&conversion,
+										Int32GetDatum(GetDatabaseEncoding()),
+										Int32GetDatum(client_encoding),
+										CStringGetDatum(text),
+										CStringGetDatum(converted),
+										Int32GetDatum(piece),
+										BoolGetDatum(true))) != piece)
+			return true;
+		text += piece;
+		length -= piece;
+	}
+	return false;
 }

@@ -7,11 +7,14 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_type_d.h"
-#include "common/keywords.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
+#include "parser/parse_func.h"
+#include "parser/parser.h"
 #include "parser/scanner.h"
+#include "utils/builtins.h"
 
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
@@ -20,47 +23,67 @@
 /* As much of a token as it takes to know its kind: the words are shorter. */
 #define TOKEN_LENGTH 256
 
-/* What raw_parser() was given last: the scanner alters its own copy. */
-static const char *query_text;
+/*
+ * What raw_parser() is parsing, for the scanner alters its own copy; NULL
+ * between two parses.  An error leaves it behind, up to the next parse, but
+ * only the grammar's actions look at it.
+ */
+static const char *query_text = NULL;
+
+/* Its length, once somebody wants to know; or 0. */
+static size_t query_length;
 
 void
 sesstrig_parser_begin(const char *text)
 {
 	query_text = text;
+	query_length = 0;
+}
+
+void
+sesstrig_parser_end(void)
+{
+	query_text = NULL;
+}
+
+/* The text from a token on, and how much of it is needed to tell its kind. */
+static const char *
+token_at(int location, size_t *length)
+{
+	const char *token = query_text + location;
+
+	Assert(query_text != NULL);
+	*length = strnlen(token, TOKEN_LENGTH);
+	return token;
 }
 
 /*
  * Does RETURN at this offset of the query start a result type, and not the
- * expression of a standard SQL body?  Reads ahead with a scanner of its own.
+ * expression of a standard SQL body?  What comes behind it is read for that,
+ * up to the end of the statement at most, so no part of a query is read more
+ * than once.  Nothing is wrong with it yet: that is the parser's to find.
  */
 bool
 sesstrig_routine_returns_type(int location)
 {
-	core_yy_extra_type extra;
-	core_YYSTYPE value;
-	int			at = location;
-	int			token;
-	core_yyscan_t scanner;
-	char	   *text = pstrdup(query_text);
 	void	   *header = palloc(sesstrig_header_size());
+	size_t		at = location;
 	SesstrigRoutineForm form = SESSTRIG_ROUTINE_FORM_UNDECIDED;
 
-	/* Offsets in its errors must be those in the query. */
-	memset(text, ' ', location);
-	scanner = scanner_init(text, &extra, &ScanKeywords, ScanKeywordTokens);
+	Assert(query_text != NULL);
+	if (query_length == 0)
+		query_length = strlen(query_text);
 	sesstrig_header_start(header);
-	do
+	while (form == SESSTRIG_ROUTINE_FORM_UNDECIDED)
 	{
 		ErrorData  *error;
 
-		token = core_yylex(&value, &at, scanner);
-		sesstrig_raise_on_failure(sesstrig_header_feed(header, query_text + at,
-													   strnlen(query_text + at, TOKEN_LENGTH),
+		CHECK_FOR_INTERRUPTS();
+		sesstrig_raise_on_failure(sesstrig_header_read(header, query_text, query_length,
+													   standard_conforming_strings, &at,
 													   &form, &error), error);
-	} while (token != 0 && form == SESSTRIG_ROUTINE_FORM_UNDECIDED);
-	scanner_finish(scanner);
+	}
 	pfree(header);
-	pfree(text);
 
 	return form == SESSTRIG_ROUTINE_FORM_ROUTINE;
 }
@@ -69,9 +92,10 @@ void *
 sesstrig_routine_begin(int location, core_yyscan_t yyscanner)
 {
 	void	   *body = palloc(sesstrig_body_size());
-	const char *token = query_text + location;
+	size_t		length;
+	const char *token = token_at(location, &length);
 
-	if (!sesstrig_body_may_start(token, strnlen(token, TOKEN_LENGTH)))
+	if (!sesstrig_body_may_start(token, length))
 		scanner_yyerror("syntax error", yyscanner);
 
 	sesstrig_body_start(body);
@@ -81,13 +105,15 @@ sesstrig_routine_begin(int location, core_yyscan_t yyscanner)
 SesstrigRoutineToken
 sesstrig_routine_feed(void *routine, int location, core_yyscan_t yyscanner)
 {
-	const char *token = query_text + location;
-	SesstrigRoutineStep step = SESSTRIG_ROUTINE_STEP_FAILED;
+	size_t		length;
+	const char *token = token_at(location, &length);
+	SesstrigRoutineStep step;
 	SesstrigRoutineError found;
 	ErrorData  *error;
 
-	sesstrig_raise_on_failure(sesstrig_body_feed(routine, token, strnlen(token, TOKEN_LENGTH),
-												 location, &step, &found, &error), error);
+	CHECK_FOR_INTERRUPTS();
+	sesstrig_raise_on_failure(sesstrig_body_feed(routine, token, length, location, &step,
+												 &found, &error), error);
 	switch (step)
 	{
 		case SESSTRIG_ROUTINE_STEP_MORE:
@@ -126,6 +152,8 @@ sesstrig_routine_statement(bool is_procedure, bool replace, List *name, List *pa
 	CreateFunctionStmt *statement = makeNode(CreateFunctionStmt);
 	DefElem    *body = llast(options);
 	bool		has_security = false;
+	bool		definer = true;
+	bool		has_path = false;
 	ListCell   *cell;
 
 	/* The body's DefElem has the name behind its END in place of its own. */
@@ -138,8 +166,16 @@ sesstrig_routine_statement(bool is_procedure, bool replace, List *name, List *pa
 
 	foreach(cell, options)
 	{
-		if (lfirst(cell) != body && strcmp(lfirst_node(DefElem, cell)->defname, "security") == 0)
+		DefElem    *option = lfirst_node(DefElem, cell);
+
+		if (option == body)
+			continue;
+		if (strcmp(option->defname, "security") == 0)
+		{
 			has_security = true;
+			definer = boolVal(option->arg);
+		}
+		has_path = has_path || sesstrig_path_is_set_by(option);
 	}
 
 	body->defname = "as";
@@ -147,6 +183,8 @@ sesstrig_routine_statement(bool is_procedure, bool replace, List *name, List *pa
 	options = lappend(options, makeDefElem("language", (Node *) makeString("plpgsql"), body->location));
 	if (!has_security)
 		options = lappend(options, makeDefElem("security", (Node *) makeBoolean(true), -1));
+	if (definer && !has_path)
+		options = lappend(options, sesstrig_path_option());
 
 	statement->is_procedure = is_procedure;
 	statement->replace = replace;
@@ -157,41 +195,63 @@ sesstrig_routine_statement(bool is_procedure, bool replace, List *name, List *pa
 	return (Node *) statement;
 }
 
+/* A token as it is written. */
+static char *
+token_text(int location)
+{
+	const char *token = query_text + location;
+
+	Assert(query_text != NULL);
+	return pnstrdup(token, sesstrig_token_length(token, strlen(token),
+												 standard_conforming_strings));
+}
+
 /* As the grammar reports a token that it did not expect. */
 static void
-syntax_error(const char *token, int location, core_yyscan_t yyscanner)
+syntax_error(int location, core_yyscan_t yyscanner)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR),
-			 errmsg("%s at or near \"%s\"", _("syntax error"), token),
+			 errmsg("%s at or near \"%s\"", _("syntax error"), token_text(location)),
 			 scanner_errposition(location, yyscanner)));
 }
 
-DefElem *
-sesstrig_routine_deterministic(const char *word, int location, core_yyscan_t yyscanner)
+/* Raise an error unless the word at this place is the option. */
+static void
+check_option(SesstrigRoutineOption option, int location, core_yyscan_t yyscanner)
 {
-	if (sesstrig_option_find(word) != SESSTRIG_ROUTINE_OPTION_DETERMINISTIC)
-		syntax_error(word, location, yyscanner);
+	size_t		length;
+	const char *word = token_at(location, &length);
+
+	if (sesstrig_option_find(word, length) != option)
+		syntax_error(location, yyscanner);
+}
+
+DefElem *
+sesstrig_routine_deterministic(int location, core_yyscan_t yyscanner)
+{
+	check_option(SESSTRIG_ROUTINE_OPTION_DETERMINISTIC, location, yyscanner);
 	return makeDefElem("volatility", (Node *) makeString("immutable"), location);
 }
 
 DefElem *
-sesstrig_routine_authid(const char *word, bool definer, int location, core_yyscan_t yyscanner)
+sesstrig_routine_authid(bool definer, int location, core_yyscan_t yyscanner)
 {
-	if (sesstrig_option_find(word) != SESSTRIG_ROUTINE_OPTION_AUTHID)
-		syntax_error(word, location, yyscanner);
+	check_option(SESSTRIG_ROUTINE_OPTION_AUTHID, location, yyscanner);
 	return makeDefElem("security", (Node *) makeBoolean(definer), location);
 }
 
 TypeName *
-sesstrig_type_with_unit(const char *type, int length, int length_location, const char *unit,
-						int unit_location, int location, core_yyscan_t yyscanner)
+sesstrig_type_with_unit(const char *type, int length, int length_location, int unit_location,
+						int location, core_yyscan_t yyscanner)
 {
+	size_t		unit_length;
+	const char *unit = token_at(unit_location, &unit_length);
 	A_Const    *typmod;
 	TypeName   *name;
 
-	if (!sesstrig_type_is_varchar(type) || !sesstrig_unit_is_known(unit))
-		syntax_error(unit, unit_location, yyscanner);
+	if (!sesstrig_type_is_varchar(type) || !sesstrig_unit_is_known(unit, unit_length))
+		syntax_error(unit_location, yyscanner);
 	typmod = makeNode(A_Const);
 	typmod->val.ival.type = T_Integer;
 	typmod->val.ival.ival = length;
@@ -202,24 +262,105 @@ sesstrig_type_with_unit(const char *type, int length, int length_location, const
 	return name;
 }
 
-Oid
-sesstrig_type_find(const char *name)
+/*
+ * No session may put a temporary type of this name into the functions of
+ * others, which SET search_path could not keep out: it can put pg_temp behind
+ * pg_catalog, but pg_catalog has no type that is called so.
+ */
+bool
+sesstrig_type_is_alias(const char *name)
 {
+	return sesstrig_type_is_varchar(name);
+}
+
+Oid
+sesstrig_type_find(const char *schema, const char *name)
+{
+	if (schema && strcmp(schema, "pg_catalog") != 0)
+		return InvalidOid;
 	return sesstrig_type_is_varchar(name) ? VARCHAROID : InvalidOid;
 }
 
 char *
-sesstrig_event_spelled(bool after, const char *word, int location, core_yyscan_t yyscanner)
+sesstrig_event_spelled(bool after, int location, core_yyscan_t yyscanner)
 {
-	const char *event = sesstrig_event_of_words(after, word);
+	size_t		length;
+	const char *token = token_at(location, &length);
+	const char *event = sesstrig_event_of_words(after, token, length);
 
 	if (!event)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("unrecognized event \"%s %s\"", after ? "AFTER" : "BEFORE", word),
+				 errmsg("unrecognized event \"%s %s\"", after ? "AFTER" : "BEFORE",
+						token_text(location)),
 				 errhint("Write AFTER LOGON ON DATABASE or BEFORE LOGOFF ON DATABASE."),
 				 scanner_errposition(location, yyscanner)));
 	return pstrdup(event);
+}
+
+/*
+ * Oracle's statement for what is a function and an event trigger here (rule
+ * D7).  The words are upstream's own up to the event, so that one is all that
+ * has to be looked at.
+ */
+void
+sesstrig_trigger_refuse(bool after, const char *name, int location, core_yyscan_t yyscanner)
+{
+	size_t		length;
+	const char *token = token_at(location, &length);
+	const char *event = after ? "AFTER LOGON" : "BEFORE LOGOFF";
+	const char *function = quote_identifier(psprintf("%s_function", name));
+
+	if (!sesstrig_event_of_words(after, token, length))
+		syntax_error(location, yyscanner);
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("CREATE TRIGGER %s is not supported", event),
+			 errhint("Make a function of the trigger's body, and an event trigger that runs it:\n"
+					 "CREATE FUNCTION %s RETURN event_trigger IS ... BEGIN ... END;\n"
+					 "CREATE EVENT TRIGGER %s %s ON DATABASE EXECUTE FUNCTION %s();",
+					 function, quote_identifier(name), event, function),
+			 scanner_errposition(location, yyscanner)));
+}
+
+void
+sesstrig_event_refuse_replace(int location, core_yyscan_t yyscanner)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_SYNTAX_ERROR),
+			 errmsg("event triggers cannot be replaced"),
+			 errhint("Replace the event trigger's function with CREATE OR REPLACE FUNCTION, or use DROP EVENT TRIGGER first."),
+			 scanner_errposition(location, yyscanner)));
+}
+
+void
+sesstrig_event_refuse_on_schema(int location, core_yyscan_t yyscanner)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("event triggers cannot be created on a schema"),
+			 errdetail("An event trigger fires in every session of its database."),
+			 errhint("Write ON DATABASE, and compare polar_login_user in the event trigger's function."),
+			 scanner_errposition(location, yyscanner)));
+}
+
+/* Would EXECUTE run a procedure, if event triggers could? */
+void
+sesstrig_event_refuse_procedure(const char *eventname, List *name)
+{
+	ObjectWithArgs *procedure;
+
+	if (!sesstrig_event_find(eventname) || OidIsValid(LookupFuncName(name, 0, NULL, true)))
+		return;
+	procedure = makeNode(ObjectWithArgs);
+	procedure->objname = name;
+	if (!OidIsValid(LookupFuncWithArgs(OBJECT_PROCEDURE, procedure, true)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("%s is a procedure", NameListToString(name)),
+			 errhint("Event triggers run functions: create it with CREATE FUNCTION %s RETURN event_trigger.",
+					 NameListToString(name))));
 }
 
 void

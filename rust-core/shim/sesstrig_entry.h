@@ -7,6 +7,8 @@
 
 #include "postgres.h"
 
+#include "nodes/parsenodes.h"
+
 #include "sesstrig_core.h"
 
 /* Raise the error of a call that failed, and free it on the way out. */
@@ -20,5 +22,9 @@ extern void sesstrig_leave_client(void);
 
 /* Log that a firing did not end when its time limit asked it to, if so. */
 extern void sesstrig_report_overrun(void);
+
+/* The clause with a routine's search_path, and those that are in its place. */
+extern DefElem *sesstrig_path_option(void);
+extern bool sesstrig_path_is_set_by(const DefElem *option);
 
 #endif							/* SESSTRIG_ENTRY_H */

@@ -56,11 +56,15 @@ extern ErrorData *sesstrig_try_define_enum(const char *name,
 extern ErrorData *sesstrig_try_reserve_prefix(const char *prefix);
 
 /* transactions */
+extern ErrorData *sesstrig_try_release_locks(void);
 extern ErrorData *sesstrig_try_start_transaction(void);
 extern ErrorData *sesstrig_try_commit_transaction(const char *context);
 extern ErrorData *sesstrig_try_abort_transaction(void);
 
 extern ErrorData *sesstrig_try_pin_settings(void);
+
+/* From here to the next command a cancel does nothing; cannot raise. */
+extern void sesstrig_ignore_cancels(void);
 
 /* the time limit: 0 is none; the other two cannot raise */
 extern ErrorData *sesstrig_try_start_limit(int ms, const char *message);

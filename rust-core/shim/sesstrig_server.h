@@ -56,8 +56,9 @@ extern const char *sesstrig_context_name(int index);
 extern Oid	sesstrig_context_type(int index);
 extern Datum sesstrig_context_value(const char *name, bool *isnull);
 
-/* Note the text that raw_parser() is about to parse. */
+/* Note the text that raw_parser() is about to parse, and that it has done so. */
 extern void sesstrig_parser_begin(const char *text);
+extern void sesstrig_parser_end(void);
 
 /* For the grammar, through sesstrig_grammar.h: where a routine's text ends. */
 typedef enum SesstrigRoutineToken
@@ -80,27 +81,37 @@ extern Node *sesstrig_routine_statement(bool is_procedure, bool replace, List *n
 										core_yyscan_t yyscanner);
 
 /* DETERMINISTIC, and AUTHID DEFINER or CURRENT_USER. */
-extern DefElem *sesstrig_routine_deterministic(const char *word, int location,
-											   core_yyscan_t yyscanner);
-extern DefElem *sesstrig_routine_authid(const char *word, bool definer, int location,
-										core_yyscan_t yyscanner);
+extern DefElem *sesstrig_routine_deterministic(int location, core_yyscan_t yyscanner);
+extern DefElem *sesstrig_routine_authid(bool definer, int location, core_yyscan_t yyscanner);
+
+/* When CREATE FUNCTION runs: give such a routine its search_path. */
+extern void sesstrig_routine_fix_path(List *options);
 
 /* Translate a position in a routine's source to one in the query; 0 if it isn't there. */
 extern int	sesstrig_routine_position(const char *source, const char *query, int position);
 
 /* varchar2(n BYTE) and varchar2(n CHAR) */
 extern TypeName *sesstrig_type_with_unit(const char *type, int length, int length_location,
-										 const char *unit, int unit_location, int location,
+										 int unit_location, int location,
 										 core_yyscan_t yyscanner);
+
+/* Is it a name that no temporary type may take? */
+extern bool sesstrig_type_is_alias(const char *name);
 
 /* The type that a name means where no type is called so, or InvalidOid. */
-extern Oid	sesstrig_type_find(const char *name);
+extern Oid	sesstrig_type_find(const char *schema, const char *name);
 
-/* The event of AFTER or BEFORE word ON DATABASE. */
-extern char *sesstrig_event_spelled(bool after, const char *word, int location,
-									core_yyscan_t yyscanner);
+/* The event of AFTER or BEFORE, the word at this location, ON DATABASE. */
+extern char *sesstrig_event_spelled(bool after, int location, core_yyscan_t yyscanner);
+
+/* Raise an error that says what to write in place of what there is elsewhere. */
 extern void sesstrig_event_refuse_schema(const char *first, List *rest, int location,
 										 core_yyscan_t yyscanner);
+extern void sesstrig_event_refuse_on_schema(int location, core_yyscan_t yyscanner);
+extern void sesstrig_event_refuse_replace(int location, core_yyscan_t yyscanner);
+extern void sesstrig_event_refuse_procedure(const char *eventname, List *name);
+extern void sesstrig_trigger_refuse(bool after, const char *name, int location,
+									core_yyscan_t yyscanner);
 
 #ifdef SESSTRIG_FAULTS
 /* Panic inside the core and raise that; in the test suites' server only. */

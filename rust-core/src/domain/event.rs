@@ -39,13 +39,14 @@ impl Event {
     }
 
     /// The event that is spelled AFTER or BEFORE `word` ON DATABASE (rule E4);
-    /// the word in lower case.
-    pub fn from_words(after: bool, word: &CStr) -> Option<Event> {
-        match (after, word.to_bytes()) {
-            (true, b"logon") => Some(Event::Logon),
-            (false, b"logoff") => Some(Event::Logoff),
-            _ => None,
-        }
+    /// the word in any mixture of cases.
+    pub fn from_words(after: bool, word: &[u8]) -> Option<Event> {
+        let (event, name) = if after {
+            (Event::Logon, b"logon".as_slice())
+        } else {
+            (Event::Logoff, b"logoff".as_slice())
+        };
+        word.eq_ignore_ascii_case(name).then_some(event)
     }
 }
 
@@ -62,15 +63,11 @@ mod tests {
     /// Rule E4.
     #[test]
     fn spelled_events() {
-        assert_eq!(Event::from_words(true, c"logon"), Some(Event::Logon));
-        assert_eq!(Event::from_words(false, c"logoff"), Some(Event::Logoff));
-        for (after, word) in [
-            (true, c"logoff"),
-            (false, c"logon"),
-            (true, c"LOGON"),
-            (true, c"startup"),
-        ] {
-            assert_eq!(Event::from_words(after, word), None);
+        assert_eq!(Event::from_words(true, b"logon"), Some(Event::Logon));
+        assert_eq!(Event::from_words(true, b"LogOn"), Some(Event::Logon));
+        assert_eq!(Event::from_words(false, b"LOGOFF"), Some(Event::Logoff));
+        for (after, word) in [(true, "logoff"), (false, "logon"), (true, "startup")] {
+            assert_eq!(Event::from_words(after, word.as_bytes()), None);
         }
     }
 

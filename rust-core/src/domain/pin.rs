@@ -54,6 +54,14 @@ pub fn pin(name: &CStr, current: Option<&CStr>) -> Pin {
     }
 }
 
+/// Whether the server can have a reason to refuse a setting its new value:
+/// then it stays, and no harm is done. Any other refusal must fail the firing,
+/// or users could keep what they set.
+pub fn may_be_refused(name: &CStr) -> bool {
+    // Its buffers are there once the session has used a temporary table.
+    name == c"temp_buffers"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +96,12 @@ mod tests {
         for (name, current, expected) in table {
             assert_eq!(pin(name, current), expected, "{name:?} {current:?}");
         }
+    }
+
+    #[test]
+    fn one_setting_may_be_refused() {
+        assert!(may_be_refused(c"temp_buffers"));
+        assert!(!may_be_refused(c"statement_timeout"));
     }
 
     /// The server's own settings have no dot; the others' have one.

@@ -1,10 +1,10 @@
 //! What the grammar calls for routines in the form of section D. The state is
 //! plain data in the caller's memory: a scanner's error may jump past it.
 
-use super::server::{SesstrigStatus, boundary};
+use super::boundary::{SesstrigStatus, answer, boundary};
 use crate::domain::event::Event;
 use crate::domain::routine::alias::RoutineOption;
-use crate::domain::routine::{Body, Form, Header, Progress, Token, alias, text};
+use crate::domain::routine::{Body, Form, Header, Lexer, Progress, Token, alias, text};
 use crate::pg::ErrorData;
 use std::ffi::{CStr, c_char};
 use std::mem::{align_of, size_of};
@@ -41,6 +41,32 @@ pub struct SesstrigRoutineError {
     pub position: u32,
 }
 
+/// The bytes at `text`.
+///
+/// # Safety
+/// `text` points to `length` bytes that live as long as the result is used.
+unsafe fn bytes<'a>(text: *const c_char, length: usize) -> &'a [u8] {
+    // SAFETY: the caller's promise.
+    unsafe { slice::from_raw_parts(text.cast(), length) }
+}
+
+/// The length of the token at `token`, as it is written.
+///
+/// # Safety
+/// `token` points to `length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_token_length(
+    token: *const c_char,
+    length: usize,
+    standard_strings: bool,
+) -> usize {
+    answer(0, || {
+        // SAFETY: the caller's promise.
+        let text = unsafe { bytes(token, length) };
+        Lexer::new(text, 0, standard_strings).next_token().end
+    })
+}
+
 /// The size of an automaton for a body, which the caller allocates, aligned
 /// as palloc() does.
 #[unsafe(no_mangle)]
@@ -67,9 +93,9 @@ pub unsafe extern "C" fn sesstrig_body_start(body: *mut std::ffi::c_void) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_body_may_start(token: *const c_char, length: usize) -> bool {
     // SAFETY: the caller's promise.
-    text::may_start(Token::at(unsafe {
-        slice::from_raw_parts(token.cast::<u8>(), length)
-    }))
+    answer(false, || {
+        text::may_start(Token::at(unsafe { bytes(token, length) }))
+    })
 }
 
 /// Feeds the token at `token`, which is at offset `at` of the query.
@@ -87,17 +113,10 @@ pub unsafe extern "C" fn sesstrig_body_feed(
     failure: *mut SesstrigRoutineError,
     error: *mut *mut ErrorData,
 ) -> SesstrigStatus {
-    // SAFETY: the caller's promise.
-    let (body, token, step, failure) = unsafe {
-        (
-            &mut *body.cast::<Body>(),
-            slice::from_raw_parts(token.cast::<u8>(), length),
-            &mut *step,
-            failure,
-        )
-    };
     let feed = || {
-        *step = match body.feed(Token::at(token), at) {
+        // SAFETY: the caller's promise.
+        let (body, token) = unsafe { (&mut *body.cast::<Body>(), bytes(token, length)) };
+        let found = match body.feed(Token::at(token), at) {
             Ok(Progress::More) => SesstrigRoutineStep::More,
             Ok(Progress::End) => SesstrigRoutineStep::End,
             Ok(Progress::Name) => SesstrigRoutineStep::Name,
@@ -117,6 +136,8 @@ pub unsafe extern "C" fn sesstrig_body_feed(
                 SesstrigRoutineStep::Failed
             }
         };
+        // SAFETY: the caller's promise.
+        unsafe { step.write(found) };
         Ok(())
     };
     // SAFETY: the caller's promise.
@@ -152,37 +173,45 @@ pub unsafe extern "C" fn sesstrig_header_start(header: *mut std::ffi::c_void) {
     unsafe { header.cast::<Header>().write(Header::after_parameters()) };
 }
 
-/// Feeds the token at `token`.
+/// How many bytes a call reads ahead before its caller looks for interrupts.
+const PORTION: usize = 1 << 20;
+
+/// Reads ahead from offset `*at` of the query, where a token begins, and moves
+/// it on. If the form is undecided then, the caller looks for interrupts and
+/// calls again; at the end of the query it is decided.
 ///
 /// # Safety
-/// `header` was started; `token` points to `length` bytes; the others may be
-/// written.
+/// `header` was started; `query` points to `length` bytes; `at`, `form` and
+/// `error` may be written, and `at` read.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_header_feed(
+pub unsafe extern "C" fn sesstrig_header_read(
     header: *mut std::ffi::c_void,
-    token: *const c_char,
+    query: *const c_char,
     length: usize,
+    standard_strings: bool,
+    at: *mut usize,
     form: *mut SesstrigRoutineForm,
     error: *mut *mut ErrorData,
 ) -> SesstrigStatus {
-    // SAFETY: the caller's promise.
-    let (header, token, form) = unsafe {
-        (
-            &mut *header.cast::<Header>(),
-            slice::from_raw_parts(token.cast::<u8>(), length),
-            &mut *form,
-        )
-    };
-    let feed = || {
-        *form = match header.feed(Token::at(token)) {
+    let read = || {
+        // SAFETY: the caller's promise.
+        let (header, query) = unsafe { (&mut *header.cast::<Header>(), bytes(query, length)) };
+        // SAFETY: the caller's promise.
+        let mut lexer = Lexer::new(query, unsafe { at.read() }, standard_strings);
+        let found = match header.read(&mut lexer, PORTION) {
             Form::Undecided => SesstrigRoutineForm::Undecided,
             Form::Other => SesstrigRoutineForm::Other,
             Form::Routine { .. } => SesstrigRoutineForm::Routine,
         };
+        // SAFETY: the caller's promise.
+        unsafe {
+            at.write(lexer.position());
+            form.write(found);
+        }
         Ok(())
     };
     // SAFETY: the caller's promise.
-    unsafe { boundary(error, feed) }
+    unsafe { boundary(error, read) }
 }
 
 /// What has to precede a body in PL/pgSQL: DECLARE, or nothing.
@@ -196,8 +225,9 @@ pub unsafe extern "C" fn sesstrig_body_prefix(
     length: usize,
 ) -> *const c_char {
     // SAFETY: the caller's promise.
-    let token = Token::at(unsafe { slice::from_raw_parts(token.cast::<u8>(), length) });
-    text::prefix(token).as_ptr()
+    answer(c"".as_ptr(), || {
+        text::prefix(Token::at(unsafe { bytes(token, length) })).as_ptr()
+    })
 }
 
 /// What a word among a routine's options stands for.
@@ -212,43 +242,70 @@ pub enum SesstrigRoutineOption {
     Authid,
 }
 
-/// The option that a word, in lower case, begins.
+/// The option that the token at `word` begins.
 ///
 /// # Safety
-/// `word` points to a terminated string.
+/// `word` points to `length` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_option_find(word: *const c_char) -> SesstrigRoutineOption {
-    // SAFETY: the caller's promise.
-    match alias::routine_option(unsafe { CStr::from_ptr(word) }) {
-        None => SesstrigRoutineOption::None,
-        Some(RoutineOption::Deterministic) => SesstrigRoutineOption::Deterministic,
-        Some(RoutineOption::Authid) => SesstrigRoutineOption::Authid,
-    }
+pub unsafe extern "C" fn sesstrig_option_find(
+    word: *const c_char,
+    length: usize,
+) -> SesstrigRoutineOption {
+    answer(SesstrigRoutineOption::None, || {
+        // SAFETY: the caller's promise.
+        match alias::routine_option(Token::at(unsafe { bytes(word, length) })) {
+            None => SesstrigRoutineOption::None,
+            Some(RoutineOption::Deterministic) => SesstrigRoutineOption::Deterministic,
+            Some(RoutineOption::Authid) => SesstrigRoutineOption::Authid,
+        }
+    })
 }
 
-/// Whether a word, in lower case, may follow the length of a `varchar2`.
+/// Whether the token at `word` may follow the length of a `varchar2`.
 ///
 /// # Safety
-/// `word` points to a terminated string.
+/// `word` points to `length` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_unit_is_known(word: *const c_char) -> bool {
+pub unsafe extern "C" fn sesstrig_unit_is_known(word: *const c_char, length: usize) -> bool {
     // SAFETY: the caller's promise.
-    alias::is_length_unit(unsafe { CStr::from_ptr(word) })
+    answer(false, || {
+        alias::is_length_unit(Token::at(unsafe { bytes(word, length) }))
+    })
 }
 
-/// The name of the event that is spelled AFTER or BEFORE `word` ON DATABASE;
-/// null if there is none.
+/// The name of the event that is spelled AFTER or BEFORE, the token at `word`,
+/// ON DATABASE; null if there is none.
 ///
 /// # Safety
-/// `word` points to a terminated string.
+/// `word` points to `length` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_event_of_words(
     after: bool,
     word: *const c_char,
+    length: usize,
 ) -> *const c_char {
-    // SAFETY: the caller's promise.
-    Event::from_words(after, unsafe { CStr::from_ptr(word) })
-        .map_or(ptr::null(), |event| event.name().as_ptr())
+    answer(ptr::null(), || {
+        // SAFETY: the caller's promise.
+        let Token::Word(word) = Token::at(unsafe { bytes(word, length) }) else {
+            return ptr::null();
+        };
+        Event::from_words(after, word).map_or(ptr::null(), |event| event.name().as_ptr())
+    })
+}
+
+/// Where `text` has `wanted` for the first time, in time proportional to their
+/// lengths.
+fn search(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    // SAFETY: both point to as many bytes as their lengths say.
+    let found = unsafe {
+        libc::memmem(
+            text.as_ptr().cast(),
+            text.len(),
+            wanted.as_ptr().cast(),
+            wanted.len(),
+        )
+    };
+    (!found.is_null()).then(|| found.addr() - text.as_ptr().addr())
 }
 
 /// Finds a routine's source in the query that created it: translates the
@@ -263,11 +320,13 @@ pub unsafe extern "C" fn sesstrig_source_find(
     query: *const c_char,
     at: usize,
 ) -> i64 {
-    // SAFETY: the caller's promise.
-    let (source, query) = unsafe { (CStr::from_ptr(source), CStr::from_ptr(query)) };
-    text::find(source.to_bytes(), query.to_bytes(), at)
-        .and_then(|at| i64::try_from(at).ok())
-        .unwrap_or(-1)
+    answer(-1, || {
+        // SAFETY: the caller's promise.
+        let (source, query) = unsafe { (CStr::from_ptr(source), CStr::from_ptr(query)) };
+        text::find(source.to_bytes(), query.to_bytes(), at, search)
+            .and_then(|at| i64::try_from(at).ok())
+            .unwrap_or(-1)
+    })
 }
 
 /// Whether an unknown type's name means `varchar` (rule D5).
@@ -277,5 +336,5 @@ pub unsafe extern "C" fn sesstrig_source_find(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_type_is_varchar(name: *const c_char) -> bool {
     // SAFETY: the caller's promise.
-    alias::is_varchar(unsafe { CStr::from_ptr(name) })
+    answer(false, || alias::is_varchar(unsafe { CStr::from_ptr(name) }))
 }

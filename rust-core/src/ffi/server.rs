@@ -1,23 +1,13 @@
 //! What the server calls: its settings, events, sessions and variables.
 
+use super::boundary::{SesstrigStatus, answer, boundary};
 use crate::domain::context::{Type, Variable};
 use crate::domain::event::Event;
-use crate::domain::pin::{LANGUAGE_PINS, Pin, pin};
+use crate::domain::pin::{LANGUAGE_PINS, Pin, may_be_refused, pin};
 use crate::pg::context::{Value, value};
-use crate::pg::error::PgResult;
-use crate::pg::{self, ErrorData, panic, session, triggers};
+use crate::pg::{self, ErrorData, session, triggers};
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
-
-/// Whether a call failed.
-#[repr(C)]
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum SesstrigStatus {
-    /// It did what it should.
-    Ok,
-    /// The out-parameter has the error.
-    Error,
-}
 
 /// What a value is.
 #[repr(C)]
@@ -48,24 +38,6 @@ pub struct SesstrigValue {
 pub const SESSTRIG_CONTEXT_VARIABLES: c_int = 4;
 const _: () = assert!(SESSTRIG_CONTEXT_VARIABLES as usize == Variable::ALL.len());
 
-/// The one boundary: runs `f`, and turns its error or panic into a status.
-///
-/// # Safety
-/// `error` points to a variable that may be written.
-pub(super) unsafe fn boundary(
-    error: *mut *mut ErrorData,
-    f: impl FnOnce() -> PgResult<()>,
-) -> SesstrigStatus {
-    let failure = match panic::catch(f) {
-        Ok(Ok(())) => return SesstrigStatus::Ok,
-        Ok(Err(failure)) => failure,
-        Err(panic) => panic.into_error(c"session trigger core"),
-    };
-    // SAFETY: the caller's promise.
-    unsafe { *error = failure.into_raw() };
-    SesstrigStatus::Error
-}
-
 /// Defines the settings and prepares the core; once per process tree.
 ///
 /// # Safety
@@ -83,10 +55,13 @@ pub unsafe extern "C" fn sesstrig_core_start(error: *mut *mut ErrorData) -> Sess
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_event_find(name: *const c_char) -> bool {
     // SAFETY: the caller's promise.
-    Event::from_name(unsafe { CStr::from_ptr(name) }).is_some()
+    answer(false, || {
+        Event::from_name(unsafe { CStr::from_ptr(name) }).is_some()
+    })
 }
 
-/// Forgets the triggers: pg_event_trigger has changed.
+/// Forgets the triggers: pg_event_trigger has changed. It sets a flag, and
+/// cannot panic.
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_triggers_invalidate() {
     triggers::invalidate();
@@ -125,7 +100,7 @@ pub unsafe extern "C" fn sesstrig_logoff_fire(error: *mut *mut ErrorData) -> Ses
 /// Whether the end of the process is to fire logoff.
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_exit_fires() -> bool {
-    session::fires_at_exit()
+    answer(false, session::fires_at_exit)
 }
 
 /// What becomes of a setting during a firing.
@@ -149,6 +124,8 @@ pub struct SesstrigPin {
     pub kind: SesstrigPinKind,
     /// A value or a name, never freed; or null.
     pub text: *const c_char,
+    /// Whether the server may refuse to set it, so that it stays.
+    pub may_be_refused: bool,
 }
 
 /// The value, during a firing, of a setting that any user may set.
@@ -160,20 +137,32 @@ pub unsafe extern "C" fn sesstrig_pin_find(
     name: *const c_char,
     current: *const c_char,
 ) -> SesstrigPin {
-    // SAFETY: the caller's promise.
-    let (name, current) = unsafe {
-        (
-            CStr::from_ptr(name),
-            (!current.is_null()).then(|| CStr::from_ptr(current)),
-        )
+    // Whatever a user set must not get through for a panic's sake.
+    let fallback = SesstrigPin {
+        kind: SesstrigPinKind::Default,
+        text: ptr::null(),
+        may_be_refused: false,
     };
-    let (kind, text) = match pin(name, current) {
-        Pin::Keep => (SesstrigPinKind::Keep, ptr::null()),
-        Pin::Default => (SesstrigPinKind::Default, ptr::null()),
-        Pin::Value(value) => (SesstrigPinKind::Value, value.as_ptr()),
-        Pin::SameAs(name) => (SesstrigPinKind::SameAs, name.as_ptr()),
-    };
-    SesstrigPin { kind, text }
+    answer(fallback, || {
+        // SAFETY: the caller's promise.
+        let (name, current) = unsafe {
+            (
+                CStr::from_ptr(name),
+                (!current.is_null()).then(|| CStr::from_ptr(current)),
+            )
+        };
+        let (kind, text) = match pin(name, current) {
+            Pin::Keep => (SesstrigPinKind::Keep, ptr::null()),
+            Pin::Default => (SesstrigPinKind::Default, ptr::null()),
+            Pin::Value(value) => (SesstrigPinKind::Value, value.as_ptr()),
+            Pin::SameAs(name) => (SesstrigPinKind::SameAs, name.as_ptr()),
+        };
+        SesstrigPin {
+            kind,
+            text,
+            may_be_refused: may_be_refused(name),
+        }
+    })
 }
 
 /// The procedural languages' settings that are pinned, one by one; false if
@@ -187,18 +176,20 @@ pub unsafe extern "C" fn sesstrig_pin_language(
     name: *mut *const c_char,
     value: *mut *const c_char,
 ) -> bool {
-    let Some(entry) = usize::try_from(index)
-        .ok()
-        .and_then(|index| LANGUAGE_PINS.get(index))
-    else {
-        return false;
-    };
-    // SAFETY: the caller's promise.
-    unsafe {
-        *name = entry.0.as_ptr();
-        *value = entry.1.as_ptr();
-    }
-    true
+    answer(false, || {
+        let Some(entry) = usize::try_from(index)
+            .ok()
+            .and_then(|index| LANGUAGE_PINS.get(index))
+        else {
+            return false;
+        };
+        // SAFETY: the caller's promise.
+        unsafe {
+            name.write(entry.0.as_ptr());
+            value.write(entry.1.as_ptr());
+        }
+        true
+    })
 }
 
 fn variable(index: c_int) -> Option<Variable> {
@@ -208,17 +199,21 @@ fn variable(index: c_int) -> Option<Variable> {
 /// A context variable's name; null if there is none of that index.
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_variable_name(index: c_int) -> *const c_char {
-    variable(index).map_or(ptr::null(), |variable| variable.name().as_ptr())
+    answer(ptr::null(), || {
+        variable(index).map_or(ptr::null(), |variable| variable.name().as_ptr())
+    })
 }
 
 /// A context variable's type; the null kind if there is none of that index.
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_variable_kind(index: c_int) -> SesstrigValueKind {
-    match variable(index).map(Variable::sql_type) {
-        Some(Type::Text) => SesstrigValueKind::Text,
-        Some(Type::Integer) => SesstrigValueKind::Integer,
-        None => SesstrigValueKind::Null,
-    }
+    answer(SesstrigValueKind::Null, || {
+        match variable(index).map(Variable::sql_type) {
+            Some(Type::Text) => SesstrigValueKind::Text,
+            Some(Type::Integer) => SesstrigValueKind::Integer,
+            None => SesstrigValueKind::Null,
+        }
+    })
 }
 
 /// Reads a context variable; null for a name that is none.
@@ -231,27 +226,29 @@ pub unsafe extern "C" fn sesstrig_variable_read(
     out: *mut SesstrigValue,
     error: *mut *mut ErrorData,
 ) -> SesstrigStatus {
-    // SAFETY: the caller's promise.
-    let (name, out) = unsafe { (CStr::from_ptr(name), &mut *out) };
-    *out = SesstrigValue {
-        kind: SesstrigValueKind::Null,
-        text: ptr::null(),
-        length: 0,
-        integer: 0,
-    };
     let read = || {
+        // SAFETY: the caller's promise.
+        let name = unsafe { CStr::from_ptr(name) };
+        let mut found = SesstrigValue {
+            kind: SesstrigValueKind::Null,
+            text: ptr::null(),
+            length: 0,
+            integer: 0,
+        };
         match Variable::from_name(name).map(value) {
             Some(Value::Text(text)) => {
-                out.kind = SesstrigValueKind::Text;
-                out.text = text.as_ptr().cast();
-                out.length = text.len();
+                found.kind = SesstrigValueKind::Text;
+                found.text = text.as_ptr().cast();
+                found.length = text.len();
             }
             Some(Value::Integer(integer)) => {
-                out.kind = SesstrigValueKind::Integer;
-                out.integer = integer;
+                found.kind = SesstrigValueKind::Integer;
+                found.integer = integer;
             }
             Some(Value::Null) | None => {}
         }
+        // SAFETY: the caller's promise.
+        unsafe { out.write(found) };
         Ok(())
     };
     // SAFETY: the caller's promise.

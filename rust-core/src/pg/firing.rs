@@ -31,6 +31,7 @@ pub(super) fn fire(event: Event) -> Outcome {
 
 /// `place` is what is being done, for the context of a panic.
 fn run(event: Event, place: &mut CString) -> PgResult<()> {
+    guard::ignore_cancels();
     guard::start_limit(settings::timeout(event), timeout_message(event))?;
     guard::start_transaction()?;
     guard::pin_settings()?;

@@ -59,6 +59,20 @@ pub(super) fn pin_settings() -> PgResult<()> {
     unsafe { PgError::check(sys::sesstrig_try_pin_settings()) }
 }
 
+/// Makes cancel requests do nothing, up to the session's next command (rule
+/// F9), and notes that a statement starts now.
+pub(super) fn ignore_cancels() {
+    // SAFETY: it sets a signal handler and variables, and cannot raise.
+    unsafe { sys::sesstrig_ignore_cancels() }
+}
+
+/// Releases the locks that the session holds outside of transactions (rule
+/// G1).
+pub(super) fn release_locks() -> PgResult<()> {
+    // SAFETY: no arguments; an error is returned, not raised.
+    unsafe { PgError::check(sys::sesstrig_try_release_locks()) }
+}
+
 /// Starts the time limit of a firing, in milliseconds; 0 is none (rule F10).
 /// `message` is what its error says.
 pub(super) fn start_limit(ms: i32, message: &'static CStr) -> PgResult<()> {

@@ -5,11 +5,14 @@ use super::guard;
 use std::any::Any;
 use std::cell::RefCell;
 use std::ffi::{CStr, CString};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 
 thread_local! {
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
+
+const PREFIX: &str = "panic in the session trigger core";
 
 /// A panic that was caught.
 pub(crate) struct Panic {
@@ -48,13 +51,17 @@ fn message(payload: &(dyn Any + Send)) -> &str {
     }
 }
 
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Panic { message, place } = self;
+        write!(f, "{PREFIX}: {message} ({place})")
+    }
+}
+
 impl Panic {
     /// The panic as an error of the server's.
     pub(crate) fn into_error(self, context: &CStr) -> PgError {
-        let message = c_string(format!(
-            "panic in the session trigger core: {}",
-            self.message
-        ));
+        let message = c_string(format!("{PREFIX}: {}", self.message));
         let detail = c_string(format!("The panic was at {}.", self.place));
         guard::make_error(&message, &detail, context)
     }

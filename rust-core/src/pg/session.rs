@@ -113,6 +113,7 @@ pub(crate) fn logoff() -> PgResult<()> {
         return Ok(());
     }
     guard::abort_transaction()?;
+    guard::release_locks()?;
     match firing::fire(Event::Logoff) {
         // Rule F4: a failure is in the log, and that is all.
         Outcome::Done | Outcome::Failed(_) => Ok(()),

@@ -1,5 +1,6 @@
 //! Names of Oracle's for what PostgreSQL calls otherwise.
 
+use super::token::Token;
 use std::ffi::CStr;
 
 /// Whether a type of this name, when there is none, is `varchar` (rule D5).
@@ -16,19 +17,21 @@ pub enum RoutineOption {
     Authid,
 }
 
-/// The option that a word, in lower case, begins.
-pub fn routine_option(word: &CStr) -> Option<RoutineOption> {
-    match word.to_bytes() {
-        b"deterministic" => Some(RoutineOption::Deterministic),
-        b"authid" => Some(RoutineOption::Authid),
-        _ => None,
+/// The option that a word begins. In double quotes it is no word.
+pub fn routine_option(word: Token<'_>) -> Option<RoutineOption> {
+    if word.is_word("deterministic") {
+        Some(RoutineOption::Deterministic)
+    } else if word.is_word("authid") {
+        Some(RoutineOption::Authid)
+    } else {
+        None
     }
 }
 
-/// Whether a word, in lower case, may follow the length of a `varchar2`. Both
-/// count characters: PostgreSQL has no length in bytes.
-pub fn is_length_unit(word: &CStr) -> bool {
-    word == c"byte" || word == c"char"
+/// Whether a word may follow the length of a `varchar2`. Both count
+/// characters: PostgreSQL has no length in bytes.
+pub fn is_length_unit(word: Token<'_>) -> bool {
+    word.is_word("byte") || word.is_word("char")
 }
 
 #[cfg(test)]
@@ -45,13 +48,17 @@ mod tests {
 
     #[test]
     fn options_and_units() {
+        let option = |text: &str| routine_option(Token::at(text.as_bytes()));
         assert_eq!(
-            routine_option(c"deterministic"),
+            option("Deterministic IS"),
             Some(RoutineOption::Deterministic)
         );
-        assert_eq!(routine_option(c"authid"), Some(RoutineOption::Authid));
-        assert_eq!(routine_option(c"immutable"), None);
-        assert!(is_length_unit(c"byte") && is_length_unit(c"char"));
-        assert!(!is_length_unit(c"bytes"));
+        assert_eq!(option("AUTHID"), Some(RoutineOption::Authid));
+        assert_eq!(option("immutable"), None);
+        assert_eq!(option("\"deterministic\""), None);
+        assert_eq!(option("deterministic_"), None);
+        let unit = |text: &str| is_length_unit(Token::at(text.as_bytes()));
+        assert!(unit("BYTE)") && unit("char)"));
+        assert!(!unit("bytes)") && !unit("\"char\")"));
     }
 }

@@ -1,6 +1,8 @@
-//! From a statement's first token to IS or AS.
+//! From a statement's first token to what begins a body: IS or AS, or BEGIN or
+//! DECLARE in Oracle's CREATE TRIGGER.
 
 use super::keyword::Keyword;
+use super::lexer::Lexer;
 use super::token::Token;
 
 /// What the tokens so far say about a statement.
@@ -30,6 +32,18 @@ enum Place {
     CreateOr,
     /// CREATE OR REPLACE
     CreateOrReplace,
+    /// CREATE … EDITIONABLE: a trigger follows.
+    Edition,
+    /// The trigger's name is to come, or the next part of a name with dots.
+    TriggerName,
+    /// AFTER or BEFORE.
+    TriggerTime,
+    /// The first event, which tells Oracle's system triggers from others.
+    TriggerEvent,
+    /// The events, WHEN and what else there is before the trigger's body.
+    Trigger,
+    /// ON: a name, which can look like the beginning of a body.
+    TriggerOn,
     /// The routine's name is to come, or the next part of a name with dots.
     Name,
     /// The parameters, the result and the options.
@@ -56,7 +70,9 @@ enum Place {
     Routine,
 }
 
-/// Tells the routines of section D from all other statements (rule D2).
+/// Tells the routines of section D from all other statements (rule D2), and
+/// from Oracle's triggers on a database or a schema, which have such a body, too
+/// (rule D7).
 ///
 /// What parses on a server without that form is never taken for it, so where
 /// words could be read either way, the standard reading wins.
@@ -97,6 +113,18 @@ impl Header {
         }
     }
 
+    /// Takes tokens until the form is decided or about `limit` bytes have been
+    /// read: then it is [`Form::Undecided`], and the caller may go on.
+    pub fn read(&mut self, lexer: &mut Lexer<'_>, limit: usize) -> Form {
+        let start = lexer.position();
+        loop {
+            let form = self.feed(lexer.next_token().token);
+            if form != Form::Undecided || lexer.position() - start >= limit {
+                return form;
+            }
+        }
+    }
+
     /// Takes the next token.
     pub fn feed(&mut self, token: Token<'_>) -> Form {
         let word = token.keyword();
@@ -117,16 +145,43 @@ impl Header {
             },
             Place::Create => match word {
                 Some(Keyword::Or) => Place::CreateOr,
-                Some(Keyword::Function | Keyword::Procedure) => Place::Name,
-                _ => Place::Other,
+                _ => Self::created(word),
             },
             Place::CreateOr => match word {
                 Some(Keyword::Replace) => Place::CreateOrReplace,
                 _ => Place::Other,
             },
-            Place::CreateOrReplace => match word {
-                Some(Keyword::Function | Keyword::Procedure) => Place::Name,
+            Place::CreateOrReplace => Self::created(word),
+            Place::Edition => match word {
+                Some(Keyword::Trigger) => Place::TriggerName,
                 _ => Place::Other,
+            },
+            Place::TriggerName => match token {
+                Token::Word(_) | Token::Quoted => Place::TriggerTime,
+                _ => Place::Other,
+            },
+            Place::TriggerTime => match (token, word) {
+                (Token::Dot, _) => Place::TriggerName,
+                (_, Some(Keyword::After | Keyword::Before)) => Place::TriggerEvent,
+                _ => Place::Other,
+            },
+            Place::TriggerEvent => match (token, word) {
+                (
+                    _,
+                    Some(Keyword::Delete | Keyword::Insert | Keyword::Truncate | Keyword::Update),
+                ) => Place::Other,
+                (Token::Word(_), _) => Place::Trigger,
+                _ => Place::Other,
+            },
+            Place::TriggerOn => Place::Trigger,
+            Place::Trigger => match (token, word) {
+                (Token::Semicolon, _) => Place::Other,
+                (Token::Open, _) => self.in_parentheses(token),
+                (_, Some(Keyword::On)) => Place::TriggerOn,
+                (_, Some(Keyword::Begin | Keyword::Declare)) | (Token::LabelOpen, _) => {
+                    return self.routine(1);
+                }
+                _ => Place::Trigger,
             },
             Place::Name => match token {
                 Token::Word(_) | Token::Quoted => Place::Options,
@@ -167,13 +222,26 @@ impl Header {
         }
     }
 
+    /// What CREATE or CREATE OR REPLACE makes.
+    fn created(word: Option<Keyword>) -> Place {
+        match word {
+            Some(Keyword::Function | Keyword::Procedure) => Place::Name,
+            Some(Keyword::Trigger) => Place::TriggerName,
+            Some(Keyword::Editionable | Keyword::Noneditionable) => Place::Edition,
+            _ => Place::Other,
+        }
+    }
+
     fn in_parentheses(&mut self, token: Token<'_>) -> Place {
         match token {
             Token::Open => self.parentheses = self.parentheses.saturating_add(1),
             Token::Close => self.parentheses = self.parentheses.saturating_sub(1),
             _ => {}
         }
-        Place::Options
+        match self.place {
+            Place::Trigger => Place::Trigger,
+            _ => Place::Options,
+        }
     }
 
     fn option(&mut self, token: Token<'_>, word: Option<Keyword>) -> Place {

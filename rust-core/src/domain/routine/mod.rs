@@ -16,6 +16,7 @@ mod body;
 mod error;
 mod header;
 mod keyword;
+mod lexer;
 mod scan;
 mod statement;
 #[cfg(test)]
@@ -28,6 +29,7 @@ mod token;
 pub use body::{Body, Construct, Progress};
 pub use error::{Closer, Error};
 pub use header::{Form, Header};
+pub use lexer::{Lexeme, Lexer};
 pub use scan::Scan;
 pub use statement::Statement;
 pub use token::Token;

@@ -3,7 +3,9 @@
 mod cases;
 
 use super::testing::{Outcome, run, run_body, tokens};
-use super::{Body, Construct, Error, Form, Header, Progress, Statement, Token};
+use super::{
+    Body, Construct, Error, Form, Header, Lexeme, Lexer, Progress, Scan, Statement, Token,
+};
 use cases::{FAILURES, OTHERS, ROUTINES};
 
 /// A case's text, and the offsets of `§` and `¶` in it.
@@ -152,6 +154,71 @@ fn any_number_of_parentheses() {
 fn sizes() {
     assert_eq!(size_of::<Header>(), 8);
     assert!(size_of::<Statement>() <= 2048);
+}
+
+/// What the fuzz target has found interesting.
+fn corpus() -> Vec<Vec<u8>> {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/routine");
+    std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+        .collect()
+}
+
+/// What must hold for any bytes holds for these.
+#[test]
+fn the_fuzz_corpus_runs() {
+    let texts = corpus();
+    assert!(texts.len() > 50);
+    for text in texts {
+        let _ = run(&text);
+        let _ = run_body(&text);
+    }
+}
+
+/// Rule D6: time in proportion to the text. A text of copies is compared with
+/// one four times as long, which takes 16 times as long if that is quadratic.
+/// A busy machine can only make a measurement worse, so one good one is enough.
+#[test]
+fn time_is_linear() {
+    let cases = ROUTINES.iter().chain(OTHERS).map(|case| unmark(case).0);
+    let failures = FAILURES.iter().map(|(case, _)| unmark(case).0);
+    let mut texts: Vec<Vec<u8>> = cases.chain(failures).map(String::into_bytes).collect();
+    texts.extend(corpus());
+    texts.extend(
+        [
+            "a", "+", "+-", "=+", "$", "$a", "$a$", "'", "''", "'\n", "E'\\", "\"", "/*", "/**/",
+            "--", "--\n", "<<", "<<>>", "(", ")", "1.", "..", " ", "é", "CASE ", "BEGIN ", ";",
+        ]
+        .map(|text| text.as_bytes().to_vec()),
+    );
+    for text in texts.iter().filter(|text| !text.is_empty()) {
+        let good = (0..20).any(|_| {
+            let (short, long) = (seconds(text, 16 << 10), seconds(text, 64 << 10));
+            long < 8.0 * short
+        });
+        assert!(good, "{}", String::from_utf8_lossy(text));
+    }
+}
+
+/// How long the lexer and the automata take over copies of a text.
+fn seconds(text: &[u8], size: usize) -> f64 {
+    let text = text.repeat(size / text.len() + 1);
+    let start = std::time::Instant::now();
+    let mut lexer = Lexer::new(&text, 0, true);
+    let mut header = Header::after_parameters();
+    while header.read(&mut lexer, 100) == Form::Undecided {}
+    let mut lexer = Lexer::new(&text, 0, true);
+    let (mut body, mut scan) = (Body::new(), Scan::new());
+    loop {
+        let Lexeme { start, end, token } = lexer.next_token();
+        let _ = body.feed(token, start as u32);
+        scan.take(&text[start..end]);
+        if token == Token::End {
+            break;
+        }
+    }
+    start.elapsed().as_secs_f64()
 }
 
 /// Writes the texts of the tables as seeds of the fuzz target.

@@ -24,33 +24,46 @@ pub fn may_start(first: Token<'_>) -> bool {
 /// Translates the offset `at` in a routine's source to one in the query that
 /// created it, without quotes around it (rule D3). None if the query does not
 /// have that text, or has it more than once.
-pub fn find(source: &[u8], query: &[u8], at: usize) -> Option<usize> {
-    let (text, at) = match source.strip_prefix(DECLARE.to_bytes()) {
+///
+/// `search` says where its first argument has its second one for the first
+/// time. It must take time in proportion to their lengths (rule D6), for who
+/// wrote both may have meant it to be slow.
+pub fn find(source: &[u8], query: &[u8], at: usize, search: Search) -> Option<usize> {
+    let (text, place, at) = match source
+        .strip_prefix(DECLARE.to_bytes())
+        .and_then(|rest| Some((rest, only(rest, query, search)?)))
+    {
         // An error at our DECLARE is one at the start.
-        Some(rest) if only(rest, query).is_some() => {
-            (rest, at.saturating_sub(DECLARE.count_bytes()))
-        }
-        _ => (source, at),
+        Some((rest, place)) => (rest, place, at.saturating_sub(DECLARE.count_bytes())),
+        None => (source, only(source, query, search)?, at),
     };
-    Some(only(text, query)? + at.min(text.len()))
+    Some(place + at.min(text.len()))
 }
 
+/// A search for a text in another.
+pub type Search = fn(&[u8], &[u8]) -> Option<usize>;
+
 /// Where `text` is in `query`, if it is there once.
-fn only(text: &[u8], query: &[u8]) -> Option<usize> {
+fn only(text: &[u8], query: &[u8], search: Search) -> Option<usize> {
     if text.is_empty() {
         return None;
     }
-    let mut places = query
-        .windows(text.len())
-        .enumerate()
-        .filter(|(_, window)| *window == text);
-    let (place, _) = places.next()?;
-    places.next().is_none().then_some(place)
+    let place = search(query, text)?;
+    let rest = query.get(place + 1..).unwrap_or_default();
+    search(rest, text).is_none().then_some(place)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn search(text: &[u8], wanted: &[u8]) -> Option<usize> {
+        text.windows(wanted.len()).position(|part| part == wanted)
+    }
+
+    fn find(source: &[u8], query: &[u8], at: usize) -> Option<usize> {
+        super::find(source, query, at, search)
+    }
 
     /// Rule D3.
     #[test]
@@ -69,6 +82,11 @@ mod tests {
     fn what_is_not_there_once_is_not_found() {
         assert_eq!(find(b"BEGIN END", b"CREATE FUNCTION f", 0), None);
         assert_eq!(find(b" BEGIN END", b"a BEGIN END b BEGIN END", 0), None);
+        assert_eq!(find(b"abab", b"ababab", 0), None);
+        assert_eq!(
+            find(b"DECLARE x", b"IS x; x; AS $$DECLARE x$$", 8),
+            Some(22)
+        );
         assert_eq!(find(b"", b"", 0), None);
     }
 

@@ -79,6 +79,12 @@ impl<'a> Token<'a> {
         }
     }
 
+    /// Whether the token is this word, in any mixture of cases and without
+    /// quotes.
+    pub fn is_word(self, word: &str) -> bool {
+        matches!(self, Token::Word(text) if text.eq_ignore_ascii_case(word.as_bytes()))
+    }
+
     /// The keyword that the token spells.
     pub(super) fn keyword(self) -> Option<Keyword> {
         match self {
@@ -96,7 +102,7 @@ fn continues_word(byte: u8) -> bool {
     starts_word(byte) || byte.is_ascii_digit() || byte == b'$'
 }
 
-fn is_operator(byte: u8) -> bool {
+pub(super) fn is_operator(byte: u8) -> bool {
     b"~!@#^&|`?+-*/%<>=".contains(&byte)
 }
 

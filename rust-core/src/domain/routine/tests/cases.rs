@@ -4,6 +4,13 @@ use crate::domain::routine::{Closer, Construct, Error};
 
 /// Routines; `§` is where the body begins, `¶` where the routine ends.
 pub const ROUTINES: &[&str] = &[
+    // Oracle's triggers on a database or a schema (rule D7).
+    "CREATE TRIGGER t AFTER LOGON ON DATABASE §BEGIN INSERT INTO l VALUES (1); END¶;",
+    "create or replace trigger hr.\"T\" before logoff on hr.schema
+     §declare v int; begin if v > 1 then null; end if; end t¶; SELECT 1;",
+    "CREATE TRIGGER t AFTER LOGON ON begin.SCHEMA WHEN (USER = 'BEGIN' OR (begin = 1)) §<<l>> BEGIN NULL; END¶\n/\n",
+    "CREATE OR REPLACE EDITIONABLE TRIGGER t AFTER STARTUP OR LOGON ON DATABASE §BEGIN NULL; END¶;",
+    "CREATE NONEDITIONABLE TRIGGER t AFTER DDL ON SCHEMA §BEGIN NULL; END¶;",
     // Section D's example, and its spelling in one line.
     "CREATE FUNCTION sample_event_trigger RETURN event_trigger IS
      §BEGIN
@@ -375,6 +382,18 @@ fn subprogram(at: u32, _: u32) -> Error {
 
 /// Statements that are no such routines.
 pub const OTHERS: &[&str] = &[
+    // Triggers of PostgreSQL's (rule D2), and ends of Oracle's without a block.
+    "CREATE TRIGGER begin BEFORE INSERT ON declare FOR EACH ROW EXECUTE FUNCTION begin(); BEGIN; END;",
+    "CREATE OR REPLACE TRIGGER after AFTER UPDATE OF begin OR DELETE ON t EXECUTE FUNCTION f();",
+    "CREATE TRIGGER t AFTER TRUNCATE ON t EXECUTE FUNCTION f(); DECLARE",
+    "CREATE CONSTRAINT TRIGGER t AFTER INSERT ON begin EXECUTE FUNCTION f();",
+    "CREATE TRIGGER v INSTEAD OF INSERT ON v EXECUTE FUNCTION f(); BEGIN",
+    "CREATE TRIGGER t AFTER 5 BEGIN",
+    "CREATE TRIGGER; BEGIN",
+    "CREATE TRIGGER t ON BEGIN",
+    "CREATE EDITIONABLE FUNCTION f RETURN int IS BEGIN",
+    "CREATE TRIGGER t AFTER LOGON ON DATABASE CALL p; BEGIN; END;",
+    "CREATE EVENT TRIGGER t AFTER LOGON ON DATABASE EXECUTE FUNCTION f(); BEGIN",
     "",
     ";",
     "SELECT 1 IS NULL AS begin;",

@@ -1,0 +1,599 @@
+# What a role without privileges can try, to become somebody else or to stay
+# unrecorded: rules D1, D5, D6, F7, F9, F10 and G. Each subtest is an attack
+# that worked once. Whatever resolves a name, holds a lock or heeds a signal
+# adds its own.
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use IO::Socket::UNIX;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Utils;
+use SessionTriggers;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $node = new_node('attacked', conf => <<'EOF');
+max_locks_per_transaction = 10
+max_prepared_transactions = 2
+EOF
+$node->start;
+my $major = int($node->pg_version);
+admin($node, 'postgres', 'CREATE DATABASE app');
+admin($node, 'app', <<'EOF');
+CREATE ROLE mallory LOGIN;
+CREATE ROLE alice LOGIN;
+CREATE ROLE canceler LOGIN IN ROLE pg_signal_backend;
+CREATE ROLE root LOGIN SUPERUSER;
+CREATE SCHEMA audit;
+CREATE TABLE audit.log (at timestamptz DEFAULT clock_timestamp(), pid int DEFAULT pg_backend_pid(), event text, login_user text);
+CREATE FUNCTION audit.record() RETURNS event_trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO audit.log (event, login_user) VALUES (tg_event, polar_login_user);
+END
+$$;
+EOF
+
+# Replaces all triggers; the last of each event's records it.
+sub set_triggers
+{
+	my (%functions) = @_;
+	my $sql = "TRUNCATE audit.log;\n";
+	for my $event (qw(after_user_logon before_user_logoff))
+	{
+		$sql .= "DROP EVENT TRIGGER IF EXISTS a_$event; DROP EVENT TRIGGER IF EXISTS z_$event;\n";
+		$sql .= "CREATE EVENT TRIGGER a_$event ON $event EXECUTE FUNCTION $functions{$event}();\n"
+		  if $functions{$event};
+		$sql .= "CREATE EVENT TRIGGER z_$event ON $event EXECUTE FUNCTION audit.record();\n"
+		  if %functions;
+	}
+	admin($node, 'app', $sql);
+	return;
+}
+
+sub connect_as
+{
+	my ($user, %options) = @_;
+	return connect_raw($node, user => $user, database => 'app', %options);
+}
+
+# The first value that a command gives, or its error.
+sub value
+{
+	my ($client, $sql) = @_;
+	my $value = eval { scalar $client->query($sql) };
+	return $@ ? $@ =~ s/ at \S+ line \d+\.?\n//r : $value;
+}
+
+# Whether the rows of one session are these events, once its process is gone.
+sub is_recorded
+{
+	my ($client, $events, $name) = @_;
+	my $pid = $client->pid;
+	wait_until($node, 'app', "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid", 't');
+	return is(admin($node, 'app', "SELECT string_agg(event, ' ' ORDER BY at) FROM audit.log WHERE pid = $pid"),
+		$events, $name);
+}
+
+my $both = 'after_user_logon before_user_logoff';
+
+sub superusers
+{
+	return admin($node, 'app', q{SELECT count(*) FROM pg_roles WHERE rolname IN ('mallory', 'alice') AND rolsuper});
+}
+
+# What mallory puts into their own functions.
+my $evil = "BEGIN EXECUTE 'ALTER ROLE mallory SUPERUSER'; RETURN true; END";
+
+# An encrypted connection, or one of the protocol's other starts, would do the
+# same as this plain one: send one cancel request with a session's key.
+sub send_cancel
+{
+	my ($client) = @_;
+	my $socket = IO::Socket::UNIX->new(Peer => $node->host . '/.s.PGSQL.' . $node->port) or return;
+	my $key = $client->{key};
+	syswrite $socket, pack('NNN', 12 + length $key, 80877102, $client->pid) . $key;
+	# The end of the connection says that the signal has been sent.
+	sysread $socket, my $rest, 1;
+	return;
+}
+
+subtest 'D5: a temporary type VARCHAR2 is not found' => sub {
+	admin($node, 'app', <<'EOF');
+CREATE FUNCTION audit.types() RETURNS event_trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v VARCHAR2 := polar_login_user;
+    w VARCHAR2(64);
+    x VARCHAR2(64 CHAR) := 'x';
+    y VARCHAR2[];
+    z v%TYPE;
+BEGIN
+    w := tg_event::varchar2;
+    y := ARRAY[v, w]::varchar2[];
+    z := CAST(x AS varchar2(3 byte));
+    PERFORM 'varchar2'::regtype, varchar2 'a', w::pg_catalog.varchar2;
+    EXECUTE 'SELECT $1::varchar2' INTO v USING w;
+    IF pg_typeof(v) <> 'varchar'::regtype OR pg_typeof(y) <> 'varchar[]'::regtype
+        OR pg_typeof(varchar2 'a') <> 'varchar'::regtype OR 'varchar2'::regtype <> 'varchar'::regtype THEN
+        RAISE 'VARCHAR2 is % %', pg_typeof(v), pg_typeof(y);
+    END IF;
+END
+$$;
+EOF
+	my $admin = connect_as('root', options => '-c session_triggers.enabled=off');
+	$admin->ready;
+	$admin->query(<<'EOF');
+CREATE FUNCTION public.oracle_form(a varchar2 DEFAULT 'x'::varchar2) RETURN varchar2
+SET search_path = pg_catalog, pg_temp IS
+    v VARCHAR2(10) := a;
+BEGIN
+    RETURN v || 'y'::varchar2;
+END;
+EOF
+	$admin->quit;
+	set_triggers(before_user_logoff => 'audit.types');
+	my %shadow = (
+		domain => "CREATE FUNCTION pg_temp.evil(text) RETURNS bool LANGUAGE plpgsql AS \$\$$evil\$\$;"
+		  . ' CREATE DOMAIN pg_temp.varchar2 AS text CHECK (pg_temp.evil(value))',
+		array => "CREATE FUNCTION pg_temp.evil(text) RETURNS bool LANGUAGE plpgsql AS \$\$$evil\$\$;"
+		  . ' CREATE DOMAIN pg_temp._varchar2 AS text[] CHECK (pg_temp.evil(value::text))',
+		enum => q{CREATE TYPE pg_temp.varchar2 AS ENUM ('x')},
+		table => 'CREATE TEMP TABLE varchar2 (a int)',
+		units => 'CREATE DOMAIN pg_temp.byte AS int; CREATE DOMAIN pg_temp.char AS int; CREATE DOMAIN pg_temp.varchar AS int');
+	for my $what (sort keys %shadow)
+	{
+		my $client = connect_as('mallory');
+		$client->ready;
+		$client->query($_) for split /;\s+(?=CREATE)/, $shadow{$what};
+		$client->query('SET search_path = pg_temp, public, pg_catalog');
+		is(value($client, 'SELECT public.oracle_form()'), 'xy', "a routine in Oracle's form, with a temporary $what");
+		is(value($client, q{SELECT pg_typeof('a'::varchar2)}), 'character varying', "a cast of the session's own");
+		$client->quit;
+		is_recorded($client, $both, "the session with a temporary $what is recorded");
+	}
+	is(superusers(), '0', 'nobody became superuser');
+};
+
+subtest 'D5: pg_catalog.varchar2 is varchar' => sub {
+	set_triggers();
+	my $client = connect_as('mallory');
+	$client->ready;
+	for my $type ('pg_catalog.varchar2', 'pg_catalog.varchar2(3)', 'pg_catalog.varchar2[]')
+	{
+		my $array = $type =~ /\[\]/;
+		is(value($client, 'SELECT pg_typeof(' . ($array ? "'{a}'" : "'a'") . "::$type)"),
+			$array ? 'character varying[]' : 'character varying', $type);
+	}
+	$client->quit;
+};
+
+subtest "D2: VARCHAR2 in a function's notation is what it was" => sub {
+	my $client = connect_as('root');
+	$client->ready;
+	$client->query(q{CREATE FUNCTION public.varchar2(int) RETURNS text LANGUAGE sql AS $$SELECT 'function'$$});
+	is(value($client, 'SELECT varchar2(5::smallint)'), 'function', 'a function of that name is called');
+	$client->query('DROP FUNCTION public.varchar2(int)');
+	$client->quit;
+};
+
+subtest "D1: the caller's path does not decide what runs with the owner's rights" => sub {
+	set_triggers();
+	admin($node, 'app', 'GRANT CREATE ON SCHEMA public TO mallory; CREATE SCHEMA lib');
+	my $admin = connect_as('root');
+	$admin->ready;
+	my $body = "n int;\nBEGIN\n  SELECT count(*) INTO n FROM pg_roles WHERE lower(rolname) = p;\n  RETURN n;\nEND;";
+	$admin->query("CREATE FUNCTION public.n_members(p text) RETURN int IS $body");
+	$admin->query('SET search_path = lib, pg_catalog');
+	$admin->query("CREATE FUNCTION public.n_members_lib(p text) RETURN int AUTHID DEFINER IS $body");
+	$admin->query('CREATE TABLE lib.t AS SELECT 42 AS a');
+	$admin->query('CREATE FUNCTION public.author(p int) RETURN int IS BEGIN RETURN (SELECT a FROM t); END;');
+	$admin->quit;
+
+	my $client = connect_as('mallory');
+	$client->ready;
+	for my $schema ('public', 'pg_temp')
+	{
+		$client->query("CREATE FUNCTION $schema.lower(name) RETURNS text LANGUAGE plpgsql AS "
+			  . "\$\$BEGIN EXECUTE 'ALTER ROLE mallory SUPERUSER'; RETURN \$1; END\$\$");
+		for my $path ("$schema, pg_catalog", "pg_catalog, $schema", $schema)
+		{
+			$client->query("SET search_path = $path");
+			for my $routine (qw(n_members n_members_lib))
+			{
+				is(value($client, "SELECT public.$routine('root')"), '1', "$routine() with search_path $path");
+			}
+		}
+	}
+	$client->query('CREATE TEMP TABLE t AS SELECT 43 AS a');
+	is(value($client, 'SELECT public.author(1)'), '42', "names mean what they meant to the author");
+	$client->query('DROP FUNCTION public.lower(name)');
+	$client->quit;
+	is(superusers(), '0', 'nobody became superuser');
+	admin($node, 'app', 'REVOKE CREATE ON SCHEMA public FROM mallory');
+};
+
+subtest 'F9: a logon does not cancel its own record' => sub {
+	# The notices flush the cancel key to the client, and the trigger takes its
+	# time, so that cancels arrive while it runs and when it has just ended.
+	admin($node, 'app', <<'EOF');
+CREATE FUNCTION audit.talk() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 1 .. 20 LOOP
+        RAISE NOTICE 'welcome %', repeat('x', 1000);
+        PERFORM pg_sleep(0.002);
+    END LOOP;
+END
+$$;
+EOF
+	set_triggers(after_user_logon => 'audit.talk', before_user_logoff => 'audit.talk');
+	my ($recorded, $errors, $hits) = (0, 0, 0);
+	my @clients;
+	for my $try (1 .. 6)
+	{
+		my $client = connect_as('mallory');
+		my ($message, $seen);
+		while ($message = $client->next_message)
+		{
+			($client->{pid}, $client->{key}) = @{$message}{qw(pid key)} if $message->{type} eq 'K';
+			$errors++ if $message->{type} eq 'E' || ($message->{M} // '') eq $WARNING;
+			last if $message->{type} eq 'Z';
+			send_cancel($client) if $client->{key};
+		}
+		# What was sent for the firing does not hit what comes after it.
+		$hits++ if ($client->query('SELECT 1') // '') ne '1';
+		push @clients, $client;
+	}
+	is($errors, 0, 'no firing failed');
+	is($hits, 0, 'no cancel hit the first query');
+	for my $client (@clients)
+	{
+		$client->send_terminate;
+		for (1 .. 20)
+		{
+			send_cancel($client);
+		}
+		is_recorded($client, $both, 'a session that cancels its logon and its logoff is recorded');
+	}
+};
+
+subtest 'F9: a cancel from before a firing does not hit it' => sub {
+	set_triggers(after_user_logon => 'audit.record');
+	my $client = connect_as('mallory');
+	my @messages = $client->ready;
+	my ($key) = map { $_->{key} } grep { $_->{type} eq 'K' } @messages;
+	$client->{key} = $key;
+	$client->query('SELECT 1');
+	# Between commands a cancel does nothing, and it must not lie in wait.
+	for (1 .. 10)
+	{
+		send_cancel($client);
+	}
+	$client->quit;
+	is_recorded($client, 'after_user_logon after_user_logon before_user_logoff', 'the session is recorded');
+};
+
+subtest 'F9: a cancel still cancels what is no firing' => sub {
+	set_triggers(after_user_logon => 'audit.record');
+	my $client = connect_as('mallory');
+	my @messages = $client->ready;
+	($client->{key}) = map { $_->{key} } grep { $_->{type} eq 'K' } @messages;
+	$client->send_query('SELECT pg_sleep(3600)');
+	wait_until($node, 'app', 'SELECT wait_event FROM pg_stat_activity WHERE pid = ' . $client->pid, 'PgSleep');
+	send_cancel($client);
+	is_deeply([ map { $_->{C} } grep { $_->{type} eq 'E' } $client->messages ], ['57014'], 'the first query is canceled');
+	$client->query('SET statement_timeout = 50');
+	$client->send_query('SELECT pg_sleep(3600)');
+	is_deeply([ map { $_->{C} } grep { $_->{type} eq 'E' } $client->messages ], ['57014'], 'by a timeout too');
+	$client->quit;
+};
+
+subtest 'F9: a role with pg_signal_backend does not cancel the record of others' => sub {
+	set_triggers(after_user_logon => 'audit.talk', before_user_logoff => 'audit.talk');
+	my $canceler = connect_as('canceler', options => '-c application_name=canceler');
+	$canceler->ready;
+	$canceler->send_query(<<'EOF');
+DO $$
+BEGIN
+    LOOP
+        PERFORM pg_cancel_backend(pid) FROM pg_stat_get_activity(NULL) WHERE pid <> pg_backend_pid()
+            AND usesysid = (SELECT oid FROM pg_roles WHERE rolname = 'alice');
+    END LOOP;
+END
+$$
+EOF
+	my @clients;
+	for my $try (1 .. 5)
+	{
+		my $client = connect_as('alice');
+		my @messages = $client->ready;
+		is(scalar(grep { $_->{type} eq 'E' || ($_->{M} // '') eq $WARNING } @messages), 0, 'no firing failed');
+		$client->quit;
+		push @clients, $client;
+	}
+	is_recorded($_, $both, 'the session is recorded') for @clients;
+	$canceler->drop;
+	admin($node, 'app', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'canceler'});
+};
+
+subtest 'F9: lock_timeout of the function works in a firing' => sub {
+	admin($node, 'app', <<'EOF');
+CREATE FUNCTION audit.try_lock() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' AS $$
+BEGIN
+    LOCK TABLE audit.log;
+EXCEPTION WHEN lock_not_available THEN
+    INSERT INTO audit.log (event, login_user) VALUES ('locked', polar_login_user);
+END
+$$;
+EOF
+	set_triggers(after_user_logon => 'audit.try_lock');
+	my $holder = connect_as('root', options => '-c session_triggers.enabled=off');
+	$holder->ready;
+	$holder->query('BEGIN; LOCK TABLE audit.log IN ROW EXCLUSIVE MODE');
+	my $client = connect_as('mallory');
+	$client->ready;
+	$client->quit;
+	$holder->query('COMMIT');
+	$holder->quit;
+	is_recorded($client, "locked $both", 'the wait for the lock ends, and the session is recorded');
+};
+
+# F10: whoever hangs ends in time.
+my %hanging = (
+	plpgsql => 'LANGUAGE plpgsql AS $$BEGIN LOOP PERFORM 1; END LOOP; END$$',
+	sleep => 'LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(3600); END$$',
+	lock => 'LANGUAGE plpgsql AS $$BEGIN PERFORM pg_advisory_xact_lock(42); END$$',
+	commit => 'LANGUAGE plpgsql AS $$BEGIN INSERT INTO audit.slow VALUES (1); END$$');
+# These have no event trigger functions on every major, so one in PL/pgSQL calls them.
+my %loops = (
+	plperl => q{while (1) { spi_exec_query('SELECT 1'); }},
+	plpython3u => q{while True: plpy.execute('SELECT 1')});
+for my $language (sort keys %loops)
+{
+	admin($node, 'app', "CREATE EXTENSION $language;"
+		  . "CREATE FUNCTION audit.loop_$language() RETURNS void LANGUAGE $language AS \$\$$loops{$language}\$\$");
+	$hanging{$language} = "LANGUAGE plpgsql AS \$\$BEGIN PERFORM audit.loop_$language(); END\$\$";
+}
+
+subtest 'F10: a trigger that hangs ends in time, and cancels do not keep it from that' => sub {
+	admin($node, 'app', <<'EOF');
+CREATE TABLE audit.slow (a int);
+CREATE FUNCTION audit.hang_at_commit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(3600); END';
+CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON audit.slow DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION audit.hang_at_commit();
+ALTER ROLE alice SET session_triggers.logon_timeout = '200ms';
+ALTER ROLE alice SET session_triggers.logoff_timeout = '200ms';
+EOF
+	my $holder = connect_as('root', options => '-c session_triggers.enabled=off');
+	$holder->ready;
+	$holder->query('SELECT pg_advisory_lock(42)');
+	for my $event (qw(after_user_logon before_user_logoff))
+	{
+		for my $how (sort keys %hanging)
+		{
+			admin($node, 'app', "CREATE OR REPLACE FUNCTION audit.hang() RETURNS event_trigger SECURITY DEFINER $hanging{$how}");
+			set_triggers($event => 'audit.hang');
+			my $position = log_position($node);
+			my $client = connect_as('alice');
+			my ($key) = map { $_->{key} } grep { $_->{type} eq 'K' } $client->ready;
+			$client->{key} = $key;
+			is(value($client, 'SELECT 1'), '1', "$event: $how: the session goes on");
+			$client->send_terminate;
+			send_cancel($client);
+			is_recorded($client, $event eq 'after_user_logon' ? 'before_user_logoff' : 'after_user_logon',
+				"$event: $how: the other event is recorded");
+			my $setting = $event eq 'after_user_logon' ? 'logon_timeout' : 'logoff_timeout';
+			my @errors = grep { /\|ERROR:/ } log_lines($node, $position, $client->pid);
+			is(scalar(@errors), 1, "$event: $how: one error");
+			like($errors[0] // '', qr/^57014\|ERROR:  canceling event triggers due to session_triggers\.$setting/,
+				"$event: $how: which names the setting");
+		}
+	}
+	$holder->quit;
+};
+
+subtest 'G1: what a session holds does not take its logoff row away' => sub {
+	set_triggers(before_user_logoff => 'audit.record');
+	my $grab = 'SELECT count(pg_advisory_lock_shared(i)) FROM generate_series(1, 200000) i';
+	my $recorded = 'after_user_logon before_user_logoff before_user_logoff';
+	my $client = connect_as('mallory');
+	$client->ready;
+	is_deeply([ map { $_->{C} } grep { $_->{type} eq 'E' } $client->query($grab) ], ['53200'], 'the lock table is full');
+	$client->quit;
+	is_recorded($client, $recorded, 'advisory locks');
+
+	# The next sessions are let in, for the locks are gone.
+	$client = connect_as('mallory', options => '-c session_triggers.logon_warning=on');
+	$client->ready;
+	$client->query('BEGIN');
+	$client->query('DECLARE c CURSOR WITH HOLD FOR SELECT repeat(md5(i::text), 100) FROM generate_series(1, 20000) i');
+	$client->query('COMMIT');
+	$client->query('CREATE TEMP TABLE t AS SELECT i FROM generate_series(1, 1000) i');
+	$client->query('PREPARE p AS SELECT * FROM t');
+	$client->query("SELECT set_config('mallory.huge', repeat('x', 100000000), false)");
+	$client->query('LISTEN nobody');
+	value($client, $grab);
+	$client->query('BEGIN');
+	value($client, 'SELECT pg_advisory_xact_lock(i) FROM generate_series(1, 200000) i');
+	$client->quit;
+	is_recorded($client, $recorded, 'locks, a cursor, temporary files, memory and a failed transaction');
+
+	admin($node, 'app', q{ALTER ROLE alice SET session_triggers.logoff_on = 'exit'});
+	admin($node, 'app', 'ALTER ROLE alice RESET session_triggers.logoff_timeout');
+	$client = connect_as('alice');
+	$client->ready;
+	value($client, $grab);
+	value($client, 'SELECT pg_terminate_backend(pg_backend_pid())');
+	is_recorded($client, $recorded, 'advisory locks, and the session terminates itself');
+	admin($node, 'app', 'ALTER ROLE alice RESET session_triggers.logoff_on');
+};
+
+subtest 'G1: a limit of temporary files' => sub {
+	admin($node, 'app', <<'EOF');
+CREATE FUNCTION audit.spill() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET work_mem = '64kB' AS $$
+BEGIN
+    PERFORM count(DISTINCT md5(i::text)) FROM generate_series(1, 20000) i;
+END
+$$;
+ALTER ROLE mallory SET temp_file_limit = '4MB';
+EOF
+	set_triggers(before_user_logoff => 'audit.spill');
+	my $client = connect_as('mallory');
+	$client->ready;
+	$client->query('BEGIN');
+	$client->query('DECLARE c CURSOR WITH HOLD FOR SELECT repeat(md5(i::text), 10) FROM generate_series(1, 10000) i');
+	$client->query("SET work_mem = '64kB'");
+	$client->query('COMMIT');
+	$client->quit;
+	is_recorded($client, $both, 'the files of a held cursor do not count');
+	admin($node, 'app', 'ALTER ROLE mallory RESET temp_file_limit');
+};
+
+subtest 'F7: a setting that cannot be overridden fails the firing' => sub {
+	admin($node, 'app', <<'EOF');
+CREATE FUNCTION audit.buffers() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE LOG 'temp_buffers is %', current_setting('temp_buffers');
+    CREATE TEMP TABLE IF NOT EXISTS of_trigger (a int);
+END
+$$;
+EOF
+	set_triggers(before_user_logoff => 'audit.buffers');
+	my $position = log_position($node);
+	my $client = connect_as('mallory', options => '-c temp_buffers=4GB');
+	$client->ready;
+	$client->quit;
+	is_recorded($client, $both, 'temp_buffers before the first use');
+	like(join("\n", log_lines($node, $position, $client->pid)), qr/temp_buffers is 8MB/, 'which gets its default');
+	$position = log_position($node);
+	$client = connect_as('mallory', options => '-c temp_buffers=200');
+	$client->ready;
+	$client->query('CREATE TEMP TABLE used AS SELECT 1 AS a');
+	$client->quit;
+	is_recorded($client, $both, 'temp_buffers after it, where it cannot change any more');
+	like(join("\n", log_lines($node, $position, $client->pid)), qr/temp_buffers is 1600kB/, 'which stays');
+};
+
+subtest 'F7: texts that the client cannot read' => sub {
+	# Over 256 MB would be too much for a buffer of the largest growth; a part
+	# of that must do here, in pieces of every length.
+	admin($node, 'app', <<'EOF');
+CREATE FUNCTION audit.foreign_words() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 0 .. 9 LOOP
+        RAISE NOTICE '% % %', repeat('x', 8185 + i), chr(252), repeat('y', 20000 * i);
+        RAISE NOTICE '% % %', repeat(chr(252), 4090 + i), chr(8364), 'z';
+    END LOOP;
+    RAISE NOTICE '%', repeat(chr(252), 70 * 1024 * 1024);
+END
+$$;
+EOF
+	set_triggers(after_user_logon => 'audit.foreign_words');
+	for my $encoding (qw(LATIN1 SJIS UTF8))
+	{
+		my $client = connect_as('mallory', client_encoding => $encoding);
+		my @notices = map { $_->{M} } grep { $_->{type} eq 'N' } $client->ready;
+		is(scalar(@notices), 21, "$encoding: all notices arrive");
+		is(scalar(grep { $_ eq $WARNING } @notices), 0, "$encoding: and the firing is done");
+		is($notices[0], ('x' x 8185) . " \xfc ", "$encoding: what it has is sent as it is") if $encoding eq 'LATIN1';
+		like($notices[1], qr/^\?+ \?+ z$/, "$encoding: what it lacks makes the text ASCII") if $encoding eq 'LATIN1';
+		$client->quit;
+		is_recorded($client, "$both", "$encoding: the session is recorded");
+	}
+};
+
+subtest 'F9, X: signals that come together at an end' => sub {
+	set_triggers(before_user_logoff => 'audit.record');
+	admin($node, 'app', q{ALTER ROLE alice SET session_triggers.logoff_on = 'exit'});
+	my $recorded = 'after_user_logon before_user_logoff before_user_logoff';
+	my @clients = map { connect_as('alice') } 1 .. 20;
+	$_->ready for @clients;
+	my $pids = join ', ', map { $_->pid } @clients;
+	# Idle, so each is reading a command.
+	admin($node, 'app', "SELECT pg_terminate_backend(pid), pg_cancel_backend(pid), pg_terminate_backend(pid) FROM unnest(ARRAY[$pids]) pid, generate_series(1, 20)");
+	wait_until($node, 'app', "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid IN ($pids)", 't');
+	is_recorded($_, $recorded, 'a session that is terminated again and again') for @clients;
+	admin($node, 'app', 'ALTER ROLE alice RESET session_triggers.logoff_on');
+};
+
+# D6: parsing takes time in proportion to the text. What is measured is a
+# ratio within one run, of a text to one four times as long: 4 is linear, and
+# 16 is quadratic. The shortest of three runs counts.
+sub growth
+{
+	my ($client, $sql, $size) = @_;
+	my @seconds;
+	for my $factor (1, 4)
+	{
+		my $text = $sql->($size * $factor);
+		my $best;
+		for (1 .. 3)
+		{
+			my $start = time;
+			my @messages = $client->query($text);
+			my $elapsed = time - $start;
+			$best = $elapsed if !defined $best || $elapsed < $best;
+		}
+		push @seconds, $best;
+	}
+	return $seconds[1] / $seconds[0];
+}
+
+# The log is not to hold these texts.
+admin($node, 'app', 'ALTER ROLE mallory SET log_min_error_statement = panic');
+
+subtest 'D6: parsing takes time in proportion to the text' => sub {
+	set_triggers();
+	my $client = connect_as('mallory');
+	$client->ready;
+	# An error at the end keeps what is parsed from being run.
+	my %texts = (
+		'many RETURNs' => [ sub { return 'CREATE FUNCTION f()RETURN 1;' x $_[0] . 'nonsense' }, 4000 ],
+		'many RETURNs with a long rest' => [ sub { return 'CREATE FUNCTION f()RETURN a;' x $_[0] . 'nonsense' }, 4000 ],
+		"an error's position" => [
+			sub {
+				return 'CREATE FUNCTION pg_temp.f ' . ' ' x (2 * $_[0]) . 'RETURN int IS' . ' ' x $_[0] . 'BEGIN xx yy; END;';
+			},
+			100_000
+		],
+		"an error's position with repetitions" => [
+			sub {
+				return 'CREATE FUNCTION pg_temp.f RETURN int IS' . ' ab' x $_[0] . ' int; BEGIN xx yy; END;' . ' ab' x $_[0];
+			},
+			50_000
+		],
+		'a long body' => [ sub { return 'CREATE FUNCTION f RETURN int IS BEGIN' . ' x;' x $_[0] . 'nonsense' }, 100_000 ],
+		'many bodies' => [ sub { return 'CREATE FUNCTION f RETURN int IS BEGIN RETURN 1; END;' x $_[0] . 'nonsense' }, 4000 ],
+		'a header that never decides' => [ sub { return 'CREATE FUNCTION f() RETURN a' . '(' x $_[0] }, 1_000_000 ],
+		'comments and strings' => [ sub { return 'CREATE FUNCTION f() RETURN a' . ' /* /* */ */ -- x' x $_[0] }, 400_000 ],
+	);
+	for my $what (sort keys %texts)
+	{
+		my $growth = growth($client, @{ $texts{$what} });
+		cmp_ok($growth, '<', 9, sprintf('%s: four times the text takes %.1f times as long', $what, $growth));
+	}
+	$client->quit;
+};
+
+subtest 'D6: parsing heeds interrupts' => sub {
+	my $client = connect_as('mallory', options => '-c statement_timeout=100');
+	$client->ready;
+	my %texts = (
+		'a long body' => 'CREATE FUNCTION f RETURN int IS BEGIN' . ' x;' x 8_000_000,
+		'a long header' => 'CREATE FUNCTION f() RETURN a' . ' b' x 16_000_000,
+		'many headers' => 'CREATE FUNCTION f()RETURN a;' x 400_000 . 'nonsense',);
+	for my $what (sort keys %texts)
+	{
+		is_deeply([ map { $_->{C} } grep { $_->{type} eq 'E' } $client->query($texts{$what}) ], ['57014'], $what);
+	}
+	$client->quit;
+};
+
+is(superusers(), '0', 'nobody became superuser');
+unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:|panic in|was terminated/, 'no server process crashed');
+$node->stop;
+
+done_testing();
