@@ -179,7 +179,7 @@ my $dump = "$PostgreSQL::Test::Utils::tmp_check/dump.sql";
 $node->command_ok([ 'pg_dump', '--file' => $dump, '--dbname' => $node->connstr('postgres') ], 'D4: pg_dump');
 admin($node, 'postgres', 'CREATE DATABASE restored');
 my $routines =
-  "SELECT proname, prosrc, prosecdef FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY proname";
+  "SELECT proname, prosrc, prosecdef, proconfig FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY proname";
 for my $psql ('psql', $ENV{SESSTRIG_STOCK_BINDIR} ? "$ENV{SESSTRIG_STOCK_BINDIR}/psql" : ())
 {
 	$node->command_ok([ $psql, '--no-psqlrc', '--quiet', '--set' => 'ON_ERROR_STOP=1', '--file' => $dump, '--single-transaction',

@@ -1,7 +1,7 @@
 //! What the unit tests and the fuzz target share: PostgreSQL's tokens, and a
 //! run of all the automata over a text that checks what must always hold.
 
-use super::{Body, Error, Form, Header, Progress, Statement, Token};
+use super::{Body, Error, Form, Header, Lexeme, Lexer, Progress, Scan, Statement, Token};
 
 /// What the automata make of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,40 @@ pub fn run(text: &[u8]) -> Outcome {
         Ok(end) => Outcome::Ends { body, end },
         Err(error) => Outcome::Fails(error),
     }
+}
+
+/// Reads a text as psql's lexer shows it to the automata, also cut into lines
+/// that have only a slash between them.
+///
+/// # Panics
+/// An automaton breaks a promise.
+pub fn run_scan(text: &[u8]) {
+    let mut lexer = Lexer::new(text, 0, true);
+    let mut scan = Scan::new();
+    let mut at = 0;
+    loop {
+        let Lexeme { start, end, token } = lexer.next_token();
+        assert!(at <= start && end <= text.len());
+        if token == Token::End {
+            break;
+        }
+        assert!(start < end);
+        at = end;
+        scan.take(&text[start..end]);
+        assert!(scan.is_routine() || !scan.is_open());
+        if token == Token::Semicolon && !scan.is_open() {
+            scan.end();
+            assert!(!scan.is_routine());
+        }
+    }
+    let was_routine = scan.is_routine();
+    let mut line = *b" / \n";
+    scan.slash_line(&mut line);
+    assert_eq!(line[1] == b';', was_routine);
+    assert!(!scan.is_open());
+    let mut other = text.to_vec();
+    scan.slash_line(&mut other);
+    assert!(other == text || text.trim_ascii() == b"/");
 }
 
 /// Reads what follows IS or AS, and says where the routine ends.
@@ -138,17 +172,6 @@ fn tokens_and_end(text: &[u8]) -> Vec<Lexeme<'_>> {
 /// A byte's offset as the automata take it.
 fn offset(at: usize) -> u32 {
     u32::try_from(at).expect("a text of less than 4 GB")
-}
-
-/// A token of a text.
-#[derive(Clone, Copy, Debug)]
-pub struct Lexeme<'a> {
-    /// Where it starts.
-    pub start: usize,
-    /// Where the next byte is.
-    pub end: usize,
-    /// What it is.
-    pub token: Token<'a>,
 }
 
 /// A token's kind, as found by its end.

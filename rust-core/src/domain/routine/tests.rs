@@ -2,7 +2,7 @@
 
 mod cases;
 
-use super::testing::{Outcome, run, run_body, tokens};
+use super::testing::{Outcome, run, run_body, run_scan, tokens};
 use super::{
     Body, Construct, Error, Form, Header, Lexeme, Lexer, Progress, Scan, Statement, Token,
 };
@@ -173,6 +173,7 @@ fn the_fuzz_corpus_runs() {
     for text in texts {
         let _ = run(&text);
         let _ = run_body(&text);
+        run_scan(&text);
     }
 }
 
