@@ -14,7 +14,7 @@ mod server {
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    const HEADER: &str = "include/sesstrig_core.h";
+    const HEADER: &str = "shim/sesstrig_core.h";
 
     pub fn build() {
         let cppflags = flags("SESSTRIG_CPPFLAGS");
@@ -62,9 +62,9 @@ mod server {
         bindgen::Builder::default()
             .header("pgwrap.h")
             .clang_args(cppflags)
-            .clang_arg("-Ishim")
+            .clang_args(["-Ishim", "-Iinclude"])
             .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()))
-            .allowlist_function("sesstrig_try_.*|sesstrig_error_free|sesstrig_end_limit|sesstrig_ignore_cancels|sesstrig_explain_limit|sesstrig_event_triggers_on")
+            .allowlist_function("sesstrig_try_.*|sesstrig_error_free|sesstrig_end_timeout|sesstrig_ignore_cancels|sesstrig_explain_timeout|sesstrig_event_triggers_on")
             .allowlist_function("IsTransactionOrTransactionBlock|message_level_is_interesting")
             .allowlist_type("ErrorData|CommandTag|GucContext|BackendType|config_enum_entry")
             .allowlist_var(
@@ -102,8 +102,8 @@ mod server {
             "shim/guard.c",
             "shim/routine.c",
             "shim/path.c",
-            "shim/limit.c",
-            "shim/pin.c",
+            "shim/timeout.c",
+            "shim/override.c",
             "shim/exit.c",
         ] {
             build.file(source);

@@ -1,7 +1,7 @@
 /*
  * entry.c
- *	  What the server calls: wrappers that call the Rust core and, once it has
- *	  returned, raise what it found.  Nothing else here or in the core raises.
+ *	  What the server calls: wrappers that call the Rust core and, after it has
+ *	  returned, raise the error that it returned.
  */
 #include "postgres.h"
 
@@ -95,26 +95,20 @@ sesstrig_session_logoff(void)
 	ErrorData  *error;
 	SesstrigStatus status;
 
-	sesstrig_leave_client();
+	sesstrig_detach_client();
 	status = sesstrig_logoff_fire(&error);
 
 	exit_on_failure(status, error);
 }
 
 int
-sesstrig_context_count(void)
+sesstrig_variable_count(void)
 {
-	return SESSTRIG_CONTEXT_VARIABLES;
-}
-
-const char *
-sesstrig_context_name(int index)
-{
-	return sesstrig_variable_name(index);
+	return SESSTRIG_VARIABLES;
 }
 
 Oid
-sesstrig_context_type(int index)
+sesstrig_variable_type(int index)
 {
 	switch (sesstrig_variable_kind(index))
 	{
@@ -125,11 +119,11 @@ sesstrig_context_type(int index)
 		case SESSTRIG_VALUE_KIND_NULL:
 			break;
 	}
-	elog(ERROR, "unrecognized session context variable: %d", index);
+	elog(ERROR, "unrecognized session variable: %d", index);
 }
 
 Datum
-sesstrig_context_value(const char *name, bool *isnull)
+sesstrig_variable_value(const char *name, bool *isnull)
 {
 	ErrorData  *error;
 	SesstrigValue value;

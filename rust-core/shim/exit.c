@@ -1,12 +1,12 @@
 /*
  * exit.c
- *	  The ends of a session that nobody asked the client about (table X).
+ *	  Sessions that the server ends, rather than the client (table X).
  *
- * Inside proc_exit() it would be too late for triggers: there an ERROR is FATAL
- * and a cancel is ignored.  At its start it is too early: what the server was
- * in the middle of has not been cleaned up.  So the end becomes an error that
- * unwinds to PostgresMain(), through all who clean up after one, and the
- * triggers fire there, between two commands.
+ * Exit callbacks are too late for triggers: there an ERROR becomes FATAL and a
+ * cancel is ignored.  The start of proc_exit() is too early: whatever the server
+ * was doing has not been cleaned up.  So the exit is deferred: an error unwinds
+ * to PostgresMain() through everything that cleans up after errors, and there,
+ * between two commands, the triggers fire and the exit is finished.
  */
 #include "postgres.h"
 
@@ -27,16 +27,18 @@
 #include "sesstrig_server.h"
 
 /*
- * A function in some language can catch the error and go on.  It gets another
- * one at once; who catches so many ends without triggers.
+ * A function in some procedural language can catch the error and go on.  Then
+ * it gets another one at once.  After MAX_THROWS catches, exit without firing.
  */
 #define MAX_THROWS 100
 
-/* The server's flag that it reads a command: while it is set a cancel is lost. */
+/* PostgresMain()'s DoingCommandRead: while it is set, cancels are ignored. */
 static bool *reading_command;
 
-/* The end is on its way to PostgresMain(), with this exit code. */
-static bool leaving = false;
+/* Has a deferred exit been raised that PostgresMain() has not finished yet? */
+static bool deferred = false;
+
+/* The exit code of a deferred exit. */
 static int	exit_code;
 
 void
@@ -51,11 +53,11 @@ ignore_request(SIGNAL_ARGS)
 }
 
 /*
- * From here on the session has no client.  What ends a query for the client's
- * sake must not end the firing, and the time limit's cancel must reach it.
+ * From here on the session has no client.  What ends a query on the client's
+ * account must not end the firing; its timeout must be able to.
  */
 void
-sesstrig_leave_client(void)
+sesstrig_detach_client(void)
 {
 	sesstrig_ignore_cancels();
 	*reading_command = false;
@@ -67,8 +69,8 @@ sesstrig_leave_client(void)
 	SESSTRIG_FORGET_TRANSACTION_TIMEOUT();
 
 	/*
-	 * The session is ending, so whoever asks for its end can only lose the
-	 * firing by it; the time limit is what bounds that.
+	 * The session is ending anyway, so a request to terminate it could do
+	 * nothing but prevent the firing.  The timeout bounds how long that takes.
 	 */
 	if (sesstrig_exit_fires())
 	{
@@ -82,7 +84,7 @@ fire(void)
 {
 	ErrorData  *error;
 
-	sesstrig_leave_client();
+	sesstrig_detach_client();
 	if (sesstrig_logoff_fire(&error) == SESSTRIG_STATUS_OK)
 		return;
 	ereport(LOG,
@@ -93,7 +95,7 @@ fire(void)
 }
 
 void
-sesstrig_session_exit(int code)
+sesstrig_exit_defer(int code)
 {
 	static int	throws = 0;
 	ErrorData	error = {
@@ -106,19 +108,19 @@ sesstrig_session_exit(int code)
 		return;
 	sesstrig_report_overrun();
 
-	/* Without a postmaster, nothing may hold up the next one. */
+	/* A postmaster that is to replace a lost one must not have to wait. */
 	if (CritSectionCount > 0 || !sesstrig_exit_fires() || !PostmasterIsAlive())
 		return;
 
 	/*
-	 * In this order: a request to end the session that comes while the server
-	 * reads a command for nobody is obeyed at once, within the signal handler.
+	 * In this order: while the server reads a command and there is nobody to
+	 * send an error to, die() ends the process from within the signal handler.
 	 */
 	*reading_command = false;
 	whereToSendOutput = DestNone;
 	if (PG_exception_stack == NULL)
 	{
-		/* before the first command */
+		/* The first command has not been read yet. */
 		fire();
 		return;
 	}
@@ -130,28 +132,28 @@ sesstrig_session_exit(int code)
 		return;
 	}
 
-	leaving = true;
+	deferred = true;
 	exit_code = code;
 	InterruptPending = true;
 	ProcDiePending = true;
-	/* as for any error; see errfinish() */
+	/* as errfinish() does for every error */
 	InterruptHoldoffCount = 0;
 	QueryCancelHoldoffCount = 0;
 	ReThrowError(&error);
 }
 
 bool
-sesstrig_session_is_leaving(void)
+sesstrig_exit_is_deferred(void)
 {
-	return leaving;
+	return deferred;
 }
 
 void
-sesstrig_session_leave(void)
+sesstrig_exit_finish(void)
 {
-	if (!leaving)
+	if (!deferred)
 		return;
-	leaving = false;
+	deferred = false;
 	InterruptHoldoffCount = 0;
 	fire();
 	proc_exit(exit_code);

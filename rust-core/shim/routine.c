@@ -304,7 +304,7 @@ sesstrig_event_spelled(bool after, int location, core_yyscan_t yyscanner)
  * has to be looked at.
  */
 void
-sesstrig_trigger_refuse(bool after, const char *name, int location, core_yyscan_t yyscanner)
+sesstrig_event_refuse_trigger(bool after, const char *name, int location, core_yyscan_t yyscanner)
 {
 	size_t		length;
 	const char *token = token_at(location, &length);

@@ -18,7 +18,7 @@ extern void sesstrig_raise_on_failure(SesstrigStatus status, ErrorData *error);
 extern void sesstrig_watch_command_read(bool *flag);
 
 /* The session has no client any more. */
-extern void sesstrig_leave_client(void);
+extern void sesstrig_detach_client(void);
 
 /* Log that a firing did not end when its time limit asked it to, if so. */
 extern void sesstrig_report_overrun(void);

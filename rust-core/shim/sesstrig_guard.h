@@ -61,17 +61,17 @@ extern ErrorData *sesstrig_try_start_transaction(void);
 extern ErrorData *sesstrig_try_commit_transaction(const char *context);
 extern ErrorData *sesstrig_try_abort_transaction(void);
 
-extern ErrorData *sesstrig_try_pin_settings(void);
+extern ErrorData *sesstrig_try_override_settings(void);
 
-/* From here to the next command a cancel does nothing; cannot raise. */
+/* Ignore cancel requests up to the next command; cannot raise. */
 extern void sesstrig_ignore_cancels(void);
 
-/* the time limit: 0 is none; the other two cannot raise */
-extern ErrorData *sesstrig_try_start_limit(int ms, const char *message);
-extern void sesstrig_end_limit(void);
+/* a firing's timeout: 0 is none; the other two cannot raise */
+extern ErrorData *sesstrig_try_start_timeout(int ms, const char *message);
+extern void sesstrig_end_timeout(void);
 
-/* Give a cancel that the limit caused the message of that limit. */
-extern void sesstrig_explain_limit(ErrorData *error);
+/* Make an error that the timeout caused say so. */
+extern void sesstrig_explain_timeout(ErrorData *error);
 
 /* Of the transaction of a firing; cannot raise. */
 extern void sesstrig_forget_encoding(void);

@@ -8,11 +8,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sesstrig::domain::routine::{
+use sesstrig::domain::oracle::{
     Body, Error, Form, Header, Lexeme, Lexer, Progress, Scan, Statement, Token,
 };
 
-#[path = "../../src/domain/routine/testing.rs"]
+#[path = "../../src/domain/oracle/testing.rs"]
 mod testing;
 
 fuzz_target!(|text: &[u8]| {

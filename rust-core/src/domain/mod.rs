@@ -1,9 +1,8 @@
 //! The rules, without PostgreSQL: no `unsafe`, no server types.
+//!
+//! The two rooms know nothing of each other: [`session`] decides what happens
+//! when a session starts and ends, [`oracle`] reads Oracle's spelling of SQL.
 #![forbid(unsafe_code)]
 
-pub mod context;
-pub mod event;
-pub mod pin;
-pub mod policy;
-pub mod routine;
-pub mod trigger;
+pub mod oracle;
+pub mod session;

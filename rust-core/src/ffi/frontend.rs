@@ -1,12 +1,12 @@
 //! What psql's lexer calls: the feature `frontend`, which knows no server. A
 //! panic here ends the program, as an assertion of its own would.
 
-use crate::domain::routine::Scan;
+use crate::domain::oracle::Scan;
 use std::ffi::{c_char, c_int};
 use std::mem::{align_of, size_of};
 use std::slice;
 
-/// The lexer's memory for a [`Scan`]; as in `shim/sesstrig_frontend.h`.
+/// The lexer's memory for a [`Scan`]; as in `include/sesstrig_frontend.h`.
 #[repr(C)]
 pub struct SesstrigScan {
     opaque: [u64; 258],

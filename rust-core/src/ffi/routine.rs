@@ -2,9 +2,9 @@
 //! plain data in the caller's memory: a scanner's error may jump past it.
 
 use super::boundary::{SesstrigStatus, answer, boundary};
-use crate::domain::event::Event;
-use crate::domain::routine::alias::RoutineOption;
-use crate::domain::routine::{Body, Form, Header, Lexer, Progress, Token, alias, text};
+use crate::domain::oracle::alias::{RoutineOption, SpelledEvent};
+use crate::domain::oracle::{Body, Form, Header, Lexer, Progress, Token, alias, text};
+use crate::domain::session::event::Event;
 use crate::pg::ErrorData;
 use std::ffi::{CStr, c_char};
 use std::mem::{align_of, size_of};
@@ -286,10 +286,12 @@ pub unsafe extern "C" fn sesstrig_event_of_words(
 ) -> *const c_char {
     answer(ptr::null(), || {
         // SAFETY: the caller's promise.
-        let Token::Word(word) = Token::at(unsafe { bytes(word, length) }) else {
-            return ptr::null();
+        let event = match alias::spelled_event(after, Token::at(unsafe { bytes(word, length) })) {
+            Some(SpelledEvent::AfterLogon) => Event::Logon,
+            Some(SpelledEvent::BeforeLogoff) => Event::Logoff,
+            None => return ptr::null(),
         };
-        Event::from_words(after, word).map_or(ptr::null(), |event| event.name().as_ptr())
+        event.name().as_ptr()
     })
 }
 

@@ -3,9 +3,9 @@
 
 use super::error::{PgError, PgResult};
 use super::{backend, guard, panic, settings, triggers};
-use crate::domain::event::Event;
-use crate::domain::policy::timeout_message;
-use crate::domain::trigger::describe;
+use crate::domain::session::event::Event;
+use crate::domain::session::policy::timeout_message;
+use crate::domain::session::trigger::describe;
 use std::ffi::CString;
 
 /// How a firing ended.
@@ -32,9 +32,9 @@ pub(super) fn fire(event: Event) -> Outcome {
 /// `place` is what is being done, for the context of a panic.
 fn run(event: Event, place: &mut CString) -> PgResult<()> {
     guard::ignore_cancels();
-    guard::start_limit(settings::timeout(event), timeout_message(event))?;
+    guard::start_timeout(settings::timeout(event), timeout_message(event))?;
     guard::start_transaction()?;
-    guard::pin_settings()?;
+    guard::override_settings()?;
     for trigger in triggers::to_fire(event, backend::is_replica())? {
         *place = describe(&trigger.name, event);
         guard::report_activity(place, event.tag())?;
@@ -45,7 +45,7 @@ fn run(event: Event, place: &mut CString) -> PgResult<()> {
     }
     *place = commit_context(event);
     guard::commit_transaction(place)?;
-    guard::end_limit();
+    guard::end_timeout();
     Ok(())
 }
 
@@ -58,7 +58,7 @@ fn commit_context(event: Event) -> CString {
 }
 
 fn clean_up(mut error: PgError) -> Outcome {
-    guard::explain_limit(&mut error);
+    guard::explain_timeout(&mut error);
     error.hide_from_client();
     // If the log cannot be written, the roll-back is all the more needed.
     let _ = guard::report_error(&error);

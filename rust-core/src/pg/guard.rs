@@ -5,8 +5,8 @@
 
 use super::error::{PgError, PgResult};
 use super::sys::{self, CommandTag, NameData, SesstrigTriggerRow};
-use crate::domain::event::Event;
-use crate::domain::trigger::{Enabled, FunctionId, Trigger};
+use crate::domain::session::event::Event;
+use crate::domain::session::trigger::{Enabled, FunctionId, Trigger};
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;
 
@@ -54,9 +54,9 @@ pub(super) fn start_transaction() -> PgResult<()> {
 
 /// Gives settings that any user may set the values that triggers run with, up
 /// to the end of the transaction (rule F7).
-pub(super) fn pin_settings() -> PgResult<()> {
+pub(super) fn override_settings() -> PgResult<()> {
     // SAFETY: no arguments; an error is returned, not raised.
-    unsafe { PgError::check(sys::sesstrig_try_pin_settings()) }
+    unsafe { PgError::check(sys::sesstrig_try_override_settings()) }
 }
 
 /// Makes cancel requests do nothing, up to the session's next command (rule
@@ -75,21 +75,21 @@ pub(super) fn release_locks() -> PgResult<()> {
 
 /// Starts the time limit of a firing, in milliseconds; 0 is none (rule F10).
 /// `message` is what its error says.
-pub(super) fn start_limit(ms: i32, message: &'static CStr) -> PgResult<()> {
+pub(super) fn start_timeout(ms: i32, message: &'static CStr) -> PgResult<()> {
     // SAFETY: the string lives as long as the process.
-    unsafe { PgError::check(sys::sesstrig_try_start_limit(ms, message.as_ptr())) }
+    unsafe { PgError::check(sys::sesstrig_try_start_timeout(ms, message.as_ptr())) }
 }
 
 /// Ends the time limit. [`abort_transaction`] does, too.
-pub(super) fn end_limit() {
+pub(super) fn end_timeout() {
     // SAFETY: it disables a timeout, and cannot raise.
-    unsafe { sys::sesstrig_end_limit() }
+    unsafe { sys::sesstrig_end_timeout() }
 }
 
 /// Gives an error that the time limit caused the message of that limit.
-pub(super) fn explain_limit(error: &mut PgError) {
+pub(super) fn explain_timeout(error: &mut PgError) {
     // SAFETY: the error is live and only ours.
-    unsafe { sys::sesstrig_explain_limit(error.as_ptr()) }
+    unsafe { sys::sesstrig_explain_timeout(error.as_ptr()) }
 }
 
 /// Commits. Errors of deferred work get `context`.

@@ -4,7 +4,6 @@
 //! server is behind a guard of `shim/guard.c` and returns a [`Result`].
 
 mod backend;
-pub(crate) mod context;
 pub(crate) mod error;
 #[cfg(feature = "faults")]
 pub(crate) mod fault;
@@ -16,6 +15,7 @@ pub(crate) mod session;
 mod settings;
 mod sys;
 pub(crate) mod triggers;
+pub(crate) mod variables;
 
 pub(crate) use sys::ErrorData;
 
@@ -23,5 +23,8 @@ pub(crate) use sys::ErrorData;
 pub(crate) fn start() -> error::PgResult<()> {
     panic::install_hook();
     log::install();
-    settings::define()
+    settings::define()?;
+    #[cfg(feature = "faults")]
+    fault::define()?;
+    settings::reserve_prefix()
 }

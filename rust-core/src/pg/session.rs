@@ -3,8 +3,8 @@
 use super::error::{PgError, PgResult};
 use super::firing::{self, Outcome};
 use super::{backend, guard, settings, triggers};
-use crate::domain::event::Event;
-use crate::domain::policy::{LOGON_WARNING, LogoffOn, Verdict, after_failed_logon};
+use crate::domain::session::event::Event;
+use crate::domain::session::policy::{LOGON_WARNING, LogoffOn, Verdict, after_failed_logon};
 use std::cell::Cell;
 
 /// What is remembered of the logon.

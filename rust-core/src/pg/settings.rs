@@ -2,8 +2,8 @@
 
 use super::error::{PgError, PgResult};
 use super::sys::{self, GucContext, config_enum_entry};
-use crate::domain::event::Event;
-use crate::domain::policy::{LogoffOn, LogonFailure, timeout_name};
+use crate::domain::session::event::Event;
+use crate::domain::session::policy::{LogoffOn, LogonFailure, timeout_name};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 
@@ -116,10 +116,12 @@ pub(super) fn define() -> PgResult<()> {
         0..=i32::MAX,
         sys::PGC_SUSET,
         sys::GUC_UNIT_MS as i32,
-    )?;
-    #[cfg(feature = "faults")]
-    super::fault::define()?;
+    )
+}
 
+/// Refuses other names that begin like ours, from here on; at server start,
+/// once all settings are defined.
+pub(super) fn reserve_prefix() -> PgResult<()> {
     // SAFETY: the string lives as long as the process.
     unsafe {
         PgError::check(sys::sesstrig_try_reserve_prefix(

@@ -35,17 +35,17 @@ pub(crate) use bindings::{
 };
 // Functions that cannot raise
 pub(crate) use bindings::{
-    IsTransactionOrTransactionBlock, message_level_is_interesting, sesstrig_end_limit,
-    sesstrig_error_free, sesstrig_event_triggers_on, sesstrig_explain_limit,
+    IsTransactionOrTransactionBlock, message_level_is_interesting, sesstrig_end_timeout,
+    sesstrig_error_free, sesstrig_event_triggers_on, sesstrig_explain_timeout,
     sesstrig_ignore_cancels,
 };
 // Guards
 pub(crate) use bindings::{
     sesstrig_try_abort_transaction, sesstrig_try_accept_invalidations,
     sesstrig_try_commit_transaction, sesstrig_try_define_bool, sesstrig_try_define_enum,
-    sesstrig_try_define_int, sesstrig_try_log, sesstrig_try_make_error, sesstrig_try_pin_settings,
-    sesstrig_try_read_triggers, sesstrig_try_release_locks, sesstrig_try_report_activity,
-    sesstrig_try_report_error, sesstrig_try_reserve_prefix, sesstrig_try_run_trigger,
-    sesstrig_try_start_limit, sesstrig_try_start_transaction, sesstrig_try_superuser,
-    sesstrig_try_warn_client, sesstrig_try_watch_triggers,
+    sesstrig_try_define_int, sesstrig_try_log, sesstrig_try_make_error,
+    sesstrig_try_override_settings, sesstrig_try_read_triggers, sesstrig_try_release_locks,
+    sesstrig_try_report_activity, sesstrig_try_report_error, sesstrig_try_reserve_prefix,
+    sesstrig_try_run_trigger, sesstrig_try_start_timeout, sesstrig_try_start_transaction,
+    sesstrig_try_superuser, sesstrig_try_warn_client, sesstrig_try_watch_triggers,
 };

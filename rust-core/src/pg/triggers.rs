@@ -7,8 +7,8 @@
 
 use super::error::PgResult;
 use super::guard;
-use crate::domain::event::Event;
-use crate::domain::trigger::{Trigger, TriggerSet};
+use crate::domain::session::event::Event;
+use crate::domain::session::trigger::{Trigger, TriggerSet};
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 

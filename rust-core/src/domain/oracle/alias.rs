@@ -34,6 +34,24 @@ pub fn is_length_unit(word: Token<'_>) -> bool {
     word.is_word("byte") || word.is_word("char")
 }
 
+/// A time and a word that together name an event (rule E4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpelledEvent {
+    /// `AFTER LOGON`
+    AfterLogon,
+    /// `BEFORE LOGOFF`
+    BeforeLogoff,
+}
+
+/// The event that AFTER, or BEFORE, and a word spell.
+pub fn spelled_event(after: bool, word: Token<'_>) -> Option<SpelledEvent> {
+    match after {
+        true if word.is_word("logon") => Some(SpelledEvent::AfterLogon),
+        false if word.is_word("logoff") => Some(SpelledEvent::BeforeLogoff),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +62,23 @@ mod tests {
         assert!(is_varchar(c"varchar2"));
         assert!(!is_varchar(c"VARCHAR2"));
         assert!(!is_varchar(c"nvarchar2"));
+    }
+
+    /// Rule E4.
+    #[test]
+    fn spelled_events() {
+        let event = |after, text: &str| spelled_event(after, Token::at(text.as_bytes()));
+        assert_eq!(event(true, "logon ON"), Some(SpelledEvent::AfterLogon));
+        assert_eq!(event(true, "LogOn"), Some(SpelledEvent::AfterLogon));
+        assert_eq!(event(false, "LOGOFF"), Some(SpelledEvent::BeforeLogoff));
+        for (after, text) in [
+            (true, "logoff"),
+            (false, "logon"),
+            (true, "startup"),
+            (true, "\"logon\""),
+        ] {
+            assert_eq!(event(after, text), None, "{after} {text}");
+        }
     }
 
     #[test]

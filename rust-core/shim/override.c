@@ -1,7 +1,8 @@
 /*
- * pin.c
- *	  What a firing does not take over from the client (rule F7): settings, and
- *	  an encoding that lacks a character of some message.
+ * override.c
+ *	  What a client sets must not reach its triggers (rule F7): settings are
+ *	  overridden while they run, and a message that the client's encoding cannot
+ *	  represent is sent in ASCII.
  */
 #include "postgres.h"
 
@@ -18,30 +19,31 @@
 #include "sesstrig_server.h"
 #include "sesstrig_try.h"
 
-/* A text is converted in pieces of so many bytes, to see whether it can be. */
+/* To see whether a text can be converted, try it in pieces of so many bytes. */
 #define PIECE 2048
 
 /*
- * During a firing with a client of another encoding: that encoding, and the
- * function that converts to it, or none if the database has no encoding.
+ * While triggers run for a client whose encoding is not the database's: that
+ * encoding, and the function that converts to it, or none if the database's
+ * encoding is SQL_ASCII.  Otherwise -1.
  */
 static int	client_encoding = -1;
 static FmgrInfo conversion;
 
-/* Has this firing pinned a setting? */
-static bool pinned;
+/* Has this firing overridden a setting? */
+static bool overridden;
 
 /*
- * Saved, so that the end of the transaction brings the client's value back;
- * unless a trigger's own SET is what stays.  A firing must not run with what
- * the client has set instead, so what cannot be set is an error.
+ * Override a setting up to the end of the transaction, which restores the
+ * client's value unless a trigger has SET another one.  Triggers must not run
+ * with the client's value, so it is an error if the setting cannot be changed.
  */
 static void
-pin(const char *name, const char *value, bool may_be_refused)
+override(const char *name, const char *value, bool may_be_refused)
 {
 	int			elevel = may_be_refused ? DEBUG1 : ERROR;
 
-	pinned = true;
+	overridden = true;
 	if (set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
 						  GUC_ACTION_SAVE, true, elevel, false) <= 0 && !may_be_refused)
 		ereport(ERROR,
@@ -49,7 +51,7 @@ pin(const char *name, const char *value, bool may_be_refused)
 				 errmsg("parameter \"%s\" could not be set for event triggers", name)));
 }
 
-/* PostgreSQL's default; NULL if only the start of a session finds one. */
+/* A setting's built-in default; NULL if the server computes it at its start. */
 static const char *
 boot_value(struct config_generic *setting)
 {
@@ -71,66 +73,68 @@ boot_value(struct config_generic *setting)
 }
 
 /*
- * Pin a setting that any user may set, if the database, the role, the client or
- * the session has.  What the server itself set last counts as its own.  What the
- * configuration file says is known if only the session has: NULL means that.
+ * Override a setting that any user may change, if the database, the role, the
+ * client or the session has changed it.  PGC_S_OVERRIDE is the server's doing.
+ * If only the session has, the setting is reset to what the configuration file
+ * says; otherwise that value is not known any more.
  */
 static void
-pin_setting(struct config_generic *setting)
+override_setting(struct config_generic *setting)
 {
 	const char *name = setting->name;
-	SesstrigPin found;
+	SesstrigOverride found;
 
-	/* with a dot: of an extension, or nobody's */
+	/* A dot means that it belongs to an extension, or to nobody. */
 	if (setting->context != PGC_USERSET || strchr(name, '.') ||
 		setting->source <= PGC_S_GLOBAL || setting->source == PGC_S_OVERRIDE)
 		return;
 
-	found = sesstrig_pin_find(name, GetConfigOption(name, false, false));
-	if (found.kind == SESSTRIG_PIN_KIND_KEEP)
+	found = sesstrig_override_find(name, GetConfigOption(name, false, false));
+	if (found.kind == SESSTRIG_OVERRIDE_KIND_KEEP)
 		return;
 	if (setting->reset_source <= PGC_S_GLOBAL)
 	{
-		pin(name, NULL, found.may_be_refused);
+		override(name, NULL, found.may_be_refused);
 		return;
 	}
 	switch (found.kind)
 	{
-		case SESSTRIG_PIN_KIND_KEEP:
+		case SESSTRIG_OVERRIDE_KIND_KEEP:
 			break;
-		case SESSTRIG_PIN_KIND_DEFAULT:
-			pin(name, boot_value(setting), found.may_be_refused);
+		case SESSTRIG_OVERRIDE_KIND_DEFAULT:
+			override(name, boot_value(setting), found.may_be_refused);
 			break;
-		case SESSTRIG_PIN_KIND_VALUE:
-			pin(name, found.text, found.may_be_refused);
+		case SESSTRIG_OVERRIDE_KIND_VALUE:
+			override(name, found.text, found.may_be_refused);
 			break;
-		case SESSTRIG_PIN_KIND_SAME_AS:
-			pin(name, GetConfigOption(found.text, false, false), found.may_be_refused);
+		case SESSTRIG_OVERRIDE_KIND_SAME_AS:
+			override(name, GetConfigOption(found.text, false, false), found.may_be_refused);
 			break;
 	}
 }
 
-/* Those of procedural languages, which exist or do not. */
+/* Override settings of procedural languages, those that exist. */
 static void
-pin_languages(void)
+override_languages(void)
 {
 	const char *name;
 	const char *value;
 
-	for (int i = 0; sesstrig_pin_language(i, &name, &value); i++)
+	for (int i = 0; sesstrig_override_language(i, &name, &value); i++)
 	{
 		const char *current = GetConfigOption(name, true, false);
 
 		if (current && strcmp(current, value) != 0)
-			pin(name, value, false);
+			override(name, value, false);
 	}
 }
 
 /*
- * The function is looked up now, for in the report of a message that could
- * fail, and an error there cannot be caught.  It comes from the client's path,
- * as the one does that the server converts by: what a user can choose is which
- * of the server's own conversions their messages go through.
+ * Look up the conversion to the client's encoding now: the lookup can fail, and
+ * an error while a message is being reported cannot be caught.  Like the
+ * conversion that the server uses, it is found by the client's search_path, by
+ * which a user can choose among functions that CREATE CONVERSION has accepted
+ * for these encodings.
  */
 static void
 note_encoding(void)
@@ -150,17 +154,17 @@ note_encoding(void)
 	client_encoding = encoding;
 }
 
-/* In the transaction of a firing, before its triggers. */
+/* Called in the transaction of a firing, before its triggers run. */
 ErrorData *
-sesstrig_try_pin_settings(void)
+sesstrig_try_override_settings(void)
 {
 	GUARD_BEGIN();
 	{
-		pinned = false;
-		SESSTRIG_VISIT_SETTINGS(pin_setting);
-		pin_languages();
-		/* Plans of functions that users can call are made from their settings. */
-		if (pinned)
+		overridden = false;
+		SESSTRIG_VISIT_SETTINGS(override_setting);
+		override_languages();
+		/* Users may have called the same functions under their own settings. */
+		if (overridden)
 			ResetPlanCache();
 
 		note_encoding();
@@ -176,8 +180,8 @@ sesstrig_forget_encoding(void)
 }
 
 /*
- * This runs inside of a message's report.  It neither allocates memory nor
- * looks anything up, and texts may have any length.
+ * Called while a message is being reported, for texts of any length: so it
+ * must not allocate memory, access a catalog or raise an error.
  */
 bool
 sesstrig_session_cannot_send(const char *text)

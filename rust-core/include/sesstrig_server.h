@@ -35,26 +35,26 @@ extern void sesstrig_session_logon(bool *reading_command);
 extern void sesstrig_session_logoff(void);
 
 /*
- * The process is about to end, in the middle of anything.  If
- * session_triggers.logoff_on says that this fires before_user_logoff, raises an
- * error in its place, which nobody reports or may catch.
+ * The process is about to exit, whatever it is doing.  If this end of the
+ * session fires before_user_logoff, defer the exit: raise an error, which is
+ * not reported and must not be caught, up to PostgresMain().
  */
-extern void sesstrig_session_exit(int code);
+extern void sesstrig_exit_defer(int code);
 
-/* Is that error on its way? */
-extern bool sesstrig_session_is_leaving(void);
+/* Has a deferred exit been raised? */
+extern bool sesstrig_exit_is_deferred(void);
 
-/* It has arrived, if it is: fire, and end the process. */
-extern void sesstrig_session_leave(void);
+/* Called in PostgresMain() after an error: finish a deferred exit. */
+extern void sesstrig_exit_finish(void);
 
 /* Is a firing about to send the client a text that its encoding does not have? */
 extern bool sesstrig_session_cannot_send(const char *text);
 
-/* The constants that PL/pgSQL declares in event trigger functions. */
-extern int	sesstrig_context_count(void);
-extern const char *sesstrig_context_name(int index);
-extern Oid	sesstrig_context_type(int index);
-extern Datum sesstrig_context_value(const char *name, bool *isnull);
+/* The variables that PL/pgSQL declares, as constants, in event trigger functions. */
+extern int	sesstrig_variable_count(void);
+extern const char *sesstrig_variable_name(int index);
+extern Oid	sesstrig_variable_type(int index);
+extern Datum sesstrig_variable_value(const char *name, bool *isnull);
 
 /* Note the text that raw_parser() is about to parse, and that it has done so. */
 extern void sesstrig_parser_begin(const char *text);
@@ -110,7 +110,7 @@ extern void sesstrig_event_refuse_schema(const char *first, List *rest, int loca
 extern void sesstrig_event_refuse_on_schema(int location, core_yyscan_t yyscanner);
 extern void sesstrig_event_refuse_replace(int location, core_yyscan_t yyscanner);
 extern void sesstrig_event_refuse_procedure(const char *eventname, List *name);
-extern void sesstrig_trigger_refuse(bool after, const char *name, int location,
+extern void sesstrig_event_refuse_trigger(bool after, const char *name, int location,
 									core_yyscan_t yyscanner);
 
 #ifdef SESSTRIG_FAULTS

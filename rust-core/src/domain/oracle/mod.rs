@@ -1,4 +1,7 @@
-//! Where a routine in the form of section D ends (rules D2 to D4).
+//! Oracle's spelling of SQL (section D); nothing of sessions.
+//!
+//! Most of this finds where a routine without quotes around its text ends
+//! (rules D2 to D4); [`alias`] has the words that stand for PostgreSQL's own.
 //!
 //! The server's grammar and psql's lexer both have to know the extent of
 //! `CREATE FUNCTION … IS … BEGIN … END name` before anything reads the body.
@@ -13,6 +16,7 @@
 
 pub mod alias;
 mod body;
+mod construct;
 mod error;
 mod header;
 mod keyword;
@@ -26,8 +30,9 @@ mod tests;
 pub mod text;
 mod token;
 
-pub use body::{Body, Construct, Progress};
-pub use error::{Closer, Error};
+pub use body::{Body, Progress};
+pub use construct::{Closer, Construct};
+pub use error::Error;
 pub use header::{Form, Header};
 pub use lexer::{Lexeme, Lexer};
 pub use scan::Scan;

@@ -1,7 +1,7 @@
 //! The values of the context variables (rules V1 and V2).
 
 use super::{backend, session, settings};
-use crate::domain::context::{Variable, format_address};
+use crate::domain::session::variables::{Variable, format_address};
 use std::cell::OnceCell;
 
 /// A variable's value. Text is in the server's encoding.

@@ -1,7 +1,7 @@
 /*
- * limit.c
- *	  The time limit of a firing (rule F10), as one of the server's timeouts,
- *	  and the only thing that cancels one (rule F9).
+ * timeout.c
+ *	  The timeout of a firing (rule F10), as one of the server's timeouts, and
+ *	  the handler that makes cancel requests do nothing meanwhile (rule F9).
  */
 #include "postgres.h"
 
@@ -19,28 +19,35 @@
 #include "sesstrig_guard.h"
 #include "sesstrig_try.h"
 
-/* A trigger that catches the cancel gets another one so much later. */
+/* A trigger that catches the cancel is canceled again after this time. */
 #define AGAIN_MS 1000
 
 /*
- * So many of them are enough.  A session that waits for its client to read a
- * message does not heed cancels at all.
+ * After this many cancels the session is terminated.  A session that waits for
+ * its client to read a message heeds termination only.
  */
 #define MAX_CANCELS 5
 
-static TimeoutId limit = MAX_TIMEOUTS;
+/* The server's number for our timeout, once it is registered. */
+static TimeoutId timeout_id = MAX_TIMEOUTS;
+
+/* What the error says; see sesstrig_try_start_timeout(). */
 static const char *message;
+
+/* How many times the timeout has been reached in this firing. */
 static volatile sig_atomic_t reached = 0;
 
-/* The start of the last firing, which is that of its statement, too. */
+/* When the last firing started, which is its statement timestamp as well. */
 static TimestampTz started;
 
 /*
- * A cancel request does nothing during a firing: who logs on or off could keep
- * that from being recorded.  Nor does it up to the next command, whose start
- * makes the server's time of the statement another one: it was meant for the
- * firing, and there is nothing else to cancel.  lock_timeout uses the same
- * signal; the function's author may have set it.
+ * The handler of SIGINT from the first firing of a session on.
+ *
+ * Whoever logs on or off could otherwise cancel the record of it, so a cancel
+ * request is ignored during a firing.  It is also ignored between the firing and
+ * the session's next command, which changes the statement timestamp: such a
+ * request was meant for the firing, and there is nothing else to cancel.
+ * lock_timeout uses the same signal, and the function's author may rely on it.
  */
 static void
 cancel_handler(SIGNAL_ARGS)
@@ -56,13 +63,13 @@ sesstrig_ignore_cancels(void)
 	SetCurrentStatementStartTimestamp();
 	started = GetCurrentStatementStartTimestamp();
 	pqsignal(SIGINT, cancel_handler);
-	/* One that has come already must not hit the firing either. */
+	/* Nor may a request that has arrived already cancel the firing. */
 	QueryCancelPending = false;
 }
 
-/* In a signal handler: what a cancel request does, or a request to end. */
+/* Runs in a signal handler: does what SIGINT does, and in the end SIGTERM. */
 static void
-limit_handler(void)
+timeout_handler(void)
 {
 	reached++;
 	InterruptPending = true;
@@ -72,19 +79,19 @@ limit_handler(void)
 		ProcDiePending = true;
 }
 
-/* The message must live as long as the process. */
+/* The message must live as long as the process; 0 ms means no timeout. */
 ErrorData *
-sesstrig_try_start_limit(int ms, const char *limit_message)
+sesstrig_try_start_timeout(int ms, const char *timeout_message)
 {
 	GUARD_BEGIN();
 	{
-		message = limit_message;
+		message = timeout_message;
 		reached = 0;
 		if (ms > 0)
 		{
-			if (limit == MAX_TIMEOUTS)
-				limit = RegisterTimeout(USER_TIMEOUT, limit_handler);
-			enable_timeout_every(limit,
+			if (timeout_id == MAX_TIMEOUTS)
+				timeout_id = RegisterTimeout(USER_TIMEOUT, timeout_handler);
+			enable_timeout_every(timeout_id,
 								 TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms),
 								 AGAIN_MS);
 		}
@@ -93,12 +100,12 @@ sesstrig_try_start_limit(int ms, const char *limit_message)
 }
 
 void
-sesstrig_end_limit(void)
+sesstrig_end_timeout(void)
 {
-	if (limit == MAX_TIMEOUTS)
+	if (timeout_id == MAX_TIMEOUTS)
 		return;
-	disable_timeout(limit, false);
-	/* What came too late for the firing must not hit the next query. */
+	disable_timeout(timeout_id, false);
+	/* A cancel that came too late for the firing must not hit the next query. */
 	if (reached)
 		QueryCancelPending = false;
 }
@@ -123,15 +130,15 @@ sesstrig_report_overrun(void)
 	{
 		ErrorData  *error = try_report_overrun();
 
-		/* The session ends whether or not there is memory to say so. */
+		/* The session ends whether or not there is memory to report it. */
 		if (error)
 			sesstrig_error_free(error);
 	}
 }
 
 /*
- * PL/Perl makes an error of its own of what the server reports in the middle
- * of it, and its SQLSTATE says no more than that.
+ * PL/Perl turns an error of the server's into one of its own, whose SQLSTATE
+ * says only that an external routine failed.
  */
 static bool
 may_be_cancel(int sqlerrcode)
@@ -141,7 +148,7 @@ may_be_cancel(int sqlerrcode)
 }
 
 void
-sesstrig_explain_limit(ErrorData *error)
+sesstrig_explain_timeout(ErrorData *error)
 {
 	char	   *copy;
 

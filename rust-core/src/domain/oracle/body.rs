@@ -1,29 +1,10 @@
 //! From IS or AS to the END that closes the routine.
 
-use super::error::{Closer, Error};
+use super::construct::{Closer, Construct, MAX_OPEN};
+use super::error::Error;
 use super::keyword::Keyword;
 use super::token::Token;
 use std::mem;
-
-/// What can be open in a body.
-#[repr(u8)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Construct {
-    /// A block whose BEGIN has not come yet.
-    Declarations,
-    /// A block from its BEGIN on.
-    Block,
-    /// An IF statement.
-    If,
-    /// A loop of any kind.
-    Loop,
-    /// A CASE statement.
-    CaseStatement,
-    /// A CASE expression.
-    CaseExpression,
-    /// `BEGIN ATOMIC`, in a CREATE FUNCTION that the routine runs.
-    SqlBody,
-}
 
 /// The word that opens a construct's next list of statements.
 #[repr(u8)]
@@ -56,7 +37,7 @@ const NO_FRAME: Frame = Frame {
 /// What the next token continues.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum BodyState {
     /// Nothing: it starts a statement or a declaration.
     Start,
     /// A statement or a declaration.
@@ -120,7 +101,7 @@ pub struct Body {
     mark: u32,
     /// Open parentheses of the statement.
     parentheses: u16,
-    place: Place,
+    state: BodyState,
     command: Command,
     /// After a dot or AS every word is a name.
     name_follows: bool,
@@ -134,7 +115,7 @@ impl Default for Body {
 
 impl Body {
     /// How many constructs can be open at once.
-    pub const LIMIT: usize = 200;
+    pub const LIMIT: usize = MAX_OPEN;
 
     /// An automaton that has read nothing.
     pub const fn new() -> Body {
@@ -143,7 +124,7 @@ impl Body {
             height: 0,
             mark: 0,
             parentheses: 0,
-            place: Place::Start,
+            state: BodyState::Start,
             command: Command::Plain,
             name_follows: false,
         }
@@ -155,7 +136,7 @@ impl Body {
     /// # Errors
     /// The routine has no end that can be found (rule D3).
     pub fn feed(&mut self, token: Token<'_>, at: u32) -> Result<Progress, Error> {
-        if self.place == Place::Done {
+        if self.state == BodyState::Done {
             return Ok(Progress::Done);
         }
         if self.height == 0 {
@@ -165,19 +146,19 @@ impl Body {
         let word = if name { None } else { token.keyword() };
         let progress = self.step(token, word, at);
         if progress.is_err() {
-            self.place = Place::Done;
+            self.state = BodyState::Done;
         }
         progress
     }
 
     /// Ends the search for the end.
     pub const fn finish(&mut self) {
-        self.place = Place::Done;
+        self.state = BodyState::Done;
     }
 
     /// Whether the routine goes on.
     pub const fn is_open(&self) -> bool {
-        !matches!(self.place, Place::Ended | Place::Done)
+        !matches!(self.state, BodyState::Ended | BodyState::Done)
     }
 
     /// How many constructs are open.
@@ -191,14 +172,14 @@ impl Body {
         word: Option<Keyword>,
         at: u32,
     ) -> Result<Progress, Error> {
-        let taken = match self.place {
-            Place::Ended => return self.behind_routine(token, word),
-            Place::End => self.behind_end(word)?,
-            Place::Pragma => self.behind_pragma(token, word)?,
-            Place::Subprogram => self.behind_subprogram(token),
-            Place::SubprogramName => self.behind_subprogram_name(token, word)?,
-            Place::Begin => self.behind_begin(token, word)?,
-            Place::Start | Place::Inside | Place::Label | Place::Done => false,
+        let taken = match self.state {
+            BodyState::Ended => return self.behind_routine(token, word),
+            BodyState::End => self.behind_end(word)?,
+            BodyState::Pragma => self.behind_pragma(token, word)?,
+            BodyState::Subprogram => self.behind_subprogram(token),
+            BodyState::SubprogramName => self.behind_subprogram_name(token, word)?,
+            BodyState::Begin => self.behind_begin(token, word)?,
+            BodyState::Start | BodyState::Inside | BodyState::Label | BodyState::Done => false,
         };
         if taken {
             return Ok(Progress::More);
@@ -212,9 +193,9 @@ impl Body {
                 opened,
             });
         }
-        match self.place {
-            Place::Start => return self.start(token, word, at),
-            Place::Label => {
+        match self.state {
+            BodyState::Start => return self.start(token, word, at),
+            BodyState::Label => {
                 if matches!(token, Token::LabelClose | Token::Semicolon) {
                     self.restart();
                 }
@@ -234,7 +215,7 @@ impl Body {
         use Construct::{Block, CaseStatement, Declarations, If, Loop, SqlBody};
         let construct = self.top().construct;
         // Most words only begin a statement, which is then read to its end.
-        self.place = Place::Inside;
+        self.state = BodyState::Inside;
         match (construct, word) {
             (SqlBody, Some(Keyword::End)) => self.pop(),
             (Declarations, Some(Keyword::Begin)) => {
@@ -245,20 +226,20 @@ impl Body {
             }
             (Declarations, Some(Keyword::Declare)) => self.restart(),
             (Declarations, Some(Keyword::Pragma)) => {
-                self.place = Place::Pragma;
+                self.state = BodyState::Pragma;
                 self.mark = at;
             }
             (Declarations, Some(Keyword::Function | Keyword::Procedure)) => {
-                self.place = Place::Subprogram;
+                self.state = BodyState::Subprogram;
                 self.mark = at;
             }
             (Declarations | Block | If | Loop | CaseStatement, Some(Keyword::End)) => {
                 self.mark = at;
                 if self.height <= 1 {
-                    self.place = Place::Ended;
+                    self.state = BodyState::Ended;
                     return Ok(Progress::End);
                 }
-                self.place = Place::End;
+                self.state = BodyState::End;
             }
             (SqlBody | Block | If | Loop | CaseStatement, Some(Keyword::Create)) => {
                 self.command = Command::Create;
@@ -269,7 +250,7 @@ impl Body {
             (Declarations | Block | If | Loop | CaseStatement, None)
                 if token == Token::LabelOpen =>
             {
-                self.place = Place::Label;
+                self.state = BodyState::Label;
             }
             _ => self.inside(token, word, at)?,
         }
@@ -353,7 +334,7 @@ impl Body {
                 self.restart();
             }
             (_, Keyword::Begin) if command == Command::CreateRoutine && !self.in_expression() => {
-                self.place = Place::Begin;
+                self.state = BodyState::Begin;
                 self.mark = at;
             }
             _ => {}
@@ -378,7 +359,7 @@ impl Body {
         word: Option<Keyword>,
     ) -> Result<Progress, Error> {
         self.check_closer(Closer::from_word(word))?;
-        self.place = Place::Done;
+        self.state = BodyState::Done;
         Ok(match token {
             Token::Word(_) | Token::Quoted => Progress::Name,
             _ => Progress::Done,
@@ -392,16 +373,16 @@ impl Body {
                 at: self.mark,
             });
         }
-        self.place = Place::Inside;
+        self.state = BodyState::Inside;
         Ok(false)
     }
 
     fn behind_subprogram(&mut self, token: Token<'_>) -> bool {
         let name = matches!(token, Token::Word(_) | Token::Quoted);
-        self.place = if name {
-            Place::SubprogramName
+        self.state = if name {
+            BodyState::SubprogramName
         } else {
-            Place::Inside
+            BodyState::Inside
         };
         name
     }
@@ -416,7 +397,7 @@ impl Body {
         {
             return Err(Error::Subprogram { at: self.mark });
         }
-        self.place = Place::Inside;
+        self.state = BodyState::Inside;
         Ok(false)
     }
 
@@ -430,7 +411,7 @@ impl Body {
         } else if matches!(token, Token::Word(_) | Token::Quoted | Token::LabelOpen) {
             self.open(Construct::Block, self.mark)?;
         } else {
-            self.place = Place::Inside;
+            self.state = BodyState::Inside;
         }
         Ok(atomic)
     }
@@ -452,7 +433,7 @@ impl Body {
 
     /// A statement or a declaration can start.
     fn restart(&mut self) {
-        self.place = Place::Start;
+        self.state = BodyState::Start;
         self.command = Command::Plain;
         self.parentheses = 0;
     }

@@ -6,7 +6,29 @@
 /*
  The number of context variables.
  */
-#define SESSTRIG_CONTEXT_VARIABLES 4
+#define SESSTRIG_VARIABLES 4
+
+/*
+ What becomes of a setting during a firing.
+ */
+typedef enum SesstrigOverrideKind {
+  /*
+   It stays what the client made it.
+   */
+  SESSTRIG_OVERRIDE_KIND_KEEP,
+  /*
+   PostgreSQL's default.
+   */
+  SESSTRIG_OVERRIDE_KIND_DEFAULT,
+  /*
+   The text.
+   */
+  SESSTRIG_OVERRIDE_KIND_VALUE,
+  /*
+   What the setting that the text names has.
+   */
+  SESSTRIG_OVERRIDE_KIND_SAME_AS,
+} SesstrigOverrideKind;
 
 /*
  Whether a call failed.
@@ -85,28 +107,6 @@ typedef enum SesstrigRoutineOption {
 } SesstrigRoutineOption;
 
 /*
- What becomes of a setting during a firing.
- */
-typedef enum SesstrigPinKind {
-  /*
-   It stays what the client made it.
-   */
-  SESSTRIG_PIN_KIND_KEEP,
-  /*
-   PostgreSQL's default.
-   */
-  SESSTRIG_PIN_KIND_DEFAULT,
-  /*
-   The text.
-   */
-  SESSTRIG_PIN_KIND_VALUE,
-  /*
-   What the setting that the text names has.
-   */
-  SESSTRIG_PIN_KIND_SAME_AS,
-} SesstrigPinKind;
-
-/*
  What a value is.
  */
 typedef enum SesstrigValueKind {
@@ -123,6 +123,24 @@ typedef enum SesstrigValueKind {
    */
   SESSTRIG_VALUE_KIND_INTEGER,
 } SesstrigValueKind;
+
+/*
+ A setting's value during a firing.
+ */
+typedef struct SesstrigOverride {
+  /*
+   Which.
+   */
+  enum SesstrigOverrideKind kind;
+  /*
+   A value or a name, never freed; or null.
+   */
+  const char *text;
+  /*
+   Whether the server may refuse to set it, so that it stays.
+   */
+  bool may_be_refused;
+} SesstrigOverride;
 
 /*
  Why a routine has no end. Texts are constants; null is none.
@@ -151,24 +169,6 @@ typedef struct SesstrigRoutineError {
 } SesstrigRoutineError;
 
 /*
- A setting's value during a firing.
- */
-typedef struct SesstrigPin {
-  /*
-   Which.
-   */
-  enum SesstrigPinKind kind;
-  /*
-   A value or a name, never freed; or null.
-   */
-  const char *text;
-  /*
-   Whether the server may refuse to set it, so that it stays.
-   */
-  bool may_be_refused;
-} SesstrigPin;
-
-/*
  A context variable's value.
  */
 typedef struct SesstrigValue {
@@ -189,6 +189,23 @@ typedef struct SesstrigValue {
    */
   int32_t integer;
 } SesstrigValue;
+
+/*
+ The value, during a firing, of a setting that any user may set.
+
+ # Safety
+ `name` and, unless null, `current` point to terminated strings.
+ */
+struct SesstrigOverride sesstrig_override_find(const char *name, const char *current);
+
+/*
+ The procedural languages' settings that are overridden, one by one; false if
+ there is none of that index.
+
+ # Safety
+ `name` and `value` may be written.
+ */
+bool sesstrig_override_language(int index, const char **name, const char **value);
 
 /*
  The length of the token at `token`, as it is written.
@@ -370,26 +387,12 @@ enum SesstrigStatus sesstrig_logoff_fire(ErrorData **error);
 bool sesstrig_exit_fires(void);
 
 /*
- The value, during a firing, of a setting that any user may set.
+ Panics inside the boundary, for the test suites' trigger functions.
 
  # Safety
- `name` and, unless null, `current` point to terminated strings.
+ `error` points to a variable that may be written.
  */
-struct SesstrigPin sesstrig_pin_find(const char *name, const char *current);
-
-/*
- The procedural languages' settings that are pinned, one by one; false if
- there is none of that index.
-
- # Safety
- `name` and `value` may be written.
- */
-bool sesstrig_pin_language(int index, const char **name, const char **value);
-
-/*
- A context variable's name; null if there is none of that index.
- */
-const char *sesstrig_variable_name(int index);
+enum SesstrigStatus sesstrig_fault_raise(ErrorData **error);
 
 /*
  A context variable's type; the null kind if there is none of that index.
@@ -405,13 +408,5 @@ enum SesstrigValueKind sesstrig_variable_kind(int index);
 enum SesstrigStatus sesstrig_variable_read(const char *name,
                                            struct SesstrigValue *out,
                                            ErrorData **error);
-
-/*
- Panics inside the boundary, for the test suites' trigger functions.
-
- # Safety
- `error` points to a variable that may be written.
- */
-enum SesstrigStatus sesstrig_fault_raise(ErrorData **error);
 
 #endif  /* SESSTRIG_CORE_H */

@@ -1,7 +1,6 @@
 //! What keeps a routine's end from being found, in PostgreSQL's words.
 
-use super::body::Construct;
-use super::keyword::Keyword;
+use super::construct::{Closer, Construct};
 use std::ffi::CStr;
 
 /// Why a routine's body has no end (rule D3). Offsets are the callers', as
@@ -43,44 +42,6 @@ pub enum Error {
         /// Where it is.
         at: u32,
     },
-}
-
-/// The kinds of END.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closer {
-    /// `END`
-    End,
-    /// `END IF`
-    If,
-    /// `END LOOP`
-    Loop,
-    /// `END CASE`
-    Case,
-}
-
-impl Closer {
-    /// The END that has `word` behind it.
-    pub(super) fn from_word(word: Option<Keyword>) -> Closer {
-        match word {
-            Some(Keyword::If) => Closer::If,
-            Some(Keyword::Loop) => Closer::Loop,
-            Some(Keyword::Case) => Closer::Case,
-            _ => Closer::End,
-        }
-    }
-
-    /// The END that closes `construct`.
-    pub(super) fn of(construct: Construct) -> Closer {
-        match construct {
-            Construct::If => Closer::If,
-            Construct::Loop => Closer::Loop,
-            Construct::CaseStatement => Closer::Case,
-            Construct::Declarations
-            | Construct::Block
-            | Construct::CaseExpression
-            | Construct::SqlBody => Closer::End,
-        }
-    }
 }
 
 impl Error {
@@ -159,7 +120,7 @@ impl Error {
                     c"The innermost open construct is a BEGIN ATOMIC body, which END closes."
                 }
             }),
-            // The number is `Body::LIMIT`.
+            // The number is `MAX_OPEN`.
             Error::TooDeep { .. } => {
                 Some(c"At most 200 blocks, IF and CASE constructs and loops can be open at once.")
             }
@@ -189,8 +150,8 @@ impl Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::construct::MAX_OPEN;
     use super::*;
-    use crate::domain::routine::Body;
 
     const CONSTRUCTS: [Construct; 7] = [
         Construct::Declarations,
@@ -246,7 +207,7 @@ mod tests {
     #[test]
     fn the_limit_in_the_message_is_the_limit() {
         let detail = Error::TooDeep { at: 0 }.detail().unwrap();
-        let limit = format!("At most {} ", Body::LIMIT);
+        let limit = format!("At most {} ", MAX_OPEN);
         assert!(detail.to_str().unwrap().starts_with(&limit));
     }
 }

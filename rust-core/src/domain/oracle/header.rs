@@ -23,7 +23,7 @@ pub enum Form {
 /// What the next token continues.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum HeaderState {
     /// Nothing.
     Start,
     /// CREATE
@@ -80,7 +80,7 @@ enum Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     parentheses: u32,
-    place: Place,
+    state: HeaderState,
     /// RETURN has come, so IS can be part of an expression.
     returns: bool,
     /// The last token was FOR, as in TRANSFORM FOR TYPE.
@@ -98,7 +98,7 @@ impl Header {
     pub const fn new() -> Header {
         Header {
             parentheses: 0,
-            place: Place::Start,
+            state: HeaderState::Start,
             returns: false,
             after_for: false,
         }
@@ -108,7 +108,7 @@ impl Header {
     /// behind the name and the parameters on.
     pub const fn after_parameters() -> Header {
         Header {
-            place: Place::Options,
+            state: HeaderState::Options,
             ..Header::new()
         }
     }
@@ -128,67 +128,69 @@ impl Header {
     /// Takes the next token.
     pub fn feed(&mut self, token: Token<'_>) -> Form {
         let word = token.keyword();
-        match self.place {
-            Place::Other => return Form::Other,
-            Place::Routine => return Form::Routine { ahead: 0 },
-            Place::As => return self.behind_as(token),
-            Place::Is => return self.behind_is(token, word),
-            Place::IsTest | Place::IsJson | Place::IsForm => return self.behind_test(token, word),
+        match self.state {
+            HeaderState::Other => return Form::Other,
+            HeaderState::Routine => return Form::Routine { ahead: 0 },
+            HeaderState::As => return self.behind_as(token),
+            HeaderState::Is => return self.behind_is(token, word),
+            HeaderState::IsTest | HeaderState::IsJson | HeaderState::IsForm => {
+                return self.behind_test(token, word);
+            }
             _ => {}
         }
-        self.place = match self.place {
-            _ if token == Token::End => Place::Other,
+        self.state = match self.state {
+            _ if token == Token::End => HeaderState::Other,
             _ if self.parentheses > 0 => self.in_parentheses(token),
-            Place::Start => match word {
-                Some(Keyword::Create) => Place::Create,
-                _ => Place::Other,
+            HeaderState::Start => match word {
+                Some(Keyword::Create) => HeaderState::Create,
+                _ => HeaderState::Other,
             },
-            Place::Create => match word {
-                Some(Keyword::Or) => Place::CreateOr,
+            HeaderState::Create => match word {
+                Some(Keyword::Or) => HeaderState::CreateOr,
                 _ => Self::created(word),
             },
-            Place::CreateOr => match word {
-                Some(Keyword::Replace) => Place::CreateOrReplace,
-                _ => Place::Other,
+            HeaderState::CreateOr => match word {
+                Some(Keyword::Replace) => HeaderState::CreateOrReplace,
+                _ => HeaderState::Other,
             },
-            Place::CreateOrReplace => Self::created(word),
-            Place::Edition => match word {
-                Some(Keyword::Trigger) => Place::TriggerName,
-                _ => Place::Other,
+            HeaderState::CreateOrReplace => Self::created(word),
+            HeaderState::Edition => match word {
+                Some(Keyword::Trigger) => HeaderState::TriggerName,
+                _ => HeaderState::Other,
             },
-            Place::TriggerName => match token {
-                Token::Word(_) | Token::Quoted => Place::TriggerTime,
-                _ => Place::Other,
+            HeaderState::TriggerName => match token {
+                Token::Word(_) | Token::Quoted => HeaderState::TriggerTime,
+                _ => HeaderState::Other,
             },
-            Place::TriggerTime => match (token, word) {
-                (Token::Dot, _) => Place::TriggerName,
-                (_, Some(Keyword::After | Keyword::Before)) => Place::TriggerEvent,
-                _ => Place::Other,
+            HeaderState::TriggerTime => match (token, word) {
+                (Token::Dot, _) => HeaderState::TriggerName,
+                (_, Some(Keyword::After | Keyword::Before)) => HeaderState::TriggerEvent,
+                _ => HeaderState::Other,
             },
-            Place::TriggerEvent => match (token, word) {
+            HeaderState::TriggerEvent => match (token, word) {
                 (
                     _,
                     Some(Keyword::Delete | Keyword::Insert | Keyword::Truncate | Keyword::Update),
-                ) => Place::Other,
-                (Token::Word(_), _) => Place::Trigger,
-                _ => Place::Other,
+                ) => HeaderState::Other,
+                (Token::Word(_), _) => HeaderState::Trigger,
+                _ => HeaderState::Other,
             },
-            Place::TriggerOn => Place::Trigger,
-            Place::Trigger => match (token, word) {
-                (Token::Semicolon, _) => Place::Other,
+            HeaderState::TriggerOn => HeaderState::Trigger,
+            HeaderState::Trigger => match (token, word) {
+                (Token::Semicolon, _) => HeaderState::Other,
                 (Token::Open, _) => self.in_parentheses(token),
-                (_, Some(Keyword::On)) => Place::TriggerOn,
+                (_, Some(Keyword::On)) => HeaderState::TriggerOn,
                 (_, Some(Keyword::Begin | Keyword::Declare)) | (Token::LabelOpen, _) => {
                     return self.routine(1);
                 }
-                _ => Place::Trigger,
+                _ => HeaderState::Trigger,
             },
-            Place::Name => match token {
-                Token::Word(_) | Token::Quoted => Place::Options,
-                _ => Place::Other,
+            HeaderState::Name => match token {
+                Token::Word(_) | Token::Quoted => HeaderState::Options,
+                _ => HeaderState::Other,
             },
-            Place::Return => match (token, word) {
-                (_, Some(Keyword::Setof)) => Place::Value,
+            HeaderState::Return => match (token, word) {
+                (_, Some(Keyword::Setof)) => HeaderState::Value,
                 // No type is called so.
                 (
                     _,
@@ -200,70 +202,70 @@ impl Header {
                         | Keyword::Null
                         | Keyword::True,
                     ),
-                ) => Place::Other,
-                (Token::Word(_) | Token::Quoted, _) => Place::Options,
-                _ => Place::Other,
+                ) => HeaderState::Other,
+                (Token::Word(_) | Token::Quoted, _) => HeaderState::Options,
+                _ => HeaderState::Other,
             },
-            Place::Returns => match word {
-                Some(Keyword::Null) => Place::Options,
-                _ => Place::Other,
+            HeaderState::Returns => match word {
+                Some(Keyword::Null) => HeaderState::Options,
+                _ => HeaderState::Other,
             },
-            Place::Value => match (token, word) {
-                (Token::Equals, _) | (_, Some(Keyword::To)) => Place::Value,
-                (Token::Word(_) | Token::Quoted, _) => Place::Options,
+            HeaderState::Value => match (token, word) {
+                (Token::Equals, _) | (_, Some(Keyword::To)) => HeaderState::Value,
+                (Token::Word(_) | Token::Quoted, _) => HeaderState::Options,
                 _ => self.option(token, None),
             },
             _ => self.option(token, word),
         };
         self.after_for = word == Some(Keyword::For);
-        match self.place {
-            Place::Other => Form::Other,
+        match self.state {
+            HeaderState::Other => Form::Other,
             _ => Form::Undecided,
         }
     }
 
     /// What CREATE or CREATE OR REPLACE makes.
-    fn created(word: Option<Keyword>) -> Place {
+    fn created(word: Option<Keyword>) -> HeaderState {
         match word {
-            Some(Keyword::Function | Keyword::Procedure) => Place::Name,
-            Some(Keyword::Trigger) => Place::TriggerName,
-            Some(Keyword::Editionable | Keyword::Noneditionable) => Place::Edition,
-            _ => Place::Other,
+            Some(Keyword::Function | Keyword::Procedure) => HeaderState::Name,
+            Some(Keyword::Trigger) => HeaderState::TriggerName,
+            Some(Keyword::Editionable | Keyword::Noneditionable) => HeaderState::Edition,
+            _ => HeaderState::Other,
         }
     }
 
-    fn in_parentheses(&mut self, token: Token<'_>) -> Place {
+    fn in_parentheses(&mut self, token: Token<'_>) -> HeaderState {
         match token {
             Token::Open => self.parentheses = self.parentheses.saturating_add(1),
             Token::Close => self.parentheses = self.parentheses.saturating_sub(1),
             _ => {}
         }
-        match self.place {
-            Place::Trigger => Place::Trigger,
-            _ => Place::Options,
+        match self.state {
+            HeaderState::Trigger => HeaderState::Trigger,
+            _ => HeaderState::Options,
         }
     }
 
-    fn option(&mut self, token: Token<'_>, word: Option<Keyword>) -> Place {
+    fn option(&mut self, token: Token<'_>, word: Option<Keyword>) -> HeaderState {
         match (token, word) {
-            (Token::Semicolon, _) => Place::Other,
+            (Token::Semicolon, _) => HeaderState::Other,
             (Token::Open, _) => self.in_parentheses(token),
-            (Token::Dot, _) => Place::Name,
-            (Token::Comma | Token::Equals, _) => Place::Value,
-            (_, Some(Keyword::As)) => Place::As,
-            (_, Some(Keyword::Is)) => Place::Is,
+            (Token::Dot, _) => HeaderState::Name,
+            (Token::Comma | Token::Equals, _) => HeaderState::Value,
+            (_, Some(Keyword::As)) => HeaderState::As,
+            (_, Some(Keyword::Is)) => HeaderState::Is,
             // BEGIN ATOMIC
-            (_, Some(Keyword::Begin)) => Place::Other,
+            (_, Some(Keyword::Begin)) => HeaderState::Other,
             (_, Some(Keyword::Return)) => {
                 self.returns = true;
-                Place::Return
+                HeaderState::Return
             }
-            (_, Some(Keyword::Returns)) => Place::Returns,
+            (_, Some(Keyword::Returns)) => HeaderState::Returns,
             (_, Some(Keyword::Authorization | Keyword::Language | Keyword::Role | Keyword::To)) => {
-                Place::Value
+                HeaderState::Value
             }
-            (_, Some(Keyword::Type)) if self.after_for => Place::Value,
-            _ => Place::Options,
+            (_, Some(Keyword::Type)) if self.after_for => HeaderState::Value,
+            _ => HeaderState::Options,
         }
     }
 
@@ -277,18 +279,18 @@ impl Header {
     }
 
     fn behind_is(&mut self, token: Token<'_>, word: Option<Keyword>) -> Form {
-        self.place = match word {
+        self.state = match word {
             Some(
                 Keyword::Distinct | Keyword::False | Keyword::Not | Keyword::Null | Keyword::True,
             ) => return self.other(),
             Some(Keyword::Document | Keyword::Normalized | Keyword::Of | Keyword::Unknown)
                 if self.returns =>
             {
-                Place::IsTest
+                HeaderState::IsTest
             }
-            Some(Keyword::Json) if self.returns => Place::IsJson,
+            Some(Keyword::Json) if self.returns => HeaderState::IsJson,
             Some(Keyword::Nfc | Keyword::Nfd | Keyword::Nfkc | Keyword::Nfkd) if self.returns => {
-                Place::IsForm
+                HeaderState::IsForm
             }
             _ => return self.behind_as(token),
         };
@@ -298,9 +300,9 @@ impl Header {
     /// A declaration's name has a type behind it; a test has the end of the
     /// expression or one of the words that continue it.
     fn behind_test(&mut self, token: Token<'_>, word: Option<Keyword>) -> Form {
-        match (self.place, word) {
+        match (self.state, word) {
             (
-                Place::IsJson,
+                HeaderState::IsJson,
                 Some(
                     Keyword::Array
                     | Keyword::Object
@@ -310,7 +312,7 @@ impl Header {
                     | Keyword::Without,
                 ),
             )
-            | (Place::IsForm, Some(Keyword::Normalized))
+            | (HeaderState::IsForm, Some(Keyword::Normalized))
             | (
                 _,
                 Some(
@@ -337,12 +339,12 @@ impl Header {
     }
 
     fn routine(&mut self, ahead: u32) -> Form {
-        self.place = Place::Routine;
+        self.state = HeaderState::Routine;
         Form::Routine { ahead }
     }
 
     fn other(&mut self) -> Form {
-        self.place = Place::Other;
+        self.state = HeaderState::Other;
         Form::Other
     }
 }

@@ -1,6 +1,6 @@
 //! The tables of routines. `¶` and `§` mark places and are not in the text.
 
-use crate::domain::routine::{Closer, Construct, Error};
+use crate::domain::oracle::{Closer, Construct, Error};
 
 /// Routines; `§` is where the body begins, `¶` where the routine ends.
 pub const ROUTINES: &[&str] = &[

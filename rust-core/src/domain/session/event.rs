@@ -37,17 +37,6 @@ impl Event {
     pub fn from_name(name: &CStr) -> Option<Event> {
         Event::ALL.into_iter().find(|event| event.name() == name)
     }
-
-    /// The event that is spelled AFTER or BEFORE `word` ON DATABASE (rule E4);
-    /// the word in any mixture of cases.
-    pub fn from_words(after: bool, word: &[u8]) -> Option<Event> {
-        let (event, name) = if after {
-            (Event::Logon, b"logon".as_slice())
-        } else {
-            (Event::Logoff, b"logoff".as_slice())
-        };
-        word.eq_ignore_ascii_case(name).then_some(event)
-    }
 }
 
 impl fmt::Display for Event {
@@ -59,17 +48,6 @@ impl fmt::Display for Event {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Rule E4.
-    #[test]
-    fn spelled_events() {
-        assert_eq!(Event::from_words(true, b"logon"), Some(Event::Logon));
-        assert_eq!(Event::from_words(true, b"LogOn"), Some(Event::Logon));
-        assert_eq!(Event::from_words(false, b"LOGOFF"), Some(Event::Logoff));
-        for (after, word) in [(true, "logoff"), (false, "logon"), (true, "startup")] {
-            assert_eq!(Event::from_words(after, word.as_bytes()), None);
-        }
-    }
 
     /// Rules E1 and E2.
     #[test]

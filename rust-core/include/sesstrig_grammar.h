@@ -13,7 +13,7 @@
  * does not have yet, and tell the two meanings of RETURN apart.
  */
 static void
-sesstrig_grammar_look(int *token, YYSTYPE *value, YYLTYPE *location, core_yyscan_t yyscanner)
+sesstrig_grammar_classify_return(int *token, YYSTYPE *value, YYLTYPE *location, core_yyscan_t yyscanner)
 {
 	Assert(*token < 0);
 	*token = base_yylex(value, location, yyscanner);
@@ -27,7 +27,7 @@ sesstrig_grammar_look(int *token, YYSTYPE *value, YYLTYPE *location, core_yyscan
  * end, for sesstrig_routine_statement().
  */
 static DefElem *
-sesstrig_grammar_text(int keyword, int *token, YYSTYPE *value, YYLTYPE *location,
+sesstrig_grammar_take_body(int keyword, int *token, YYSTYPE *value, YYLTYPE *location,
 					  core_yyscan_t yyscanner)
 {
 	void	   *routine;

@@ -1,0 +1,7 @@
+//! What happens when a session starts and ends (sections E, V, F, S and X).
+
+pub mod event;
+pub mod overrides;
+pub mod policy;
+pub mod trigger;
+pub mod variables;

@@ -1,0 +1,115 @@
+//! Which settings are overridden while triggers run, and with what (rule F7).
+//!
+//! The question is about one of the server's own settings that any user may
+//! set, where the database, the role, the client or the session has set it.
+
+use std::ffi::CStr;
+
+/// What becomes of a setting during a firing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Override {
+    /// It stays what the client made it.
+    Keep,
+    /// PostgreSQL's default.
+    Default,
+    /// This value.
+    Value(&'static CStr),
+    /// What this setting has, which the client cannot change.
+    SameAs(&'static CStr),
+}
+
+/// Settings of procedural languages that can make a function fail, or disable a
+/// check that it makes, with the value that each gets if it exists.
+pub const LANGUAGE_OVERRIDES: &[(&CStr, &CStr)] = &[
+    (c"plpgsql.check_asserts", c"on"),
+    (c"plpgsql.extra_errors", c"none"),
+    (c"plpgsql.extra_warnings", c"none"),
+    (c"plpgsql.print_strict_params", c"off"),
+    (c"plperl.use_strict", c"off"),
+];
+
+/// What becomes of the setting; `current` is its value in the session.
+pub fn find(name: &CStr, current: Option<&CStr>) -> Override {
+    match name.to_bytes() {
+        // The author of the function is responsible for these.
+        b"search_path" | b"application_name" => Override::Keep,
+        // These are commands rather than settings: to the transaction, whose
+        // properties the firing has chosen already, and to random().
+        b"transaction_deferrable"
+        | b"transaction_isolation"
+        | b"transaction_read_only"
+        | b"seed" => Override::Keep,
+        // It states what the client can read; see
+        // sesstrig_session_cannot_send().
+        b"client_encoding" => Override::Keep,
+        // A client that asks for fewer messages than NOTICE does no harm.
+        b"client_min_messages"
+            if current.is_some_and(|level| matches!(level.to_bytes(), b"warning" | b"error")) =>
+        {
+            Override::Keep
+        }
+        // These two have no built-in default: the server finds one when it starts.
+        b"TimeZone" => Override::SameAs(c"log_timezone"),
+        b"timezone_abbreviations" => Override::Value(c"Default"),
+        _ => Override::Default,
+    }
+}
+
+/// Whether the server can have a reason to refuse a setting its new value:
+/// then it stays, and no harm is done. Any other refusal must fail the firing,
+/// or users could keep what they set.
+pub fn may_be_refused(name: &CStr) -> bool {
+    // Its buffers are there once the session has used a temporary table.
+    name == c"temp_buffers"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rule F7.
+    #[test]
+    fn settings_are_overridden_unless_there_is_a_reason() {
+        let table = [
+            (c"search_path", None, Override::Keep),
+            (c"application_name", Some(c"psql"), Override::Keep),
+            (c"transaction_read_only", Some(c"off"), Override::Keep),
+            (c"transaction_timeout", Some(c"1"), Override::Default),
+            (c"client_encoding", Some(c"LATIN1"), Override::Keep),
+            (c"client_min_messages", Some(c"error"), Override::Keep),
+            (c"client_min_messages", Some(c"warning"), Override::Keep),
+            (c"client_min_messages", Some(c"log"), Override::Default),
+            (c"client_min_messages", Some(c"debug5"), Override::Default),
+            (c"role", Some(c"bob"), Override::Default),
+            (c"session_authorization", None, Override::Default),
+            (c"statement_timeout", Some(c"1"), Override::Default),
+            (
+                c"TimeZone",
+                Some(c"Asia/Tokyo"),
+                Override::SameAs(c"log_timezone"),
+            ),
+            (
+                c"timezone_abbreviations",
+                Some(c"India"),
+                Override::Value(c"Default"),
+            ),
+        ];
+        for (name, current, expected) in table {
+            assert_eq!(find(name, current), expected, "{name:?} {current:?}");
+        }
+    }
+
+    #[test]
+    fn one_setting_may_be_refused() {
+        assert!(may_be_refused(c"temp_buffers"));
+        assert!(!may_be_refused(c"statement_timeout"));
+    }
+
+    /// The server's own settings have no dot; the others' have one.
+    #[test]
+    fn languages_settings_are_theirs() {
+        for (name, _) in LANGUAGE_OVERRIDES {
+            assert!(name.to_bytes().contains(&b'.'), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The variables that PL/pgSQL declares in event trigger functions (section V).
+
+use super::boundary::{SesstrigStatus, answer, boundary};
+use crate::domain::session::variables::{Type, Variable};
+use crate::pg::ErrorData;
+use crate::pg::variables::{Value, value};
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr;
+
+/// What a value is.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SesstrigValueKind {
+    /// SQL's NULL
+    Null,
+    /// `text`
+    Text,
+    /// `int`
+    Integer,
+}
+
+/// A context variable's value.
+#[repr(C)]
+pub struct SesstrigValue {
+    /// Which of the members counts.
+    pub kind: SesstrigValueKind,
+    /// Text in the server's encoding, not terminated; never freed.
+    pub text: *const c_char,
+    /// Its length in bytes.
+    pub length: usize,
+    /// A number.
+    pub integer: i32,
+}
+
+/// The number of context variables.
+pub const SESSTRIG_VARIABLES: c_int = 4;
+const _: () = assert!(SESSTRIG_VARIABLES as usize == Variable::ALL.len());
+
+fn variable(index: c_int) -> Option<Variable> {
+    Variable::ALL.get(usize::try_from(index).ok()?).copied()
+}
+
+/// A context variable's name; null if there is none of that index.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_variable_name(index: c_int) -> *const c_char {
+    answer(ptr::null(), || {
+        variable(index).map_or(ptr::null(), |variable| variable.name().as_ptr())
+    })
+}
+
+/// A context variable's type; the null kind if there is none of that index.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_variable_kind(index: c_int) -> SesstrigValueKind {
+    answer(SesstrigValueKind::Null, || {
+        match variable(index).map(Variable::sql_type) {
+            Some(Type::Text) => SesstrigValueKind::Text,
+            Some(Type::Integer) => SesstrigValueKind::Integer,
+            None => SesstrigValueKind::Null,
+        }
+    })
+}
+
+/// Reads a context variable; null for a name that is none.
+///
+/// # Safety
+/// `name` points to a terminated string; the others may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_variable_read(
+    name: *const c_char,
+    out: *mut SesstrigValue,
+    error: *mut *mut ErrorData,
+) -> SesstrigStatus {
+    let read = || {
+        // SAFETY: the caller's promise.
+        let name = unsafe { CStr::from_ptr(name) };
+        let mut found = SesstrigValue {
+            kind: SesstrigValueKind::Null,
+            text: ptr::null(),
+            length: 0,
+            integer: 0,
+        };
+        match Variable::from_name(name).map(value) {
+            Some(Value::Text(text)) => {
+                found.kind = SesstrigValueKind::Text;
+                found.text = text.as_ptr().cast();
+                found.length = text.len();
+            }
+            Some(Value::Integer(integer)) => {
+                found.kind = SesstrigValueKind::Integer;
+                found.integer = integer;
+            }
+            Some(Value::Null) | None => {}
+        }
+        // SAFETY: the caller's promise.
+        unsafe { out.write(found) };
+        Ok(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { boundary(error, read) }
+}
