@@ -59,9 +59,9 @@ ignore_request(SIGNAL_ARGS)
 void
 sesstrig_detach_client(void)
 {
-	sesstrig_ignore_cancels();
 	*reading_command = false;
 	QueryCancelHoldoffCount = 0;
+	QueryCancelPending = false;
 	ClientConnectionLost = false;
 	CheckClientConnectionPending = false;
 	IdleSessionTimeoutPending = false;
