@@ -1,10 +1,10 @@
-//! Any bytes as a statement, as a routine's body and as psql's input (rules D2
-//! to D4, D6 and D7). What must hold is checked by the code that the unit tests
-//! use.
+//! Fuzz target: arbitrary bytes as a statement, as a routine's body and as input of
+//! psql (rules D2 to D4, D6 and D7). It makes no checks of its own; the invariants
+//! are checked by the code that it shares with the unit tests.
 //!
-//! In fuzz/: `cargo +nightly fuzz run routine corpus/routine seeds/routine --
-//! -max_len=65536 -timeout=2`, where the limits are for the time; the unit test
-//! `write_fuzz_seeds` writes the seeds.
+//! Run it in `fuzz/` with `cargo +nightly fuzz run routine corpus/routine
+//! seeds/routine -- -max_len=65536 -timeout=2`; the two limits show an input that
+//! takes more than linear time. The unit test `write_fuzz_seeds` writes the seeds.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

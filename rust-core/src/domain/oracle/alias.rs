@@ -1,23 +1,26 @@
-//! Names of Oracle's for what PostgreSQL calls otherwise.
+//! Oracle's words for types, options and events that PostgreSQL calls otherwise.
+//! They are not keywords, so the grammar accepts any identifier in their place and
+//! asks here what it means.
 
 use super::token::Token;
 use std::ffi::CStr;
 
-/// Whether a type of this name, when there is none, is `varchar` (rule D5).
+/// Whether `name` means `varchar` where no type of that name is found (rule D5).
 pub fn is_varchar(name: &CStr) -> bool {
     name == c"varchar2"
 }
 
-/// What a word among a routine's options stands for.
+/// An option of a routine that PostgreSQL spells differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoutineOption {
-    /// `DETERMINISTIC`: IMMUTABLE.
+    /// `DETERMINISTIC`, which means IMMUTABLE.
     Deterministic,
-    /// `AUTHID`: SECURITY.
+    /// `AUTHID`, which means SECURITY.
     Authid,
 }
 
-/// The option that a word begins. In double quotes it is no word.
+/// The option that starts with `word`, if there is one. An identifier in double
+/// quotes starts none.
 pub fn routine_option(word: Token<'_>) -> Option<RoutineOption> {
     if word.is_word("deterministic") {
         Some(RoutineOption::Deterministic)
@@ -28,13 +31,13 @@ pub fn routine_option(word: Token<'_>) -> Option<RoutineOption> {
     }
 }
 
-/// Whether a word may follow the length of a `varchar2`. Both count
-/// characters: PostgreSQL has no length in bytes.
+/// Whether `word` may follow the length of a `varchar2`: BYTE or CHAR. Either way
+/// the length counts characters, since PostgreSQL has no length in bytes.
 pub fn is_length_unit(word: Token<'_>) -> bool {
     word.is_word("byte") || word.is_word("char")
 }
 
-/// A time and a word that together name an event (rule E4).
+/// A session event in Oracle's words (rule E4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpelledEvent {
     /// `AFTER LOGON`
@@ -43,7 +46,8 @@ pub enum SpelledEvent {
     BeforeLogoff,
 }
 
-/// The event that AFTER, or BEFORE, and a word spell.
+/// The event spelled AFTER `word` or, if `after` is false, BEFORE `word`; `None` if
+/// there is none.
 pub fn spelled_event(after: bool, word: Token<'_>) -> Option<SpelledEvent> {
     match after {
         true if word.is_word("logon") => Some(SpelledEvent::AfterLogon),
@@ -58,7 +62,7 @@ mod tests {
 
     /// Rule D5.
     #[test]
-    fn only_varchar2_is_varchar() {
+    fn only_varchar2_means_varchar() {
         assert!(is_varchar(c"varchar2"));
         assert!(!is_varchar(c"VARCHAR2"));
         assert!(!is_varchar(c"nvarchar2"));

@@ -1,4 +1,5 @@
-//! From IS or AS to the END that closes the routine.
+//! A routine's body, from the token after IS or AS to the END that closes it and
+//! the name that may follow. What comes before is [`Header`](super::Header)'s.
 
 use super::construct::{Closer, Construct, MAX_OPEN};
 use super::error::Error;
@@ -6,7 +7,8 @@ use super::keyword::Keyword;
 use super::token::Token;
 use std::mem;
 
-/// The word that opens a construct's next list of statements.
+/// The word that must come before the construct's next list of statements can start.
+/// WHEN must be followed by THEN, in turn.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Awaits {
@@ -20,8 +22,9 @@ enum Awaits {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Frame {
+    /// Its offset.
     opened: u32,
-    /// How many parentheses of the statement surround a CASE expression.
+    /// The number of the statement's parentheses that surround a CASE expression.
     parentheses: u16,
     construct: Construct,
     awaits: Awaits,
@@ -34,35 +37,36 @@ const NO_FRAME: Frame = Frame {
     awaits: Awaits::Nothing,
 };
 
-/// What the next token continues.
+/// The last thing read, which determines what the next token means.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BodyState {
-    /// Nothing: it starts a statement or a declaration.
+    /// A whole statement or declaration; the next token starts another one.
     Start,
-    /// A statement or a declaration.
+    /// The beginning of a statement or a declaration.
     Inside,
-    /// A label's `<<`.
+    /// The `<<` of a label.
     Label,
     /// PRAGMA, at `mark`.
     Pragma,
-    /// FUNCTION or PROCEDURE, at `mark`, that starts a declaration.
+    /// FUNCTION or PROCEDURE, at `mark`, as the first word of a declaration.
     Subprogram,
-    /// That and a word: its name, or a variable's type.
+    /// The same and an identifier, which is a subprogram's name or a variable's type.
     SubprogramName,
-    /// BEGIN, at `mark`, in CREATE FUNCTION: the next token tells what it is.
+    /// BEGIN, at `mark`, in CREATE FUNCTION; the next token tells what it starts.
     Begin,
-    /// END, at `mark`: a word behind it tells what it closes.
+    /// END, at `mark`; the next token tells which kind of END it is.
     End,
     /// The END, at `mark`, that closes the routine.
     Ended,
-    /// Nothing: the routine or the search for its end is over.
+    /// The routine, or as much of it as it takes to know that it has no end.
     Done,
 }
 
-/// CREATE [OR REPLACE] FUNCTION or PROCEDURE, as far as it has come; its body
-/// has semicolons of its own. (So has CREATE RULE, but in there nothing that
-/// follows one looks like a statement of PL/pgSQL.)
+/// How much of CREATE [OR REPLACE] FUNCTION or PROCEDURE a statement has shown so
+/// far. Such a statement may have a body with semicolons of its own. (So may CREATE
+/// RULE, but nothing that follows a semicolon there looks like a statement of
+/// PL/pgSQL.)
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Command {
@@ -73,15 +77,15 @@ enum Command {
     CreateRoutine,
 }
 
-/// What a token means for the routine's extent.
+/// What a token means for the extent of the routine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// The token belongs to the routine, which goes on.
     More,
     /// The token is the END that closes the routine. A name may follow.
     End,
-    /// The token follows that END and belongs to the routine: its name, once
-    /// more. Whether it is the right one is the caller's to check.
+    /// The token is the name after that END, and so belongs to the routine. Whether
+    /// it is the routine's name is for the caller to check.
     Name,
     /// The token does not belong to the routine, which is over.
     Done,
@@ -89,21 +93,21 @@ pub enum Progress {
 
 /// Finds the end of a routine's body (rules D2 to D4).
 ///
-/// It is fed what follows IS or AS. Words count as keywords only where
-/// PL/pgSQL takes them for keywords: most of them at the start of a statement.
-/// A semicolon always ends the statement, even if its THEN or LOOP has not
-/// come; what is missing is PL/pgSQL's to say.
+/// It is fed the tokens after IS or AS. A word counts as a keyword only where
+/// PL/pgSQL takes it for one, which is mostly at the start of a statement. A
+/// semicolon always ends the statement, even one that lacks its THEN or LOOP; that
+/// error is left to PL/pgSQL.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Body {
     frames: [Frame; Body::LIMIT],
     height: u32,
     mark: u32,
-    /// Open parentheses of the statement.
+    /// The number of open parentheses in the statement.
     parentheses: u16,
     state: BodyState,
     command: Command,
-    /// After a dot or AS every word is a name.
+    /// The previous token was a dot or AS, after which every word is a name.
     name_follows: bool,
 }
 
@@ -114,7 +118,7 @@ impl Default for Body {
 }
 
 impl Body {
-    /// How many constructs can be open at once.
+    /// The number of constructs that can be open at once.
     pub const LIMIT: usize = MAX_OPEN;
 
     /// An automaton that has read nothing.
@@ -130,11 +134,11 @@ impl Body {
         }
     }
 
-    /// Takes the next token, which starts at offset `at`. After an error, and
-    /// after [`Progress::Done`], every token is `Done`.
+    /// Takes the next token, which starts at offset `at`. After an error or
+    /// [`Progress::Done`], the answer for every token is `Done`.
     ///
     /// # Errors
-    /// The routine has no end that can be found (rule D3).
+    /// Fails if the routine's end cannot be found (rule D3).
     pub fn feed(&mut self, token: Token<'_>, at: u32) -> Result<Progress, Error> {
         if self.state == BodyState::Done {
             return Ok(Progress::Done);
@@ -151,17 +155,17 @@ impl Body {
         progress
     }
 
-    /// Ends the search for the end.
+    /// Declares the body finished.
     pub const fn finish(&mut self) {
         self.state = BodyState::Done;
     }
 
-    /// Whether the routine goes on.
+    /// Whether the body goes on: neither its last END nor an error has been found.
     pub const fn is_open(&self) -> bool {
         !matches!(self.state, BodyState::Ended | BodyState::Done)
     }
 
-    /// How many constructs are open.
+    /// The number of open constructs.
     pub const fn depth(&self) -> usize {
         self.height as usize
     }
@@ -214,7 +218,7 @@ impl Body {
     ) -> Result<Progress, Error> {
         use Construct::{Block, CaseStatement, Declarations, If, Loop, SqlBody};
         let construct = self.top().construct;
-        // Most words only begin a statement, which is then read to its end.
+        // Most words just start a statement, which goes on to its semicolon.
         self.state = BodyState::Inside;
         match (construct, word) {
             (SqlBody, Some(Keyword::End)) => self.pop(),
@@ -257,7 +261,7 @@ impl Body {
         Ok(Progress::More)
     }
 
-    /// The word starts a statement of PL/pgSQL, within `construct`.
+    /// The word starts a PL/pgSQL statement in `construct`.
     fn start_statement(
         &mut self,
         construct: Construct,
@@ -300,7 +304,8 @@ impl Body {
                 self.top_mut().awaits = Awaits::Nothing;
                 self.restart();
             }
-            // No expression has AS there, but a routine's header may.
+            // A name follows AS, except in the header of a routine that this
+            // statement creates, where the routine's body does.
             (_, Some(Keyword::As)) => {
                 self.name_follows = command != Command::CreateRoutine || self.parentheses > 0;
             }
@@ -319,7 +324,7 @@ impl Body {
         Ok(())
     }
 
-    /// The word continues a statement, outside all parentheses.
+    /// The word continues a statement, outside of parentheses.
     fn inside_bare(&mut self, command: Command, word: Keyword, at: u32) {
         match (self.top().awaits, word) {
             (Awaits::Then, Keyword::Then) => {
@@ -327,7 +332,7 @@ impl Body {
                 self.restart();
             }
             (Awaits::When, Keyword::When) => self.top_mut().awaits = Awaits::Then,
-            // PL/pgSQL ends the loop's head here whatever is open in it.
+            // PL/pgSQL ends the loop's head here, whatever is open in it.
             (_, Keyword::Loop) if self.below_expressions().awaits == Awaits::Loop => {
                 self.drop_expressions();
                 self.top_mut().awaits = Awaits::Nothing;
@@ -341,9 +346,9 @@ impl Body {
         }
     }
 
-    /// The token follows an END that does not close the routine. Says whether
-    /// it belongs to that END. A label does not: no word that can be one means
-    /// anything at the start of a statement, so it is left to be read as that.
+    /// The token follows an END that does not close the routine. Returns whether it
+    /// is part of that END, as IF, LOOP and CASE are. A label is not: it is read as
+    /// if it started a statement, where no word that can be a label is a keyword.
     fn behind_end(&mut self, word: Option<Keyword>) -> Result<bool, Error> {
         let found = Closer::from_word(word);
         self.check_closer(found)?;
@@ -387,7 +392,8 @@ impl Body {
         name
     }
 
-    /// PL/pgSQL lets variables be called `function` and `procedure`.
+    /// Tells a subprogram from a variable, because PL/pgSQL allows variables named
+    /// `function` and `procedure`.
     fn behind_subprogram_name(
         &mut self,
         token: Token<'_>,
@@ -401,9 +407,9 @@ impl Body {
         Ok(false)
     }
 
-    /// The token follows a BEGIN in CREATE FUNCTION. PL/pgSQL counts every
-    /// BEGIN there; so a routine without declarations can create another one
-    /// in the form of section D, whose body is then a block like any other.
+    /// The token follows a BEGIN in CREATE FUNCTION. PL/pgSQL counts every BEGIN
+    /// there. So a routine can create another one, if that has no declarations; its
+    /// body is then a block like any other.
     fn behind_begin(&mut self, token: Token<'_>, word: Option<Keyword>) -> Result<bool, Error> {
         let atomic = word == Some(Keyword::Atomic);
         if atomic {
@@ -431,14 +437,14 @@ impl Body {
         })
     }
 
-    /// A statement or a declaration can start.
+    /// The next token may start a statement or a declaration.
     fn restart(&mut self) {
         self.state = BodyState::Start;
         self.command = Command::Plain;
         self.parentheses = 0;
     }
 
-    /// Opens a construct that has a statement or a declaration first.
+    /// Opens a construct that starts with a statement or a declaration.
     fn open(&mut self, construct: Construct, at: u32) -> Result<(), Error> {
         self.push(construct, Awaits::Nothing, at)?;
         self.restart();
@@ -459,7 +465,7 @@ impl Body {
         Ok(())
     }
 
-    /// Closes the innermost construct, but never the routine itself.
+    /// Closes the innermost construct, unless it is the routine itself.
     fn pop(&mut self) {
         if self.height > 1 {
             self.height -= 1;
@@ -470,8 +476,8 @@ impl Body {
         self.top().construct == Construct::CaseExpression
     }
 
-    /// A CASE whose END has not come when its statement ends was none, but a
-    /// column's name; or END is missing.
+    /// Closes the CASE expressions that are still open when their statement ends:
+    /// such a CASE was a column's name, or its END is missing.
     fn drop_expressions(&mut self) {
         while self.in_expression() {
             self.pop();
@@ -494,7 +500,7 @@ impl Body {
         &mut self.frames[top.min(Body::LIMIT - 1)]
     }
 
-    /// The innermost construct that is no CASE expression.
+    /// The innermost construct that is not a CASE expression.
     fn below_expressions(&self) -> Frame {
         self.open_frames()
             .iter()
@@ -506,7 +512,7 @@ impl Body {
 }
 
 impl Command {
-    /// What it is with one more token, which is not a keyword if `None`.
+    /// The state after one more token; `None` stands for any but a keyword.
     fn next(self, word: Option<Keyword>) -> Command {
         match (self, word) {
             (Command::Create, Some(Keyword::Or)) => Command::CreateOr,

@@ -1,15 +1,16 @@
-//! What can be open in a routine's body, and which END closes it.
+//! The nested constructs of a routine's body, and which END closes each. Where they
+//! open and close is for [`Body`](super::Body) to find.
 
 use super::keyword::Keyword;
 
-/// How many constructs can be open at once.
+/// The number of constructs that can be open at once.
 pub(super) const MAX_OPEN: usize = 200;
 
-/// What can be open in a body.
+/// A construct that an END closes.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Construct {
-    /// A block whose BEGIN has not come yet.
+    /// A block before its BEGIN.
     Declarations,
     /// A block from its BEGIN on.
     Block,
@@ -21,11 +22,11 @@ pub enum Construct {
     CaseStatement,
     /// A CASE expression.
     CaseExpression,
-    /// `BEGIN ATOMIC`, in a CREATE FUNCTION that the routine runs.
+    /// A `BEGIN ATOMIC` body, in a CREATE FUNCTION that the routine executes.
     SqlBody,
 }
 
-/// The kinds of END.
+/// A kind of END.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closer {
     /// `END`
@@ -39,7 +40,7 @@ pub enum Closer {
 }
 
 impl Closer {
-    /// The END that has `word` behind it.
+    /// The kind of an END that `word` follows.
     pub(super) fn from_word(word: Option<Keyword>) -> Closer {
         match word {
             Some(Keyword::If) => Closer::If,
@@ -49,7 +50,7 @@ impl Closer {
         }
     }
 
-    /// The END that closes `construct`.
+    /// The kind of END that closes `construct`.
     pub(super) fn of(construct: Construct) -> Closer {
         match construct {
             Construct::If => Closer::If,

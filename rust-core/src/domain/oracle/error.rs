@@ -1,52 +1,53 @@
-//! What keeps a routine's end from being found, in PostgreSQL's words.
+//! The errors for which a routine's end cannot be found, in the style of
+//! PostgreSQL's messages. Other errors in a body are PL/pgSQL's to report.
 
 use super::construct::{Closer, Construct};
 use std::ffi::CStr;
 
-/// Why a routine's body has no end (rule D3). Offsets are the callers', as
-/// given to [`Body::feed`](super::Body::feed).
+/// Why the end of a routine's body cannot be found (rule D3). Offsets are those
+/// that the caller gave to [`Body::feed`](super::Body::feed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The text is over before the body is.
+    /// The text ends before the body does.
     Unfinished {
-        /// The innermost construct that is open.
+        /// The innermost open construct.
         open: Construct,
-        /// Where it starts.
+        /// Where that construct starts.
         opened: u32,
     },
     /// An END of the wrong kind.
     Mismatch {
-        /// The construct that it would have to close.
+        /// The innermost open construct, which it does not close.
         open: Construct,
-        /// Where that starts.
+        /// Where that construct starts.
         opened: u32,
-        /// Which END it is.
+        /// The kind of END that was found.
         found: Closer,
-        /// Where END is.
+        /// Where that END is.
         at: u32,
     },
-    /// More constructs are open than [`Body::LIMIT`](super::Body::LIMIT).
+    /// More than [`Body::LIMIT`](super::Body::LIMIT) constructs are open.
     TooDeep {
-        /// Where the one too many starts.
+        /// Where the construct starts that exceeds the limit.
         at: u32,
     },
     /// A PRAGMA among the declarations.
     Pragma {
-        /// Whether it is AUTONOMOUS_TRANSACTION.
+        /// Whether it is PRAGMA AUTONOMOUS_TRANSACTION.
         autonomous: bool,
-        /// Where it is.
+        /// Where the PRAGMA is.
         at: u32,
     },
     /// A function or procedure among the declarations.
     Subprogram {
-        /// Where it is.
+        /// Where its declaration starts.
         at: u32,
     },
 }
 
 impl Error {
-    /// The offset that the cursor belongs at: where the construct that is not
-    /// finished starts, else where the wrong thing is.
+    /// The offset to which the error position refers: the start of an unfinished
+    /// construct, otherwise the token at fault.
     pub const fn position(&self) -> u32 {
         match *self {
             Error::Unfinished { opened, .. } => opened,
@@ -57,7 +58,7 @@ impl Error {
         }
     }
 
-    /// The SQLSTATE.
+    /// The SQLSTATE, of five characters.
     pub const fn sqlstate(&self) -> &'static CStr {
         match self {
             Error::Unfinished { .. } | Error::Mismatch { .. } => c"42601",
@@ -192,7 +193,7 @@ mod tests {
 
     /// Rule D3, in the form of PostgreSQL's error message style guide.
     #[test]
-    fn messages_keep_to_the_style_guide() {
+    fn messages_follow_the_style_guide() {
         for error in all() {
             assert!(!error.message().to_bytes().ends_with(b"."), "{error:?}");
             for sentence in [error.detail(), error.hint()].into_iter().flatten() {
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_in_the_message_is_the_limit() {
+    fn the_message_states_the_real_limit() {
         let detail = Error::TooDeep { at: 0 }.detail().unwrap();
         let limit = format!("At most {} ", MAX_OPEN);
         assert!(detail.to_str().unwrap().starts_with(&limit));

@@ -1,26 +1,26 @@
-//! From a statement's first token to what begins a body: IS or AS, or BEGIN or
-//! DECLARE in Oracle's CREATE TRIGGER.
+//! A statement up to a routine's body: it starts after IS or AS or, in Oracle's
+//! CREATE TRIGGER, at BEGIN, DECLARE or a label. The body is [`Body`](super::Body)'s.
 
 use super::keyword::Keyword;
 use super::lexer::Lexer;
 use super::token::Token;
 
-/// What the tokens so far say about a statement.
+/// What is known about a statement from the tokens so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// It can become either.
+    /// The next tokens decide whether it is a routine.
     Undecided,
-    /// It is no routine in the form of section D.
+    /// It is not a routine.
     Other,
-    /// It is one. The last `ahead` of the tokens that were fed belong to the
-    /// body already: one or two, as IS and AS do not tell by themselves.
+    /// It is a routine. The last `ahead` tokens fed already belong to its body,
+    /// because IS or AS alone does not decide.
     Routine {
-        /// That number; 0 once the form was decided before.
+        /// One or two when this token has decided; 0 if the form was known before.
         ahead: u32,
     },
 }
 
-/// What the next token continues.
+/// The last thing read, which determines what the next token means.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HeaderState {
@@ -32,58 +32,57 @@ enum HeaderState {
     CreateOr,
     /// CREATE OR REPLACE
     CreateOrReplace,
-    /// CREATE … EDITIONABLE: a trigger follows.
+    /// CREATE … EDITIONABLE or NONEDITIONABLE; only a trigger may follow.
     Edition,
-    /// The trigger's name is to come, or the next part of a name with dots.
+    /// CREATE … TRIGGER, or a dot in the trigger's name: a part of the name follows.
     TriggerName,
-    /// AFTER or BEFORE.
+    /// The trigger's name so far; a dot, AFTER or BEFORE follows.
     TriggerTime,
-    /// The first event, which tells Oracle's system triggers from others.
+    /// AFTER or BEFORE; the first event follows, which tells whether this is one of
+    /// Oracle's triggers on a database or a schema.
     TriggerEvent,
-    /// The events, WHEN and what else there is before the trigger's body.
+    /// The first event; anything up to the trigger's body may follow.
     Trigger,
-    /// ON: a name, which can look like the beginning of a body.
+    /// ON; a name follows, which may look like the start of a body.
     TriggerOn,
-    /// The routine's name is to come, or the next part of a name with dots.
+    /// CREATE … FUNCTION or PROCEDURE, or a dot: a part of a name follows.
     Name,
-    /// The parameters, the result and the options.
+    /// The routine's name, and any of its parameters, result and options.
     Options,
-    /// An option that takes a name: no word is a keyword here.
+    /// A word or symbol after which a name or a value follows, never a keyword.
     Value,
-    /// RETURN: a type, or the expression of a standard SQL body.
+    /// RETURN; a type follows, or the expression of a standard SQL body.
     Return,
-    /// RETURNS: a type, or NULL ON NULL INPUT.
+    /// RETURNS; a type follows, or NULL ON NULL INPUT.
     Returns,
     /// AS
     As,
     /// IS
     Is,
-    /// IS and a word that can end a test or name a variable.
+    /// IS and a word that either completes a test or is a variable's name.
     IsTest,
-    /// IS JSON
+    /// IS JSON, where JSON may be a variable's name.
     IsJson,
-    /// IS and a Unicode normalization form.
+    /// IS and a Unicode normalization form, which may be a variable's name.
     IsForm,
-    /// Decided.
+    /// The statement is not a routine.
     Other,
-    /// Decided.
+    /// The statement is a routine.
     Routine,
 }
 
-/// Tells the routines of section D from all other statements (rule D2), and
-/// from Oracle's triggers on a database or a schema, which have such a body, too
-/// (rule D7).
+/// Tells routines from all other statements (rules D2 and D7).
 ///
-/// What parses on a server without that form is never taken for it, so where
-/// words could be read either way, the standard reading wins.
+/// No statement that parses on an unpatched server is taken for a routine: where
+/// words can be read both ways, the standard reading wins.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     parentheses: u32,
     state: HeaderState,
-    /// RETURN has come, so IS can be part of an expression.
+    /// RETURN has been read, so IS may be part of an expression.
     returns: bool,
-    /// The last token was FOR, as in TRANSFORM FOR TYPE.
+    /// The previous token was FOR, as in TRANSFORM FOR TYPE.
     after_for: bool,
 }
 
@@ -94,7 +93,7 @@ impl Default for Header {
 }
 
 impl Header {
-    /// An automaton for a statement from its first token on.
+    /// An automaton that is fed a statement from its first token on.
     pub const fn new() -> Header {
         Header {
             parentheses: 0,
@@ -104,8 +103,8 @@ impl Header {
         }
     }
 
-    /// An automaton for CREATE FUNCTION or PROCEDURE from the first token
-    /// behind the name and the parameters on.
+    /// An automaton that is fed CREATE FUNCTION or PROCEDURE from the first token
+    /// after the parameters on.
     pub const fn after_parameters() -> Header {
         Header {
             state: HeaderState::Options,
@@ -113,8 +112,9 @@ impl Header {
         }
     }
 
-    /// Takes tokens until the form is decided or about `limit` bytes have been
-    /// read: then it is [`Form::Undecided`], and the caller may go on.
+    /// Takes tokens from `lexer` until they decide the form, or at least `limit`
+    /// bytes have been read. In the latter case the result is [`Form::Undecided`],
+    /// and the caller may call again to go on.
     pub fn read(&mut self, lexer: &mut Lexer<'_>, limit: usize) -> Form {
         let start = lexer.position();
         loop {
@@ -191,7 +191,7 @@ impl Header {
             },
             HeaderState::Return => match (token, word) {
                 (_, Some(Keyword::Setof)) => HeaderState::Value,
-                // No type is called so.
+                // No type has one of these names.
                 (
                     _,
                     Some(
@@ -224,7 +224,7 @@ impl Header {
         }
     }
 
-    /// What CREATE or CREATE OR REPLACE makes.
+    /// The state after CREATE, or CREATE OR REPLACE, and `word`.
     fn created(word: Option<Keyword>) -> HeaderState {
         match word {
             Some(Keyword::Function | Keyword::Procedure) => HeaderState::Name,
@@ -254,7 +254,7 @@ impl Header {
             (Token::Comma | Token::Equals, _) => HeaderState::Value,
             (_, Some(Keyword::As)) => HeaderState::As,
             (_, Some(Keyword::Is)) => HeaderState::Is,
-            // BEGIN ATOMIC
+            // BEGIN ATOMIC starts a standard SQL body.
             (_, Some(Keyword::Begin)) => HeaderState::Other,
             (_, Some(Keyword::Return)) => {
                 self.returns = true;
@@ -269,8 +269,10 @@ impl Header {
         }
     }
 
-    /// Only a string is left to the standard form. What can't start a body is
-    /// left to the server's grammar to complain about.
+    /// Decides by the token that follows AS, or an IS that cannot be part of an
+    /// expression. The end of the text counts as a body that is unfinished. A token
+    /// that cannot start a body makes this another statement, which the server's
+    /// grammar accepts or rejects as ever.
     fn behind_as(&mut self, token: Token<'_>) -> Form {
         match token {
             Token::Word(_) | Token::Quoted | Token::LabelOpen | Token::End => self.routine(1),
@@ -297,8 +299,9 @@ impl Header {
         Form::Undecided
     }
 
-    /// A declaration's name has a type behind it; a test has the end of the
-    /// expression or one of the words that continue it.
+    /// Decides whether IS and the word after it start a declaration or complete a
+    /// test. A type follows the name that a declaration starts with. After a test,
+    /// the expression either ends or goes on with one of a few words.
     fn behind_test(&mut self, token: Token<'_>, word: Option<Keyword>) -> Form {
         match (self.state, word) {
             (

@@ -1,8 +1,9 @@
-//! The words that the automata know.
+//! The words that the automata know. Whether such a word is a keyword depends on
+//! where it stands, which is for the automata to decide.
 
 macro_rules! keywords {
     ($($name:ident $text:literal,)*) => {
-        /// A word that can be a keyword, depending on where it stands.
+        /// A word that is a keyword in some places.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Keyword {
             $($name,)*
@@ -91,7 +92,7 @@ keywords! {
 }
 
 impl Keyword {
-    /// The keyword that `word` spells, in any mixture of cases.
+    /// The keyword that `word` spells, in upper, lower or mixed case.
     pub(super) fn from_word(word: &[u8]) -> Option<Keyword> {
         TABLE
             .iter()

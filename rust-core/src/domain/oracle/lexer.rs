@@ -1,36 +1,36 @@
-//! PostgreSQL's tokens in a text that its own scanner has not reached yet.
+//! A lexer for text that the server's own scanner has not reached yet.
 //!
-//! The grammar has to look past RETURN without moving the parser's scanner,
-//! and without raising an error that the parser itself would raise later, or
-//! never. Only the extents of tokens matter here, so nothing is converted,
-//! copied or refused: a quote that is not closed reaches to the end.
+//! The grammar must look past RETURN without moving the parser's scanner, and
+//! without raising an error that the parser would raise later, or not at all. Only
+//! the extents of tokens matter here, so nothing is converted, copied or refused: a
+//! quote that is not closed extends to the end of the text.
 
 use super::token::{Token, is_operator};
 
-/// A token and where it is.
+/// A token and its extent in the text, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lexeme<'a> {
-    /// Where it starts.
+    /// The offset of its first byte.
     pub start: usize,
-    /// Where the next byte is.
+    /// The offset of the first byte after it.
     pub end: usize,
-    /// What it is.
+    /// The token.
     pub token: Token<'a>,
 }
 
-/// Goes through a text from token to token, in time proportional to what it
-/// passes over (rule D6), by the rules of upstream's `scan.l`.
+/// Goes through a text token by token, following the rules of upstream's `scan.l`,
+/// in time proportional to the text that it passes over (rule D6).
 #[derive(Clone, Debug)]
 pub struct Lexer<'a> {
     text: &'a [u8],
     at: usize,
-    /// `standard_conforming_strings`: a backslash in `'…'` is only that.
+    /// `standard_conforming_strings`: a backslash in `'…'` is an ordinary character.
     standard_strings: bool,
 }
 
 impl<'a> Lexer<'a> {
-    /// A lexer that starts at offset `at`, where a token or what separates
-    /// tokens begins.
+    /// A lexer that starts at offset `at`, which must not be inside a token or a
+    /// comment.
     pub fn new(text: &'a [u8], at: usize, standard_strings: bool) -> Lexer<'a> {
         Lexer {
             text,
@@ -39,12 +39,12 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Where the next token, or what separates it from the last one, begins.
+    /// The offset of the first byte that has not been read.
     pub fn position(&self) -> usize {
         self.at
     }
 
-    /// The next token; [`Token::End`], again and again, at the end.
+    /// The next token. At the end of the text that is always [`Token::End`].
     pub fn next_token(&mut self) -> Lexeme<'a> {
         let start = self.at + blank(self.rest());
         self.at = start;
@@ -90,12 +90,12 @@ fn span(text: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
         .unwrap_or(text.len())
 }
 
-/// Up to the end of the line, which does not belong to it.
+/// The length of a comment that extends to the end of the line, without the newline.
 fn line_comment(text: &[u8]) -> usize {
     span(text, |byte| !is_newline(byte))
 }
 
-/// Block comments nest.
+/// The length of a block comment. Block comments nest.
 fn block_comment(text: &[u8]) -> usize {
     let (mut at, mut depth) = (0_usize, 0_usize);
     loop {
@@ -127,7 +127,7 @@ fn length(token: Token<'_>, text: &[u8], standard_strings: bool) -> usize {
     }
 }
 
-/// From behind the opening quote, at `at`, to behind the closing one.
+/// The offset after the closing quote, given the offset `at` after the opening one.
 fn quoted(text: &[u8], mut at: usize, quote: u8, backslash: bool) -> usize {
     loop {
         at += match text.get(at..).unwrap_or_default() {
@@ -140,7 +140,7 @@ fn quoted(text: &[u8], mut at: usize, quote: u8, backslash: bool) -> usize {
     }
 }
 
-/// A constant in single quotes or dollar quotes.
+/// The length of a constant in single quotes or dollar quotes.
 fn string(text: &[u8], standard_strings: bool) -> usize {
     let backslash = match text.first() {
         Some(b'$') => return dollar_quoted(text),
@@ -159,8 +159,9 @@ fn string(text: &[u8], standard_strings: bool) -> usize {
     }
 }
 
-/// The length of what lies between the quotes of two parts of one constant,
-/// with the second quote: white space with a line's end in it.
+/// If the constant goes on in another pair of quotes, the length of what separates
+/// the two parts, second opening quote included: white space that contains a
+/// newline, and comments that extend to the end of a line.
 fn continuation(text: &[u8]) -> Option<usize> {
     let (mut at, mut newline) = (0, false);
     loop {
@@ -176,12 +177,13 @@ fn continuation(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// The delimiter at the start is whole, or this would not be a string.
+/// The length of a constant in dollar quotes. Its opening delimiter is complete, or
+/// else [`Token::at`] would not have taken it for a string.
 fn dollar_quoted(text: &[u8]) -> usize {
     let tag = span(text.get(1..).unwrap_or_default(), |byte| byte != b'$');
     let (delimiter, body) = text.split_at((tag + 2).min(text.len()));
-    // A tag has no dollar sign in it, so a match can begin at one only, and at
-    // the next one if it fails.
+    // The delimiter starts with a dollar sign, so only those places are compared.
+    // Its tag has none, so the comparisons together take linear time.
     let mut at = 0;
     loop {
         let rest = body.get(at..).unwrap_or_default();
@@ -195,8 +197,9 @@ fn dollar_quoted(text: &[u8]) -> usize {
     }
 }
 
-/// Numbers, parameters, operators and single characters. Operators that touch
-/// are taken together, so that none of their characters is looked at again.
+/// The length of a number, a parameter, a run of operators or a single character.
+/// Adjacent operators are taken as one token, so that none of their characters is
+/// examined twice.
 fn other(text: &[u8]) -> usize {
     let in_number = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let numeral = |text: &[u8]| {
@@ -294,7 +297,7 @@ mod tests {
         assert_eq!(lex("b'\\' c", false), ["b'\\'", "c"]);
     }
 
-    /// What stands for itself between separators, and what separates.
+    /// Texts that are one token each when separators surround them.
     const PIECES: [&str; 16] = [
         "a",
         "IS",
@@ -316,14 +319,15 @@ mod tests {
     const SEPARATORS: [&str; 5] = [" ", "\t/* ; /* ' */ */", "/*\"*/", " -- '\n ", "\n/**/"];
 
     proptest! {
+        /// Tokens that separators keep apart are found again.
         #[test]
-        fn pieces_come_back(
+        fn separated_tokens_are_found(
             parts in prop::collection::vec((0..PIECES.len(), 0..SEPARATORS.len()), 0..20),
         ) {
             let mut text = String::new();
             for &(piece, separator) in &parts {
                 text.push_str(PIECES[piece]);
-                // A newline alone would make one constant of two.
+                // Separated by a newline alone, two constants would be one.
                 text.push_str("/**/");
                 text.push_str(SEPARATORS[separator]);
             }
@@ -331,7 +335,7 @@ mod tests {
             prop_assert_eq!(lex(&text, true), pieces);
         }
 
-        /// Any bytes: tokens lie one behind the other, and the end is reached.
+        /// Whatever the bytes, tokens do not overlap, and the end is reached.
         #[test]
         fn tokens_advance(text in prop::collection::vec(any::<u8>(), 0..200), standard: bool) {
             let mut lexer = Lexer::new(&text, 0, standard);

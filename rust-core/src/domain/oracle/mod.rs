@@ -1,18 +1,26 @@
-//! Oracle's spelling of SQL (section D); nothing of sessions.
+//! Oracle's syntax (section D). Nothing here concerns sessions.
 //!
-//! Most of this finds where a routine without quotes around its text ends
-//! (rules D2 to D4); [`alias`] has the words that stand for PostgreSQL's own.
+//! A *routine* is here a function or procedure in Oracle's form, whose text is
+//! part of the statement, with no quotes around it:
 //!
-//! The server's grammar and psql's lexer both have to know the extent of
-//! `CREATE FUNCTION … IS … BEGIN … END name` before anything reads the body.
-//! Both have lexed the text already; here it arrives token by token:
-//! [`Header`] says whether a statement is such a routine and where its body
-//! begins, [`Body`] where it ends, and [`Statement`] is both in one for psql.
+//! ```text
+//! CREATE FUNCTION name RETURN type IS declarations BEGIN statements END name;
+//! ```
 //!
-//! Only the extent matters. What is wrong in other ways is let through, for
-//! PL/pgSQL's compiler to report in its own words at its own place.
+//! Oracle's triggers on a database or a schema have a body of the same kind (rule
+//! D7), and so count as routines, too.
 //!
-//! The automata are plain data without pointers, so C can hold and copy them.
+//! The server's grammar and psql's lexer must know where a routine ends before
+//! anything reads its body (rules D2 to D4). Two automata find out, given the
+//! statement's tokens one by one: [`Header`] says whether the statement is a
+//! routine, and where its body begins; [`Body`] says where the body ends.
+//! [`Statement`] joins them for psql. The automata are plain data without pointers,
+//! so C can hold and copy them.
+//!
+//! Only the extent of a routine matters here. Any other mistake in it passes, and
+//! is left to PL/pgSQL's compiler, which knows better what to say and where.
+//!
+//! [`alias`] has the words for which PostgreSQL uses other ones.
 
 pub mod alias;
 mod body;

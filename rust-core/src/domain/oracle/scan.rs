@@ -1,15 +1,15 @@
-//! What psql's lexer keeps from line to line (rule D4).
+//! What psql's lexer keeps from line to line (rule D4). It interprets what that
+//! lexer matched; it does not lex, and never sees quoted text or comments.
 
 use super::statement::Statement;
 use super::token::Token;
 
-/// The lexer's view of the statement that it is reading.
+/// What is known of the statement that the lexer is reading.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scan {
     statement: Statement,
-    /// The last statement was a routine in the form of section D, and nothing
-    /// has come since.
+    /// The previous statement was a routine, and no token has followed it.
     behind_routine: bool,
 }
 
@@ -20,7 +20,7 @@ impl Default for Scan {
 }
 
 impl Scan {
-    /// A lexer that has read nothing.
+    /// The state of a lexer that has read nothing.
     pub const fn new() -> Scan {
         Scan {
             statement: Statement::new(),
@@ -28,17 +28,17 @@ impl Scan {
         }
     }
 
-    /// Takes what the lexer matched outside of quotes and comments.
+    /// Takes a piece of text that the lexer matched outside of quotes and comments.
     pub fn take(&mut self, text: &[u8]) {
         let token = match *text {
-            // White space, comments, and psql's commands.
+            // Skip white space, comments and psql's backslash commands.
             []
             | [b' ' | b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c', ..]
             | [b'-', b'-', ..]
             | [b'/', b'*', ..] => return,
             [b'\\', b';', ..] => Token::Semicolon,
             [b'\\', ..] => return,
-            // psql's variables; what comes out of :name is lexed after it.
+            // psql's variables.  The lexer goes on to lex the value of :name.
             [b':', b'\'', ..] => Token::String,
             [b':', b'"', ..] => Token::Quoted,
             [b':', c, ..] if c == b'_' || c >= 0x80 || c.is_ascii_alphanumeric() => return,
@@ -50,17 +50,17 @@ impl Scan {
         self.statement.feed(token, 0);
     }
 
-    /// Whether the statement goes on behind a semicolon.
+    /// Whether the statement goes on after a semicolon.
     pub const fn is_open(&self) -> bool {
         self.statement.is_open()
     }
 
-    /// Whether the statement is a routine in the form of section D.
+    /// Whether the statement is known to be a routine.
     pub const fn is_routine(&self) -> bool {
         self.statement.is_routine()
     }
 
-    /// The lexer took a semicolon for the end of the statement.
+    /// Notes that a semicolon has ended the statement.
     pub fn end(&mut self) {
         *self = Scan {
             statement: Statement::new(),
@@ -68,16 +68,17 @@ impl Scan {
         };
     }
 
-    /// The query buffer was thrown away or sent, with `\g` for one. A slash
-    /// behind a routine has nothing to divide in either case.
+    /// Notes that the query buffer was discarded, or sent by a command such as
+    /// `\g`. In either case a slash that follows a routine cannot be an operator.
     pub fn reset(&mut self) {
         self.behind_routine |= self.is_routine();
         self.statement = Statement::new();
     }
 
-    /// Changes a line that has only a slash, as SQL*Plus scripts do behind a
-    /// routine: where it ends one, to a semicolon that the lexer will take for
-    /// the end; where the routine has ended already, to a blank.
+    /// Rewrites a line that consists of a slash alone, which SQL*Plus scripts put
+    /// after a routine. If the statement is a routine, the slash becomes a
+    /// semicolon, which ends it. If the previous statement was one and nothing has
+    /// followed it, the slash becomes a space. Other lines are left alone.
     pub fn slash_line(&mut self, line: &mut [u8]) {
         let Some(slash) = line.iter().position(|c| !c.is_ascii_whitespace()) else {
             return;
@@ -98,7 +99,7 @@ impl Scan {
 mod tests {
     use super::*;
 
-    /// A lexer that has read pieces as psql's would match them.
+    /// The state of a lexer that has matched `pieces`.
     fn read(pieces: &[&str]) -> Scan {
         let mut scan = Scan::new();
         for piece in pieces {
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn forced_semicolons_and_variables() {
+    fn backslash_semicolons_and_variables_are_understood() {
         let mut scan = read(&["SELECT", "1", "\\;"]);
         scan.end();
         for piece in [":pieces", "CREATE", "PROCEDURE", ":\"name\"", "AS", "BEGIN"] {
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slash_behind_a_routine_is_nothing() {
+    fn a_slash_after_a_routine_is_ignored() {
         let mut scan = read(&ROUTINE);
         scan.take(b"END");
         scan.take(b";");

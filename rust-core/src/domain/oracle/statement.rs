@@ -1,18 +1,19 @@
-//! A statement as psql reads it.
+//! Both automata in one, for psql, which must know of a whole statement whether a
+//! semicolon ends it. What psql's lexer calls is [`Scan`](super::Scan).
 
 use super::body::Body;
 use super::header::{Form, Header};
 use super::token::Token;
 
-/// Whether a semicolon ends a statement (rule D4).
+/// Tells whether a semicolon ends the statement (rule D4).
 ///
-/// Feed it every token of the statement, semicolons too, then ask; and start
-/// with a new one when the statement is over.
+/// Feed it every token of one statement, semicolons included, and ask it at each
+/// semicolon. The next statement needs a new one.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Statement {
     header: Header,
-    /// The offset of the last token of the header.
+    /// The offset of the header's last token so far.
     last: u32,
     routine: bool,
     body: Body,
@@ -25,7 +26,7 @@ impl Default for Statement {
 }
 
 impl Statement {
-    /// A statement of which nothing is known.
+    /// A statement of which no token has been fed.
     pub const fn new() -> Statement {
         Statement {
             header: Header::new(),
@@ -37,8 +38,8 @@ impl Statement {
 
     /// Takes the next token, which starts at offset `at`.
     ///
-    /// An error in a routine's body ends the search for its end: the server
-    /// will find the same error and say so.
+    /// After an error in a routine's body the next semicolon ends the statement:
+    /// the server will find the same error, and report it.
     pub fn feed(&mut self, token: Token<'_>, at: u32) {
         if !self.routine {
             let Form::Routine { ahead } = self.header.feed(token) else {
@@ -47,24 +48,25 @@ impl Statement {
             };
             self.routine = true;
             if ahead > 1 {
-                // A variable's name, which might as well be in quotes.
+                // The body starts with a variable's name, already consumed by the
+                // header.  Its spelling does not matter, so feed any identifier.
                 let _ = self.body.feed(Token::Quoted, self.last);
             }
         }
         let _ = self.body.feed(token, at);
     }
 
-    /// Whether it is a routine in the form of section D.
+    /// Whether the statement is known to be a routine.
     pub const fn is_routine(&self) -> bool {
         self.routine
     }
 
-    /// What comes now is behind the routine, even if its end has not come.
+    /// Declares the body finished, whether or not its END has been fed.
     pub const fn finish(&mut self) {
         self.body.finish();
     }
 
-    /// Whether it is such a routine and its body goes on, so that a semicolon
+    /// Whether the statement is a routine whose body goes on, so that a semicolon
     /// does not end the statement.
     pub const fn is_open(&self) -> bool {
         self.routine && self.body.is_open()

@@ -1,28 +1,29 @@
-//! What the unit tests and the fuzz target share: PostgreSQL's tokens, and a
-//! run of all the automata over a text that checks what must always hold.
+//! What the unit tests and the fuzz target share: a second lexer, to compare with,
+//! and runs of the automata over a text that check the invariants. It is no part of
+//! the library.
 
 use super::{Body, Error, Form, Header, Lexeme, Lexer, Progress, Scan, Statement, Token};
 
 /// What the automata make of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is no routine in the form of section D.
+    /// It is not a routine.
     Other,
-    /// It is one.
+    /// It is a routine whose end was found.
     Ends {
-        /// Where its body begins.
+        /// The offset of its body.
         body: usize,
-        /// Where its text ends, name included.
+        /// The offset after its text, which includes the name after END.
         end: usize,
     },
-    /// It is one without an end.
+    /// It is a routine whose end cannot be found.
     Fails(Error),
 }
 
-/// Reads a statement.
+/// Runs the automata over a statement.
 ///
 /// # Panics
-/// An automaton breaks a promise.
+/// Panics if an automaton violates an invariant.
 pub fn run(text: &[u8]) -> Outcome {
     let lexemes = tokens_and_end(text);
     let mut header = Header::new();
@@ -67,11 +68,11 @@ pub fn run(text: &[u8]) -> Outcome {
     }
 }
 
-/// Reads a text as psql's lexer shows it to the automata, also cut into lines
-/// that have only a slash between them.
+/// Feeds a text to the automata as psql's lexer does, then a line that consists of
+/// a slash, and the text as one line.
 ///
 /// # Panics
-/// An automaton breaks a promise.
+/// Panics if an automaton violates an invariant.
 pub fn run_scan(text: &[u8]) {
     let mut lexer = Lexer::new(text, 0, true);
     let mut scan = Scan::new();
@@ -101,18 +102,20 @@ pub fn run_scan(text: &[u8]) {
     assert!(other == text || text.trim_ascii() == b"/");
 }
 
-/// Reads what follows IS or AS, and says where the routine ends.
+/// Runs the automaton for a body over the text after IS or AS, and returns the
+/// offset at which the routine ends.
 ///
 /// # Errors
-/// That of the automaton.
+/// Returns the automaton's error.
 ///
 /// # Panics
-/// An automaton breaks a promise.
+/// Panics if the automaton violates an invariant.
 pub fn run_body(text: &[u8]) -> Result<usize, Error> {
     run_lexemes(text, &tokens_and_end(text), |_, _, _| {})
 }
 
-/// `fed` gets each token's offset, the token, and whether the body is open.
+/// Calls `fed` after each token with its offset, the token, and whether the body is
+/// open.
 fn run_lexemes(
     text: &[u8],
     lexemes: &[Lexeme<'_>],
@@ -169,12 +172,12 @@ fn tokens_and_end(text: &[u8]) -> Vec<Lexeme<'_>> {
     lexemes
 }
 
-/// A byte's offset as the automata take it.
+/// An offset in the type that the automata take.
 fn offset(at: usize) -> u32 {
     u32::try_from(at).expect("a text of less than 4 GB")
 }
 
-/// A token's kind, as found by its end.
+/// A token's kind, as found by a lexer that knows the whole token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
     Word,
@@ -183,14 +186,14 @@ enum Class {
     Single,
     Operator,
     Other,
-    /// `Token::at` is mistaken.
+    /// None that a lexer finds: `Token::at` is mistaken.
     Wrong,
 }
 
 /// The tokens of `text`, without [`Token::End`].
 ///
 /// # Panics
-/// `Token::at` takes one for another.
+/// Panics if [`Token::at`] takes a token for one of another kind.
 pub fn tokens(text: &[u8]) -> Vec<Lexeme<'_>> {
     let mut lexemes = Vec::new();
     let mut start = 0;
@@ -229,7 +232,7 @@ fn class_of(token: Token<'_>, text: &[u8]) -> Class {
     }
 }
 
-/// The length of the white space and the comments.
+/// The length of white space and comments at the start of a text.
 fn blank(text: &[u8]) -> usize {
     let mut at = 0;
     loop {
@@ -322,7 +325,7 @@ fn in_operator(byte: u8) -> bool {
     )
 }
 
-/// The length up to the closing quote, or of all.
+/// The length through the closing quote, or that of the text if there is none.
 fn quoted(text: &[u8], open: usize, quote: u8, backslash: bool) -> usize {
     let mut at = open;
     while at < text.len() {
@@ -349,8 +352,8 @@ fn dollar_quoted(text: &[u8]) -> Option<usize> {
     Some(body.map_or(text.len(), |length| length + 2 * open))
 }
 
-/// Digits, letters and one dot, unless that begins `..`; good enough to know
-/// where `1..n` and `1.5` end.
+/// The length of digits, letters and at most one dot that does not start `..`. That
+/// is enough to know where `1..n` and `1.5` end.
 fn number(text: &[u8]) -> usize {
     let in_number = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let digits = span(text, in_number);

@@ -1,4 +1,5 @@
-//! The automata over whole texts.
+//! Tests of the automata on whole statements. What concerns one file alone is tested
+//! in that file.
 
 mod cases;
 
@@ -8,7 +9,7 @@ use super::{
 };
 use cases::{FAILURES, OTHERS, ROUTINES};
 
-/// A case's text, and the offsets of `§` and `¶` in it.
+/// A case's text without its marks, and the offsets that `§` and `¶` marked.
 fn unmark(case: &str) -> (String, Option<usize>, Option<usize>) {
     let (mut text, mut section, mut pilcrow) = (String::new(), None, None);
     for letter in case.chars() {
@@ -21,7 +22,7 @@ fn unmark(case: &str) -> (String, Option<usize>, Option<usize>) {
     (text, section, pilcrow)
 }
 
-/// The first token at or behind `at`.
+/// The offset of the first token at or after `at`.
 fn token_from(text: &str, at: usize) -> usize {
     tokens(text.as_bytes())
         .iter()
@@ -32,7 +33,7 @@ fn token_from(text: &str, at: usize) -> usize {
 
 /// Rules D2 and D4.
 #[test]
-fn routines_end() {
+fn routines_end_where_marked() {
     for case in ROUTINES {
         let (text, body, end) = unmark(case);
         let expected = Outcome::Ends {
@@ -45,7 +46,7 @@ fn routines_end() {
 
 /// Rule D3.
 #[test]
-fn failures() {
+fn routines_without_an_end_fail() {
     for (case, error) in FAILURES {
         let (text, opened, at) = unmark(case);
         let error = error(at.unwrap_or(0) as u32, opened.unwrap_or(0) as u32);
@@ -57,13 +58,14 @@ fn failures() {
 
 /// Rule D2.
 #[test]
-fn other_statements() {
+fn other_statements_are_not_routines() {
     for text in OTHERS {
         assert_eq!(run(text.as_bytes()), Outcome::Other, "{text}");
     }
 }
 
-/// Rule D4: of all the semicolons the one behind the routine ends it.
+/// Rule D4: the first semicolon at which the statement is not open is the one after
+/// the routine.
 #[test]
 fn psql_sends_routines_whole() {
     for case in ROUTINES {
@@ -86,9 +88,9 @@ fn psql_sends_routines_whole() {
     }
 }
 
-/// What the server asks for with RETURN as its next token.
+/// The header as the server's grammar reads it, from RETURN on.
 #[test]
-fn header_behind_parameters() {
+fn headers_after_parameters_are_decided() {
     let table = [
         ("RETURN event_trigger IS BEGIN", Form::Routine { ahead: 1 }),
         ("RETURN int AS x", Form::Routine { ahead: 1 }),
@@ -137,7 +139,7 @@ fn nesting_has_a_limit() {
 }
 
 #[test]
-fn any_number_of_parentheses() {
+fn parentheses_have_no_limit() {
     let many = usize::from(u16::MAX) + 10;
     let text = format!(
         "BEGIN x := {}1{}; x := {}; END; END",
@@ -149,14 +151,14 @@ fn any_number_of_parentheses() {
     assert_eq!(run_body(text.as_bytes()), Ok(end));
 }
 
-/// C holds these by value.
+/// C allocates the automata, and psql's lexer holds one by value.
 #[test]
-fn sizes() {
+fn automata_are_small() {
     assert_eq!(size_of::<Header>(), 8);
     assert!(size_of::<Statement>() <= 2048);
 }
 
-/// What the fuzz target has found interesting.
+/// The inputs that the fuzzer has found to reach different code.
 fn corpus() -> Vec<Vec<u8>> {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/routine");
     std::fs::read_dir(directory)
@@ -165,9 +167,9 @@ fn corpus() -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// What must hold for any bytes holds for these.
+/// The invariants hold for every input in the fuzzer's corpus.
 #[test]
-fn the_fuzz_corpus_runs() {
+fn the_fuzz_corpus_passes() {
     let texts = corpus();
     assert!(texts.len() > 50);
     for text in texts {
@@ -177,9 +179,10 @@ fn the_fuzz_corpus_runs() {
     }
 }
 
-/// Rule D6: time in proportion to the text. A text of copies is compared with
-/// one four times as long, which takes 16 times as long if that is quadratic.
-/// A busy machine can only make a measurement worse, so one good one is enough.
+/// Rule D6: parsing takes time in proportion to the text. Each case is repeated to
+/// make a text, and another one that is four times as long; that one would take 16
+/// times as long if the time were quadratic. A busy machine can spoil any single
+/// measurement, so one good measurement is enough.
 #[test]
 fn time_is_linear() {
     let cases = ROUTINES.iter().chain(OTHERS).map(|case| unmark(case).0);
@@ -202,7 +205,8 @@ fn time_is_linear() {
     }
 }
 
-/// How long the lexer and the automata take over copies of a text.
+/// The time that the lexer and the automata take for `size` bytes of copies of a
+/// text, in seconds.
 fn seconds(text: &[u8], size: usize) -> f64 {
     let text = text.repeat(size / text.len() + 1);
     let start = std::time::Instant::now();
@@ -222,7 +226,7 @@ fn seconds(text: &[u8], size: usize) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// Writes the texts of the tables as seeds of the fuzz target.
+/// Writes the cases of the tables as seeds for the fuzz target.
 #[test]
 #[ignore = "writes files; run it when the tables have changed"]
 fn write_fuzz_seeds() {
@@ -246,7 +250,7 @@ mod properties {
         text.split(' ').map(str::to_owned).collect()
     }
 
-    /// Puts the parts in the places of `*`.
+    /// Replaces each `*` of the template with the next part.
     fn fill(template: &str, parts: &[Tokens]) -> Tokens {
         let mut parts = parts.iter();
         let mut filled = Vec::new();
@@ -290,7 +294,7 @@ mod properties {
         })
     }
 
-    /// One statement or a few, each with its semicolon.
+    /// One or more statements, each with its semicolon.
     fn statements() -> impl Strategy<Value = Tokens> {
         let plain = any_of(&[
             "NULL ;",
@@ -347,7 +351,8 @@ mod properties {
                 (inner.clone(), inner.clone(), inner),
             )
                 .prop_map(|(template, (a, b), (c, d, e))| {
-                    // `!` is an expression; to `fill` it is a part like others.
+                    // `!` stands for an expression, `*` for statements. fill() puts
+                    // the parts in order, so sort both kinds into one list.
                     let (mut expressions, mut parts) = ([a, b].into_iter(), vec![]);
                     let mut statements = [c, d, e].into_iter();
                     for word in template.split(' ') {
@@ -374,7 +379,7 @@ mod properties {
         prop::collection::vec(prop_oneof![simple, with_default], 0..3).prop_map(|all| all.concat())
     }
 
-    /// What follows CREATE FUNCTION … IS.
+    /// What follows CREATE FUNCTION … IS, up to the routine's end.
     fn body() -> impl Strategy<Value = Tokens> {
         let end = any_of(&["END", "END f", "END \"F\""]);
         (declarations(), statements(), end)
@@ -390,12 +395,12 @@ mod properties {
         ])
     }
 
-    /// What can follow a routine without being part of it.
+    /// What may follow a routine without being part of it.
     fn trailing() -> impl Strategy<Value = Tokens> {
         (any_of(&[";", "/", "$$x$$", ") ;"]), soup(20)).prop_map(|(a, b)| [a, b].concat())
     }
 
-    /// Any tokens at all.
+    /// Arbitrary tokens, fewer than `most`.
     fn soup(most: usize) -> impl Strategy<Value = Tokens> {
         let token = select(
             &[
@@ -448,7 +453,7 @@ mod properties {
         prop::collection::vec(token.prop_map(str::to_owned), 0..most)
     }
 
-    /// How to write tokens: what is between them, and their case.
+    /// How to write tokens: the separators between them, and the case of letters.
     fn style() -> impl Strategy<Value = (Vec<&'static str>, Vec<bool>)> {
         let blank = select(
             &[
@@ -468,7 +473,7 @@ mod properties {
         )
     }
 
-    /// The text, and where each token ends in it.
+    /// The text of the tokens in that style, and the offset at which each one ends.
     fn write(tokens: &[String], style: &(Vec<&str>, Vec<bool>)) -> (String, Vec<usize>) {
         let mut blanks = style.0.iter().cycle();
         let mut upper = style.1.iter().cycle();
@@ -488,7 +493,7 @@ mod properties {
         (text, ends)
     }
 
-    /// How far each token takes a body, the end of the text included.
+    /// What the automaton for a body answers to each token and to the end of the text.
     fn course(text: &str) -> Vec<Result<Progress, String>> {
         let mut body = Body::new();
         let mut course: Vec<_> = tokens(text.as_bytes())
@@ -496,7 +501,7 @@ mod properties {
             .map(|lexeme| body.feed(lexeme.token, lexeme.start as u32))
             .collect();
         course.push(body.feed(Token::End, text.len() as u32));
-        // Offsets differ from text to text.
+        // Leave out the offsets, which depend on how the tokens are written.
         course
             .into_iter()
             .map(|step| step.map_err(|error| format!("{:?}", (error.message(), error.detail()))))
@@ -504,7 +509,8 @@ mod properties {
     }
 
     proptest! {
-        /// Rule D4: a routine ends at its END or name, whatever follows.
+        /// Rule D4: a routine ends with its END, or the name after that, whatever
+        /// follows.
         #[test]
         fn generated_routines_end(
             header in header(),
@@ -521,17 +527,21 @@ mod properties {
             prop_assert_eq!(run(text.as_bytes()), expected, "{}", text);
         }
 
-        /// Rule D3: a routine that is cut off does not end.
+        /// Rule D3: the end of a truncated routine is not found.
         #[test]
-        fn cut_routines_fail(body in body(), cut: Index, style in style()) {
+        fn truncated_routines_fail(body in body(), cut: Index, style in style()) {
             let last = body.iter().rposition(|token| token == "END").unwrap();
             let (text, _) = write(&body[..cut.index(last + 1)], &style);
             prop_assert!(run_body(text.as_bytes()).is_err(), "{}", text);
         }
 
-        /// `run` checks that nothing changes after the end, and much more.
+        /// `run` and `run_body` check the invariants.
         #[test]
-        fn any_tokens(mut all in soup(60), header in header(), style in style()) {
+        fn any_tokens_keep_the_invariants(
+            mut all in soup(60),
+            header in header(),
+            style in style(),
+        ) {
             let _ = run_body(write(&all, &style).0.as_bytes());
             let _ = run(write(&all, &style).0.as_bytes());
             all.splice(0..0, header);
@@ -539,7 +549,7 @@ mod properties {
         }
 
         #[test]
-        fn case_and_blanks_do_not_matter(
+        fn case_and_white_space_do_not_matter(
             soup in soup(60),
             body in body(),
             one in style(),
@@ -551,7 +561,7 @@ mod properties {
             }
         }
 
-        /// Rule D2: a body in quotes is no body in the form of section D.
+        /// Rule D2: a function whose body is in quotes is not a routine.
         #[test]
         fn standard_forms_stay_standard(body in body(), style in style()) {
             let (body, _) = write(&body, &style);
@@ -564,7 +574,7 @@ mod properties {
             }
         }
 
-        /// The start of a token says as much as all of it; `tokens` checks.
+        /// A token's kind does not depend on the text after it; `tokens` checks that.
         #[test]
         fn tokens_are_known_by_their_start(
             text in r#"([a-z$_'".;,()<>=|@+*/:\\é& -]|<<|>>|[0-9]|[EUNX]'|U&"|\$\$|\$a\$){0,40}"#,

@@ -1,13 +1,14 @@
-//! A routine's text as PL/pgSQL gets it.
+//! A routine's text as PL/pgSQL gets it, and how an offset in that text maps back
+//! to the query. Where the text ends is for [`Body`](super::Body) to find.
 
 use super::keyword::Keyword;
 use super::token::Token;
 use std::ffi::CStr;
 
-/// What PL/pgSQL wants before declarations, and Oracle does not have.
+/// The word that PL/pgSQL requires before declarations, and Oracle does not have.
 const DECLARE: &CStr = c"DECLARE";
 
-/// What has to precede a body that begins with this token.
+/// What must precede a body that begins with this token: DECLARE, or nothing.
 pub fn prefix(first: Token<'_>) -> &'static CStr {
     if first.keyword() == Some(Keyword::Begin) {
         c""
@@ -16,34 +17,34 @@ pub fn prefix(first: Token<'_>) -> &'static CStr {
     }
 }
 
-/// Whether a body can start with this token: a declaration, a label or BEGIN.
+/// Whether this token can start a body: a declaration, a label or BEGIN.
 pub fn may_start(first: Token<'_>) -> bool {
     matches!(first, Token::Word(_) | Token::Quoted | Token::LabelOpen)
 }
 
-/// Translates the offset `at` in a routine's source to one in the query that
-/// created it, without quotes around it (rule D3). None if the query does not
-/// have that text, or has it more than once.
+/// Translates the byte offset `at` in a routine's source to one in the query that
+/// created the routine (rule D3). `None` if the query does not contain that
+/// source, or contains it more than once.
 ///
-/// `search` says where its first argument has its second one for the first
-/// time. It must take time in proportion to their lengths (rule D6), for who
-/// wrote both may have meant it to be slow.
+/// `search` finds the first occurrence of its second argument in its first. It
+/// must take time in proportion to their lengths (rule D6), because the user chose
+/// both and may have meant the search to be slow.
 pub fn find(source: &[u8], query: &[u8], at: usize, search: Search) -> Option<usize> {
     let (text, place, at) = match source
         .strip_prefix(DECLARE.to_bytes())
         .and_then(|rest| Some((rest, only(rest, query, search)?)))
     {
-        // An error at our DECLARE is one at the start.
+        // The query has no DECLARE: an error there is one at the body's start.
         Some((rest, place)) => (rest, place, at.saturating_sub(DECLARE.count_bytes())),
         None => (source, only(source, query, search)?, at),
     };
     Some(place + at.min(text.len()))
 }
 
-/// A search for a text in another.
+/// Where the first text contains the second one, if it does.
 pub type Search = fn(&[u8], &[u8]) -> Option<usize>;
 
-/// Where `text` is in `query`, if it is there once.
+/// The offset of `text` in `query`, provided that it occurs exactly once.
 fn only(text: &[u8], query: &[u8], search: Search) -> Option<usize> {
     if text.is_empty() {
         return None;
@@ -67,7 +68,7 @@ mod tests {
 
     /// Rule D3.
     #[test]
-    fn offsets_come_back_to_the_query() {
+    fn offsets_map_back_to_the_query() {
         let query = b"CREATE FUNCTION f RETURN int IS BEGIN x END";
         assert_eq!(find(b" BEGIN x END", query, 7), Some(38));
         assert_eq!(&query[38..39], b"x");
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_once_is_not_found() {
+    fn a_source_must_occur_exactly_once() {
         assert_eq!(find(b"BEGIN END", b"CREATE FUNCTION f", 0), None);
         assert_eq!(find(b" BEGIN END", b"a BEGIN END b BEGIN END", 0), None);
         assert_eq!(find(b"abab", b"ababab", 0), None);
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_start_with_names() {
+    fn bodies_start_with_a_name_or_a_label() {
         for start in [&b"BEGIN"[..], b"x int", b"\"x\" int", b"<<l>>"] {
             assert!(may_start(Token::at(start)));
         }
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn only_begin_has_no_declarations() {
+    fn declare_precedes_every_body_but_begin() {
         assert_eq!(prefix(Token::at(b"Begin")), c"");
         assert_eq!(prefix(Token::at(b"x int;")), c"DECLARE");
         assert_eq!(prefix(Token::at(b"\"begin\"")), c"DECLARE");

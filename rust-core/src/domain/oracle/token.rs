@@ -1,8 +1,9 @@
-//! What kind of token stands in a text.
+//! The kinds of tokens. A token's extent is for [`Lexer`](super::Lexer), or for the
+//! caller's own lexer, to find.
 
 use super::keyword::Keyword;
 
-/// A token, as far as the automata tell tokens apart.
+/// A token, as far as the automata need to distinguish tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Token<'a> {
     /// The end of the text.
@@ -11,7 +12,7 @@ pub enum Token<'a> {
     Word(&'a [u8]),
     /// An identifier in double quotes.
     Quoted,
-    /// A string or bit string constant, in whichever quotes.
+    /// A string or bit string constant, in single or dollar quotes.
     String,
     /// `;`
     Semicolon,
@@ -35,9 +36,8 @@ pub enum Token<'a> {
 
 impl<'a> Token<'a> {
     /// The token that starts at the first byte of `text`, by the rules of
-    /// PostgreSQL's scanner. It makes no difference whether `text` ends behind
-    /// the token. White space and comments are no tokens: the caller's lexer
-    /// has passed over them.
+    /// PostgreSQL's scanner. `text` may go on after the token. It must not start
+    /// with white space or a comment, which the caller's lexer has skipped.
     pub fn at(text: &'a [u8]) -> Token<'a> {
         match *text {
             [] => Token::End,
@@ -79,13 +79,13 @@ impl<'a> Token<'a> {
         }
     }
 
-    /// Whether the token is this word, in any mixture of cases and without
-    /// quotes.
+    /// Whether the token is this word, without quotes, in upper, lower or mixed
+    /// case.
     pub fn is_word(self, word: &str) -> bool {
         matches!(self, Token::Word(text) if text.eq_ignore_ascii_case(word.as_bytes()))
     }
 
-    /// The keyword that the token spells.
+    /// The keyword that the token spells, if it is one.
     pub(super) fn keyword(self) -> Option<Keyword> {
         match self {
             Token::Word(word) => Keyword::from_word(word),
@@ -106,8 +106,8 @@ pub(super) fn is_operator(byte: u8) -> bool {
     b"~!@#^&|`?+-*/%<>=".contains(&byte)
 }
 
-/// Whether `rest` completes the `$` before it to `$$` or `$tag$`; `$1` is a
-/// parameter.
+/// Whether the text after a `$` completes it to `$$` or `$tag$`, rather than to a
+/// parameter such as `$1`.
 fn opens_dollar_quote(rest: &[u8]) -> bool {
     let mut tag = rest.iter().copied();
     match tag.next() {
@@ -119,8 +119,9 @@ fn opens_dollar_quote(rest: &[u8]) -> bool {
     }
 }
 
-/// The operator that starts `text`. A comment ends it, and a sign at its end is
-/// a token of its own unless the operator has a character that SQL's have not.
+/// The operator that starts `text`. A comment ends it. A sign at its end is a token
+/// of its own, unless the operator contains a character that no operator of the
+/// SQL standard has.
 fn operator(text: &[u8]) -> &[u8] {
     let end = (0..text.len())
         .find(|&at| {
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn keywords_in_any_case() {
+    fn keywords_are_recognized_in_any_case() {
         for word in ["elsif", "ELSIF", "ElsIf"] {
             assert_eq!(
                 Token::at(word.as_bytes()).keyword(),

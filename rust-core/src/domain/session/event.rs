@@ -1,14 +1,15 @@
-//! The two events (rules E1, E2).
+//! The names and command tags of the two session events, logon and logoff (rules
+//! E1 and E2). When an event fires is not decided here.
 
 use std::ffi::CStr;
 use std::fmt;
 
-/// A session event that triggers can be created on.
+/// A session event, on which event triggers can be created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The session starts: `after_user_logon`.
     Logon,
-    /// The client ends the session: `before_user_logoff`.
+    /// The session ends: `before_user_logoff`.
     Logoff,
 }
 
@@ -32,8 +33,8 @@ impl Event {
         }
     }
 
-    /// The event of that name; names are compared byte by byte, as upstream's
-    /// `CreateEventTrigger()` does.
+    /// The event of that name, if there is one. Names are compared byte by byte,
+    /// as in upstream's `CreateEventTrigger()`.
     pub fn from_name(name: &CStr) -> Option<Event> {
         Event::ALL.into_iter().find(|event| event.name() == name)
     }
@@ -65,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_no_events() {
+    fn other_names_are_not_events() {
         for name in [
             c"",
             c"login",

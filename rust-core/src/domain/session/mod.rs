@@ -1,4 +1,5 @@
 //! What happens when a session starts and ends (sections E, V, F, S and X).
+//! Nothing here concerns Oracle's syntax.
 
 pub mod event;
 pub mod overrides;

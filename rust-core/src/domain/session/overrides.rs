@@ -1,25 +1,26 @@
-//! Which settings are overridden while triggers run, and with what (rule F7).
+//! Which settings are overridden while triggers run, and with what value (rule
+//! F7). The overriding itself is done in C, by `shim/override.c`.
 //!
-//! The question is about one of the server's own settings that any user may
-//! set, where the database, the role, the client or the session has set it.
+//! [`find`] is asked only about the server's own settings that any user may set,
+//! and only if the database, the role, the client or the session has set them.
 
 use std::ffi::CStr;
 
-/// What becomes of a setting during a firing.
+/// Which value a setting has during a firing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Override {
-    /// It stays what the client made it.
+    /// The value that it has in the session.
     Keep,
-    /// PostgreSQL's default.
+    /// PostgreSQL's built-in default.
     Default,
     /// This value.
     Value(&'static CStr),
-    /// What this setting has, which the client cannot change.
+    /// The value of the setting named here, which the client cannot change.
     SameAs(&'static CStr),
 }
 
 /// Settings of procedural languages that can make a function fail, or disable a
-/// check that it makes, with the value that each gets if it exists.
+/// check that it makes, with the value that each has during a firing if it exists.
 pub const LANGUAGE_OVERRIDES: &[(&CStr, &CStr)] = &[
     (c"plpgsql.check_asserts", c"on"),
     (c"plpgsql.extra_errors", c"none"),
@@ -28,19 +29,20 @@ pub const LANGUAGE_OVERRIDES: &[(&CStr, &CStr)] = &[
     (c"plperl.use_strict", c"off"),
 ];
 
-/// What becomes of the setting; `current` is its value in the session.
+/// Which value the setting `name` has during a firing; `current` is its value in
+/// the session.
 pub fn find(name: &CStr, current: Option<&CStr>) -> Override {
     match name.to_bytes() {
         // The author of the function is responsible for these.
         b"search_path" | b"application_name" => Override::Keep,
-        // These are commands rather than settings: to the transaction, whose
-        // properties the firing has chosen already, and to random().
+        // Setting these acts at once: it changes the current transaction, whose
+        // properties the firing has already chosen, or reseeds random().
         b"transaction_deferrable"
         | b"transaction_isolation"
         | b"transaction_read_only"
         | b"seed" => Override::Keep,
-        // It states what the client can read; see
-        // sesstrig_session_cannot_send().
+        // This states which encoding the client reads, so messages must still be
+        // sent in it; see sesstrig_session_cannot_send().
         b"client_encoding" => Override::Keep,
         // A client that asks for fewer messages than NOTICE does no harm.
         b"client_min_messages"
@@ -55,11 +57,11 @@ pub fn find(name: &CStr, current: Option<&CStr>) -> Override {
     }
 }
 
-/// Whether the server can have a reason to refuse a setting its new value:
-/// then it stays, and no harm is done. Any other refusal must fail the firing,
-/// or users could keep what they set.
+/// Whether the server may have a valid reason to refuse a new value for this
+/// setting; then the session's value stays, which does no harm. A refusal for any
+/// other setting must fail the firing, or else users could keep what they set.
 pub fn may_be_refused(name: &CStr) -> bool {
-    // Its buffers are there once the session has used a temporary table.
+    // It cannot change after the session has used a temporary table.
     name == c"temp_buffers"
 }
 
@@ -69,7 +71,7 @@ mod tests {
 
     /// Rule F7.
     #[test]
-    fn settings_are_overridden_unless_there_is_a_reason() {
+    fn settings_are_overridden_with_few_exceptions() {
         let table = [
             (c"search_path", None, Override::Keep),
             (c"application_name", Some(c"psql"), Override::Keep),
@@ -100,14 +102,14 @@ mod tests {
     }
 
     #[test]
-    fn one_setting_may_be_refused() {
+    fn only_temp_buffers_may_be_refused() {
         assert!(may_be_refused(c"temp_buffers"));
         assert!(!may_be_refused(c"statement_timeout"));
     }
 
-    /// The server's own settings have no dot; the others' have one.
+    /// A name with a dot belongs to an extension, and so never reaches [`find`].
     #[test]
-    fn languages_settings_are_theirs() {
+    fn language_settings_are_not_the_servers_own() {
         for (name, _) in LANGUAGE_OVERRIDES {
             assert!(name.to_bytes().contains(&b'.'), "{name:?}");
         }

@@ -1,13 +1,17 @@
-//! What a failed logon means for the session (rules F3 and S).
+//! The values of the settings that choose a policy, and what they imply: what a
+//! failed logon means for the session (rule F3, section S), which ends of a
+//! session fire logoff (table X), and how a time limit is reported (rule F10).
+//! Nothing here reads a setting or acts on a decision.
 
 use super::event::Event;
 use std::ffi::CStr;
 
-/// The one message that the client gets for a failed logon (rule F3).
+/// The only message that the client gets for a failed logon (rule F3, which fixes
+/// its text).
 pub const LOGON_WARNING: &CStr =
     c"event trigger occur error after user login. For more information, see log";
 
-/// The setting that limits how long a firing may take (rule F10).
+/// The name of the setting that limits how long a firing may take (rule F10).
 pub const fn timeout_name(event: Event) -> &'static CStr {
     match event {
         Event::Logon => c"session_triggers.logon_timeout",
@@ -15,7 +19,7 @@ pub const fn timeout_name(event: Event) -> &'static CStr {
     }
 }
 
-/// What the log says of a firing that took too long (rule F10).
+/// The message of the error that ends a firing at its time limit (rule F10).
 pub const fn timeout_message(event: Event) -> &'static CStr {
     match event {
         Event::Logon => c"canceling event triggers due to session_triggers.logon_timeout",
@@ -37,24 +41,26 @@ pub enum LogonFailure {
 pub enum LogoffOn {
     /// Logoff fires when the client ends the session.
     Client,
-    /// It fires at every end that leaves the process time to.
+    /// Logoff also fires when the server ends the session, except where the
+    /// process can run nothing any more.
     Exit,
 }
 
-/// What to do about a failed logon, once it is logged and rolled back.
+/// What becomes of the session after a failed logon, which has been logged and
+/// rolled back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Go on; send [`LOGON_WARNING`] if `warn`.
+    /// The session goes on.
     Continue {
-        /// Whether the client is told.
+        /// Whether the client is sent [`LOGON_WARNING`].
         warn: bool,
     },
-    /// End the session with the trigger's error.
+    /// The session ends with the trigger's error.
     Reject,
 }
 
-/// Decides. Superusers are never rejected: they must be able to mend the
-/// trigger.
+/// Decides what becomes of the session. Superusers are never rejected, because
+/// they must be able to repair the trigger.
 pub fn after_failed_logon(setting: LogonFailure, superuser: bool, warn: bool) -> Verdict {
     match setting {
         LogonFailure::Reject if !superuser => Verdict::Reject,
@@ -68,15 +74,16 @@ mod tests {
 
     /// Rule F10.
     #[test]
-    fn timeouts_are_called_by_their_settings() {
+    fn timeout_messages_name_the_setting() {
         for event in Event::ALL {
             let name = timeout_name(event).to_str().unwrap();
             assert!(timeout_message(event).to_str().unwrap().ends_with(name));
         }
     }
 
+    /// Rule F3 and section S.
     #[test]
-    fn verdicts() {
+    fn failed_logons_reject_ordinary_users_only() {
         use LogonFailure::{Continue, Reject};
         let table = [
             (Continue, false, true, Verdict::Continue { warn: true }),
@@ -96,7 +103,7 @@ mod tests {
         }
     }
 
-    /// Rule F3 gives the text to the letter.
+    /// Rule F3 fixes the text, letter by letter.
     #[test]
     fn warning_text() {
         assert_eq!(

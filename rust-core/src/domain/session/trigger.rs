@@ -1,27 +1,28 @@
-//! Which triggers fire, and in what order (rules E5, E9, F1).
+//! Which triggers fire, and in what order (rules E5 and F1). Reading the catalog
+//! and calling the triggers' functions are left to the caller.
 
 use super::event::Event;
 use std::ffi::{CStr, CString};
 
-/// The object identifier of a trigger's function.
+/// The OID of a trigger's function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FunctionId(pub u32);
 
-/// When a trigger is enabled: `pg_event_trigger.evtenabled`.
+/// In which sessions a trigger is enabled: `pg_event_trigger.evtenabled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enabled {
-    /// `ENABLE`: unless the session applies replicated changes.
+    /// `ENABLE`: unless `session_replication_role` is `replica`.
     Origin,
-    /// `ENABLE REPLICA`: only if the session applies replicated changes.
+    /// `ENABLE REPLICA`: only if `session_replication_role` is `replica`.
     Replica,
-    /// `ENABLE ALWAYS`.
+    /// `ENABLE ALWAYS`: in every session.
     Always,
-    /// `DISABLE`.
+    /// `DISABLE`: in no session.
     Never,
 }
 
 impl Enabled {
-    /// Decodes the catalog's letter; `None` for one that no major has.
+    /// Decodes the catalog's letter; `None` if no supported major uses it.
     pub const fn from_catalog(letter: u8) -> Option<Enabled> {
         match letter {
             b'O' => Some(Enabled::Origin),
@@ -45,32 +46,32 @@ impl Enabled {
 /// An event trigger on a session event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trigger {
-    /// Its name, in the server's encoding.
+    /// The trigger's name, in the server's encoding.
     pub name: CString,
-    /// The event that it fires on.
+    /// The event on which it fires.
     pub event: Event,
-    /// The function that it runs.
+    /// The function that it calls.
     pub function: FunctionId,
-    /// When it is enabled.
+    /// In which sessions it is enabled.
     pub enabled: Enabled,
 }
 
-/// The session triggers of a database.
+/// The triggers of a database on session events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TriggerSet {
-    /// In firing order: by name, byte by byte.
+    /// Sorted in firing order, which is byte order of names.
     triggers: Vec<Trigger>,
 }
 
 impl TriggerSet {
-    /// Puts the triggers, which come in any order, in the order of rule F1.
+    /// Sorts the triggers, which may come in any order, into the order of rule F1.
     pub fn new(triggers: impl IntoIterator<Item = Trigger>) -> TriggerSet {
         let mut triggers: Vec<Trigger> = triggers.into_iter().collect();
         triggers.sort_by(|a, b| a.name.cmp(&b.name));
         TriggerSet { triggers }
     }
 
-    /// The triggers to run for `event`, in order. `replica` says whether
+    /// The triggers to run for `event`, in firing order. `replica` says whether
     /// `session_replication_role` is `replica`.
     pub fn to_fire(&self, event: Event, replica: bool) -> impl Iterator<Item = &Trigger> {
         self.triggers
@@ -79,8 +80,8 @@ impl TriggerSet {
     }
 }
 
-/// What the server log, `pg_stat_activity` (rule F11) and an error's context
-/// (rule F3) call a trigger that runs.
+/// How the server log, `pg_stat_activity` (rule F11) and the context of an error
+/// (rule F3) name a running trigger.
 pub fn describe(name: &CStr, event: Event) -> CString {
     let mut text = b"event trigger \"".to_vec();
     text.extend_from_slice(name.to_bytes());
@@ -103,7 +104,8 @@ mod tests {
         }
     }
 
-    /// Rule E5: the table of ALTER EVENT TRIGGER and session_replication_role.
+    /// Rule E5: every state that ALTER EVENT TRIGGER can give a trigger, with and
+    /// without `session_replication_role = replica`.
     #[test]
     fn enabled_states() {
         let table = [
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn descriptions_keep_bytes_of_any_encoding() {
+    fn descriptions_keep_the_bytes_of_any_encoding() {
         assert_eq!(
             describe(c"\xE9\"x", Event::Logoff).to_bytes(),
             b"event trigger \"\xE9\"x\" on event before_user_logoff"
@@ -148,9 +150,9 @@ mod tests {
     }
 
     proptest! {
-        /// Rule F1: byte order of names, whatever order the rows come in.
+        /// Rule F1: byte order of names, whatever the order of the rows.
         #[test]
-        fn order_is_that_of_bytes(
+        fn triggers_fire_in_byte_order_of_names(
             triggers in prop::collection::vec(any_trigger(), 0..12),
             replica: bool,
         ) {

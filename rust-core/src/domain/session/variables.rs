@@ -1,4 +1,5 @@
-//! The context variables of event trigger functions (rules V1 to V4).
+//! The names and types of the context variables of event trigger functions
+//! (section V), and how an address is written. Their values come from the server.
 
 use std::ffi::CStr;
 use std::net::IpAddr;
@@ -34,7 +35,7 @@ impl Variable {
         Variable::InstanceNum,
     ];
 
-    /// Its name.
+    /// The variable's name.
     pub const fn name(self) -> &'static CStr {
         match self {
             Variable::LoginUser => c"polar_login_user",
@@ -44,7 +45,7 @@ impl Variable {
         }
     }
 
-    /// Its type.
+    /// The variable's SQL type.
     pub const fn sql_type(self) -> Type {
         match self {
             Variable::LoginUser | Variable::DatabaseName | Variable::ClientIp => Type::Text,
@@ -52,14 +53,14 @@ impl Variable {
         }
     }
 
-    /// The variable of that name.
+    /// The variable of that name, if there is one.
     pub fn from_name(name: &CStr) -> Option<Variable> {
         Variable::ALL.into_iter().find(|v| v.name() == name)
     }
 }
 
-/// An address as `polar_client_ip` shows it: no mask, and no zone, which
-/// [`IpAddr`] does not have.
+/// Formats an address as `polar_client_ip` shows it: without a mask, and without a
+/// zone, which an [`IpAddr`] does not have.
 pub fn format_address(address: IpAddr) -> String {
     address.to_string()
 }
@@ -87,9 +88,9 @@ mod tests {
         assert_eq!(Variable::from_name(c"tg_event"), None);
     }
 
-    /// Rule V1: no mask, no zone.
+    /// Rule V1.
     #[test]
-    fn addresses() {
+    fn addresses_have_no_mask_and_no_zone() {
         let table = [
             (IpAddr::from(Ipv4Addr::LOCALHOST), "127.0.0.1"),
             (IpAddr::from(Ipv6Addr::LOCALHOST), "::1"),

@@ -1,8 +1,9 @@
-//! The tables of routines. `¶` and `§` mark places and are not in the text.
+//! Tables of statements for the tests. `§` and `¶` mark places, and are not part of
+//! the statement.
 
 use crate::domain::oracle::{Closer, Construct, Error};
 
-/// Routines; `§` is where the body begins, `¶` where the routine ends.
+/// Routines. `§` marks where the body starts, `¶` where the routine ends.
 pub const ROUTINES: &[&str] = &[
     // Oracle's triggers on a database or a schema (rule D7).
     "CREATE TRIGGER t AFTER LOGON ON DATABASE §BEGIN INSERT INTO l VALUES (1); END¶;",
@@ -11,7 +12,7 @@ pub const ROUTINES: &[&str] = &[
     "CREATE TRIGGER t AFTER LOGON ON begin.SCHEMA WHEN (USER = 'BEGIN' OR (begin = 1)) §<<l>> BEGIN NULL; END¶\n/\n",
     "CREATE OR REPLACE EDITIONABLE TRIGGER t AFTER STARTUP OR LOGON ON DATABASE §BEGIN NULL; END¶;",
     "CREATE NONEDITIONABLE TRIGGER t AFTER DDL ON SCHEMA §BEGIN NULL; END¶;",
-    // Section D's example, and its spelling in one line.
+    // The documented example (section D), and short forms.
     "CREATE FUNCTION sample_event_trigger RETURN event_trigger IS
      §BEGIN
        INSERT INTO polar_loginout.login_log VALUES (polar_login_user, tg_event, now());
@@ -168,7 +169,7 @@ pub const ROUTINES: &[&str] = &[
     // Spacing and case
     "cReAtE\nOR/**/rePLACE--\nFUNCTION\ts . f(a int)return int is§\nx int;bEgIn<<a>>lOOp if(a)tHen exit;eND\n\n-- IF\niF;enD/**/LooP a;END\r\nF¶\t;",
     "CREATE PROCEDURE p IS/**/§BEGIN;NULL;END¶;END;",
-    // What is missing is for PL/pgSQL to say.
+    // Mistakes that are left to PL/pgSQL to report.
     "CREATE PROCEDURE p IS §BEGIN IF a x := 1; END IF; FOR i IN 1..2 NULL; END LOOP; END¶;",
     "CREATE PROCEDURE p IS §BEGIN x := (1; IF (a THEN NULL; END IF; y := 2); END¶;",
     "CREATE PROCEDURE p IS §BEGIN x := (1; IF a THEN IF b THEN NULL; END IF; END IF; END¶;",
@@ -178,7 +179,7 @@ pub const ROUTINES: &[&str] = &[
     "CREATE PROCEDURE p IS §BEGIN BEGIN NULL; END END¶;",
     "CREATE PROCEDURE p IS §BEGIN IF a THEN IF b THEN NULL; END IF END IF; END¶;",
     "CREATE PROCEDURE p IS §BEGIN x := ((1; CREATE RULE r AS DO (a); b)); NULL; END¶;",
-    // Names that are keywords elsewhere
+    // Names that are keywords in other places
     "CREATE FUNCTION is RETURN is IS §BEGIN RETURN 1; END is¶;",
     "CREATE FUNCTION s.is(is int) RETURN s.as IS §is int; BEGIN NULL; END¶;",
     "CREATE PROCEDURE s.to IS §BEGIN NULL; END¶;",
@@ -190,7 +191,7 @@ pub const ROUTINES: &[&str] = &[
     "CREATE FUNCTION f RETURN interval day to second(3) IS §BEGIN NULL; END¶;",
     "CREATE FUNCTION f RETURN int SET x TO DEFAULT, is IS §BEGIN NULL; END¶;",
     "CREATE FUNCTION f RETURN int SET SESSION AUTHORIZATION is IS §BEGIN NULL; END¶;",
-    // Variables that are named like a test's last word
+    // Variables whose names can also complete a test after IS
     "CREATE FUNCTION f RETURN int IS §unknown boolean; BEGIN NULL; END¶;",
     "CREATE FUNCTION f RETURN int IS §json text; BEGIN NULL; END¶;",
     "CREATE FUNCTION f RETURN int IS §json \"object\"; BEGIN NULL; END¶;",
@@ -202,11 +203,11 @@ pub const ROUTINES: &[&str] = &[
     "CREATE PROCEDURE p IS §unknown; json object; BEGIN NULL; END¶;",
 ];
 
-/// The error, given the offsets of `¶` and `§`.
+/// The expected error, given the offsets of `¶` and `§`.
 type Expected = fn(at: u32, opened: u32) -> Error;
 
-/// Routines without an end; `§` is where the construct in question opens, `¶`
-/// where the error is if it is not that.
+/// Routines whose end cannot be found. `§` marks where the construct at fault opens,
+/// `¶` the position of the error if that is elsewhere.
 pub const FAILURES: &[(&str, Expected)] = &[
     ("CREATE PROCEDURE p IS§", unfinished_declarations),
     (
@@ -313,7 +314,7 @@ pub const FAILURES: &[(&str, Expected)] = &[
         "CREATE PROCEDURE p IS §x := 1; IF a THEN b; ¶END IF; END;",
         |at, opened| mismatch(Construct::Declarations, opened, Closer::If, at),
     ),
-    // What Oracle has and this has not
+    // What Oracle supports and the server does not
     (
         "CREATE PROCEDURE p IS ¶PRAGMA AUTONOMOUS_TRANSACTION; BEGIN NULL; END;",
         |at, _| Error::Pragma {
@@ -380,9 +381,9 @@ fn subprogram(at: u32, _: u32) -> Error {
     Error::Subprogram { at }
 }
 
-/// Statements that are no such routines.
+/// Statements that are not routines.
 pub const OTHERS: &[&str] = &[
-    // Triggers of PostgreSQL's (rule D2), and ends of Oracle's without a block.
+    // PostgreSQL's own triggers (rule D2), and Oracle's without a block
     "CREATE TRIGGER begin BEFORE INSERT ON declare FOR EACH ROW EXECUTE FUNCTION begin(); BEGIN; END;",
     "CREATE OR REPLACE TRIGGER after AFTER UPDATE OF begin OR DELETE ON t EXECUTE FUNCTION f();",
     "CREATE TRIGGER t AFTER TRUNCATE ON t EXECUTE FUNCTION f(); DECLARE",
@@ -426,7 +427,7 @@ pub const OTHERS: &[&str] = &[
     "CREATE PROCEDURE p() TRANSFORM FOR TYPE x, FOR TYPE is LANGUAGE c AS 'x';",
     "CREATE FUNCTION f() RETURNS SETOF s.is AS 'x';",
     "CREATE FUNCTION f() RETURNS TABLE(is int) AS 'x';",
-    // Mixtures of the forms that no server takes
+    // Mixtures of the two forms, which no server accepts
     "CREATE FUNCTION f() RETURNS int IS BEGIN RETURN 1; END;",
     "CREATE FUNCTION f() RETURNS int AS BEGIN RETURN 1; END;",
     "CREATE FUNCTION f RETURN int BEGIN RETURN 1; END;",
