@@ -1,23 +1,25 @@
-//! The one boundary between C and Rust: nothing unwinds out of an export.
+//! The boundary through which every export for the server runs its body, so that no
+//! panic unwinds into C. Errors of the server are not caught here, but in
+//! `shim/guard.c`, before they reach Rust.
 
 use crate::pg::ErrorData;
 use crate::pg::error::PgResult;
 use crate::pg::panic;
 
-/// Whether a call failed.
+/// Whether a call has succeeded.
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SesstrigStatus {
-    /// It did what it should.
+    /// It has succeeded; the out-parameter for the error is not set.
     Ok,
-    /// The out-parameter has the error.
+    /// It has failed; the out-parameter has the error, which now belongs to the caller.
     Error,
 }
 
 /// Runs `f`, and turns its error or panic into a status (rule F13).
 ///
 /// # Safety
-/// `error` may be written.
+/// `error` must point to a writable pointer.
 pub(super) unsafe fn boundary(
     error: *mut *mut ErrorData,
     f: impl FnOnce() -> PgResult<()>,
@@ -27,14 +29,14 @@ pub(super) unsafe fn boundary(
         Ok(Err(failure)) => failure,
         Err(panic) => panic.into_error(c"session trigger core"),
     };
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `error` is writable.
     unsafe { error.write(failure.into_raw()) };
     SesstrigStatus::Error
 }
 
-/// Runs `f` for an export that has no way to fail. A panic goes to the server
-/// log, and the answer is `fallback`: each export's is what its caller takes
-/// for "no such thing" (rule F13).
+/// Runs `f` for an export that cannot report a failure. After a panic, which is
+/// reported in the server log, the result is `fallback` (rule F13). Each export
+/// chooses a fallback that is safe for its caller, mostly one that means "not found".
 pub(super) fn answer<T>(fallback: T, f: impl FnOnce() -> T) -> T {
     match panic::catch(f) {
         Ok(answer) => answer,

@@ -1,12 +1,14 @@
-//! What psql's lexer calls: the feature `frontend`, which knows no server. A
-//! panic here ends the program, as an assertion of its own would.
+//! The functions that psql's lexer calls; `include/sesstrig_frontend.h` declares them.
+//! They belong to the feature `frontend` and do not need the server. No panic is
+//! caught: it would abort psql, as a failed assertion would.
 
 use crate::domain::oracle::Scan;
 use std::ffi::{c_char, c_int};
 use std::mem::{align_of, size_of};
 use std::slice;
 
-/// The lexer's memory for a [`Scan`]; as in `include/sesstrig_frontend.h`.
+/// The lexer's memory for a [`Scan`]. The declaration must agree with the one in
+/// `include/sesstrig_frontend.h`.
 #[repr(C)]
 pub struct SesstrigScan {
     opaque: [u64; 258],
@@ -15,35 +17,40 @@ pub struct SesstrigScan {
 const _: () = assert!(size_of::<Scan>() <= size_of::<SesstrigScan>());
 const _: () = assert!(align_of::<Scan>() <= align_of::<SesstrigScan>());
 
-/// Makes a lexer's memory one that has read nothing.
+/// Initializes the state of a lexer that has read nothing.
 ///
 /// # Safety
-/// `scan` may be written.
+/// `scan` must point to a writable `SesstrigScan`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_scan_start(scan: *mut SesstrigScan) {
-    // SAFETY: the caller's promise, and the sizes compared above.
+    // SAFETY: the caller promises that `scan` is writable, and the assertions above
+    // show that it is large enough and aligned for a `Scan`.
     unsafe { scan.cast::<Scan>().write(Scan::new()) };
 }
 
+/// The state in a lexer's memory.
+///
 /// # Safety
-/// `scan` was started, and nobody else uses it for as long as the result does.
+/// `scan` must have been started, and must not be used otherwise as long as the
+/// result is in use.
 unsafe fn started<'a>(scan: *mut SesstrigScan) -> &'a mut Scan {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `scan` holds a `Scan` that nobody else uses.
     unsafe { &mut *scan.cast::<Scan>() }
 }
 
-/// Takes what the lexer matched outside of quotes and comments. Says whether
-/// the statement is a routine in the form of section D.
+/// Takes a piece of text that the lexer matched outside of quotes and comments, and
+/// returns whether the statement is known to be a routine.
 ///
 /// # Safety
-/// `scan` was started; `text` points to `length` bytes.
+/// `scan` must have been started, and `text` must point to `length` readable bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_scan_take(
     scan: *mut SesstrigScan,
     text: *const c_char,
     length: c_int,
 ) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `scan` was started and that `text` points to
+    // `length` bytes.
     unsafe {
         let scan = started(scan);
         scan.take(slice::from_raw_parts(
@@ -54,46 +61,48 @@ pub unsafe extern "C" fn sesstrig_scan_take(
     }
 }
 
-/// Whether the statement goes on behind a semicolon.
+/// Whether the statement goes on after a semicolon.
 ///
 /// # Safety
-/// `scan` was started.
+/// `scan` must have been started.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_scan_is_open(scan: *mut SesstrigScan) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `scan` was started.
     unsafe { started(scan).is_open() }
 }
 
-/// The lexer took a semicolon for the end of the statement.
+/// Notes that a semicolon has ended the statement.
 ///
 /// # Safety
-/// `scan` was started.
+/// `scan` must have been started.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_scan_end(scan: *mut SesstrigScan) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `scan` was started.
     unsafe { started(scan).end() }
 }
 
-/// The query buffer was thrown away or sent.
+/// Notes that the query buffer was discarded or sent.
 ///
 /// # Safety
-/// `scan` was started.
+/// `scan` must have been started.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_scan_reset(scan: *mut SesstrigScan) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `scan` was started.
     unsafe { started(scan).reset() }
 }
 
-/// Changes a line that has only a slash, where that belongs to a routine.
+/// Rewrites a line that consists of a slash alone, if it belongs to a routine.
 ///
 /// # Safety
-/// `scan` was started; `line` points to `length` bytes that may be written.
+/// `scan` must have been started, and `line` must point to `length` bytes that are
+/// initialized and writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_scan_slash_line(
     scan: *mut SesstrigScan,
     line: *mut c_char,
     length: usize,
 ) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `scan` was started and that `line` points to
+    // `length` writable bytes.
     unsafe { started(scan).slash_line(slice::from_raw_parts_mut(line.cast(), length)) }
 }

@@ -1,6 +1,9 @@
-//! What C calls. Nothing unwinds or jumps out of the server's exports: a
-//! failure is a status and an error in an out-parameter, which the shim raises;
-//! see [`boundary`].
+//! The functions that C calls: they check and convert arguments, call `domain` or
+//! `pg`, and convert the result. They decide nothing.
+//!
+//! Nothing unwinds or jumps out of an export for the server. It reports a failure as
+//! a status, with the error in an out-parameter, and the shim raises that error after
+//! Rust has returned; see [`boundary`].
 
 #[cfg(feature = "server")]
 mod boundary;

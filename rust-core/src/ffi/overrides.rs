@@ -1,52 +1,54 @@
-//! Which settings are overridden while triggers run (rule F7).
+//! Lets `shim/override.c` ask which settings are overridden while triggers run (rule
+//! F7). The answers come from `domain`.
 
 use super::boundary::answer;
 use crate::domain::session::overrides::{self, LANGUAGE_OVERRIDES, Override};
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
-/// What becomes of a setting during a firing.
+/// Which value a setting has during a firing.
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SesstrigOverrideKind {
-    /// It stays what the client made it.
+    /// The value that it has in the session.
     Keep,
-    /// PostgreSQL's default.
+    /// PostgreSQL's built-in default.
     Default,
-    /// The text.
+    /// The value in `text`.
     Value,
-    /// What the setting that the text names has.
+    /// The value of the setting that `text` names.
     SameAs,
 }
 
-/// A setting's value during a firing.
+/// The value of a setting during a firing.
 #[repr(C)]
 pub struct SesstrigOverride {
-    /// Which.
+    /// Which value it is.
     pub kind: SesstrigOverrideKind,
-    /// A value or a name, never freed; or null.
+    /// A value or a name, a constant that is never freed; null for other kinds.
     pub text: *const c_char,
-    /// Whether the server may refuse to set it, so that it stays.
+    /// Whether the server may refuse to set the value; then the session's value stays.
     pub may_be_refused: bool,
 }
 
-/// The value, during a firing, of a setting that any user may set.
+/// Which value the setting `name` has during a firing; `current` is its value in the
+/// session. Asked only about settings that any user may set.
 ///
 /// # Safety
-/// `name` and, unless null, `current` point to terminated strings.
+/// `name` must point to a terminated string, and `current` too, unless it is null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_override_find(
     name: *const c_char,
     current: *const c_char,
 ) -> SesstrigOverride {
-    // Whatever a user set must not get through for a panic's sake.
+    // Even after a panic, triggers must not run with a value that a user has set.
     let fallback = SesstrigOverride {
         kind: SesstrigOverrideKind::Default,
         text: ptr::null(),
         may_be_refused: false,
     };
     answer(fallback, || {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises terminated strings, and null only for `current`.
         let (name, current) = unsafe {
             (
                 CStr::from_ptr(name),
@@ -67,11 +69,11 @@ pub unsafe extern "C" fn sesstrig_override_find(
     })
 }
 
-/// The procedural languages' settings that are overridden, one by one; false if
-/// there is none of that index.
+/// The name and value, both constants, of the setting of a procedural language that
+/// has this index among those that are overridden; false if there is none.
 ///
 /// # Safety
-/// `name` and `value` may be written.
+/// `name` and `value` must point to writable pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_override_language(
     index: c_int,
@@ -85,7 +87,7 @@ pub unsafe extern "C" fn sesstrig_override_language(
         else {
             return false;
         };
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that `name` and `value` are writable.
         unsafe {
             name.write(entry.0.as_ptr());
             value.write(entry.1.as_ptr());

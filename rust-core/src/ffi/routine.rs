@@ -1,5 +1,8 @@
-//! What the grammar calls for routines in the form of section D. The state is
-//! plain data in the caller's memory: a scanner's error may jump past it.
+//! The functions that `shim/routine.c` calls for routines in Oracle's form (section
+//! D). They make no parse nodes, and raise no syntax errors; that is done in C.
+//!
+//! An automaton is plain data in memory of the caller's, since an error that the
+//! scanner raises between two calls jumps past it, and no destructor would run.
 
 use super::boundary::{SesstrigStatus, answer, boundary};
 use crate::domain::oracle::alias::{RoutineOption, SpelledEvent};
@@ -14,46 +17,48 @@ use std::{ptr, slice};
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SesstrigRoutineStep {
-    /// The routine goes on.
+    /// The token belongs to the routine, which goes on.
     More,
-    /// The token is its last END.
+    /// The token is the END that closes the routine.
     End,
-    /// The token is its name, behind that END.
+    /// The token is the name after that END.
     Name,
-    /// The token does not belong to it.
+    /// The token does not belong to the routine.
     Done,
-    /// It has no end that could be found.
+    /// The end of the routine cannot be found.
     Failed,
 }
 
-/// Why a routine has no end. Texts are constants; null is none.
+/// Why the end of a routine cannot be found. The texts are terminated constants.
 #[repr(C)]
 pub struct SesstrigRoutineError {
     /// The SQLSTATE's five characters.
     pub sqlstate: *const c_char,
     /// The primary message.
     pub message: *const c_char,
-    /// The detail.
+    /// The detail, or null.
     pub detail: *const c_char,
-    /// The hint.
+    /// The hint, or null.
     pub hint: *const c_char,
-    /// The offset of what is wrong.
+    /// The byte offset in the query to which the error refers.
     pub position: u32,
 }
 
 /// The bytes at `text`.
 ///
 /// # Safety
-/// `text` points to `length` bytes that live as long as the result is used.
+/// `text` must point to `length` readable bytes, which must not change or be freed as
+/// long as the result is in use.
 unsafe fn bytes<'a>(text: *const c_char, length: usize) -> &'a [u8] {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `text` points to `length` such bytes.
     unsafe { slice::from_raw_parts(text.cast(), length) }
 }
 
-/// The length of the token at `token`, as it is written.
+/// The length, in bytes, of the token at the start of the text. `standard_strings` is
+/// the value of `standard_conforming_strings`.
 ///
 /// # Safety
-/// `token` points to `length` bytes.
+/// `token` must point to `length` readable bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_token_length(
     token: *const c_char,
@@ -61,48 +66,49 @@ pub unsafe extern "C" fn sesstrig_token_length(
     standard_strings: bool,
 ) -> usize {
     answer(0, || {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that `token` points to `length` bytes.
         let text = unsafe { bytes(token, length) };
         Lexer::new(text, 0, standard_strings).next_token().end
     })
 }
 
-/// The size of an automaton for a body, which the caller allocates, aligned
-/// as palloc() does.
+/// The size of an automaton for a body, in bytes. The caller allocates it, with the
+/// alignment of palloc().
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_body_size() -> usize {
     const { assert!(align_of::<Body>() <= 8) }
     size_of::<Body>()
 }
 
-/// Starts an automaton behind IS or AS.
+/// Initializes an automaton for a body, which is fed the tokens after IS or AS.
 ///
 /// # Safety
-/// `body` points to [`sesstrig_body_size`] bytes, aligned for any type.
+/// `body` must point to [`sesstrig_body_size`] writable bytes, aligned for any type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_body_start(body: *mut std::ffi::c_void) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `body` is large enough, aligned and writable.
     unsafe { body.cast::<Body>().write(Body::new()) };
 }
 
-/// Whether a body can start with the token at `token`; nothing else can say
-/// what is wrong with one that does not.
+/// Whether the token at `token` can start a body. If not, that is a syntax error.
 ///
 /// # Safety
-/// `token` points to `length` bytes.
+/// `token` must point to `length` readable bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_body_may_start(token: *const c_char, length: usize) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `token` points to `length` bytes.
     answer(false, || {
         text::may_start(Token::at(unsafe { bytes(token, length) }))
     })
 }
 
-/// Feeds the token at `token`, which is at offset `at` of the query.
+/// Feeds the token at `token`, which is at byte offset `at` of the query. Sets `step`,
+/// and also `failure` if the step is `Failed`.
 ///
 /// # Safety
-/// `body` was started; `token` points to `length` bytes; the others may be
-/// written.
+/// `body` must have been started, and must not be used by others during the call.
+/// `token` must point to `length` readable bytes. `step`, `failure` and `error` must be
+/// writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_body_feed(
     body: *mut std::ffi::c_void,
@@ -114,7 +120,8 @@ pub unsafe extern "C" fn sesstrig_body_feed(
     error: *mut *mut ErrorData,
 ) -> SesstrigStatus {
     let feed = || {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that `body` was started and is not in use, and
+        // that `token` points to `length` bytes.
         let (body, token) = unsafe { (&mut *body.cast::<Body>(), bytes(token, length)) };
         let found = match body.feed(Token::at(token), at) {
             Ok(Progress::More) => SesstrigRoutineStep::More,
@@ -123,7 +130,7 @@ pub unsafe extern "C" fn sesstrig_body_feed(
             Ok(Progress::Done) => SesstrigRoutineStep::Done,
             Err(found) => {
                 let text = |text: Option<&'static CStr>| text.map_or(ptr::null(), CStr::as_ptr);
-                // SAFETY: the caller's promise.
+                // SAFETY: the caller promises that `failure` is writable.
                 unsafe {
                     failure.write(SesstrigRoutineError {
                         sqlstate: found.sqlstate().as_ptr(),
@@ -136,53 +143,57 @@ pub unsafe extern "C" fn sesstrig_body_feed(
                 SesstrigRoutineStep::Failed
             }
         };
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that `step` is writable.
         unsafe { step.write(found) };
         Ok(())
     };
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `error` is writable.
     unsafe { boundary(error, feed) }
 }
 
-/// What is known of a CREATE FUNCTION or PROCEDURE from its options so far.
+/// What is known about a statement from what has been read of it.
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SesstrigRoutineForm {
-    /// Not enough.
+    /// More must be read.
     Undecided,
-    /// It is no routine in the form of section D.
+    /// It is not a routine in Oracle's form.
     Other,
-    /// It is one.
+    /// It is a routine in Oracle's form.
     Routine,
 }
 
-/// The size of an automaton for a header, as for [`sesstrig_body_size`].
+/// The size of an automaton for a header, in bytes. The caller allocates it, with the
+/// alignment of palloc().
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_header_size() -> usize {
     const { assert!(align_of::<Header>() <= 8) }
     size_of::<Header>()
 }
 
-/// Starts an automaton behind a routine's parameters.
+/// Initializes an automaton for the header of a function or procedure, which reads
+/// what comes after the parameters.
 ///
 /// # Safety
-/// `header` points to [`sesstrig_header_size`] bytes, aligned for any type.
+/// `header` must point to [`sesstrig_header_size`] writable bytes, aligned for any type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_header_start(header: *mut std::ffi::c_void) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `header` is large enough, aligned and writable.
     unsafe { header.cast::<Header>().write(Header::after_parameters()) };
 }
 
-/// How many bytes a call reads ahead before its caller looks for interrupts.
+/// The number of bytes after which a call returns, so that its caller can check for
+/// interrupts. A single token that is longer is read to its end.
 const PORTION: usize = 1 << 20;
 
-/// Reads ahead from offset `*at` of the query, where a token begins, and moves
-/// it on. If the form is undecided then, the caller looks for interrupts and
-/// calls again; at the end of the query it is decided.
+/// Reads the query from byte offset `*at` on, which must not be inside a token, and
+/// advances `*at`. If the form is still undecided, the caller checks for interrupts and
+/// calls again. At the end of the query the form is always decided.
 ///
 /// # Safety
-/// `header` was started; `query` points to `length` bytes; `at`, `form` and
-/// `error` may be written, and `at` read.
+/// `header` must have been started, and must not be used by others during the call.
+/// `query` must point to `length` readable bytes. `at` must be readable and writable,
+/// `form` and `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_header_read(
     header: *mut std::ffi::c_void,
@@ -194,47 +205,48 @@ pub unsafe extern "C" fn sesstrig_header_read(
     error: *mut *mut ErrorData,
 ) -> SesstrigStatus {
     let read = || {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that `header` was started and is not in use, and
+        // that `query` points to `length` bytes.
         let (header, query) = unsafe { (&mut *header.cast::<Header>(), bytes(query, length)) };
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that `at` is readable.
         let mut lexer = Lexer::new(query, unsafe { at.read() }, standard_strings);
         let found = match header.read(&mut lexer, PORTION) {
             Form::Undecided => SesstrigRoutineForm::Undecided,
             Form::Other => SesstrigRoutineForm::Other,
             Form::Routine { .. } => SesstrigRoutineForm::Routine,
         };
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that `at` and `form` are writable.
         unsafe {
             at.write(lexer.position());
             form.write(found);
         }
         Ok(())
     };
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `error` is writable.
     unsafe { boundary(error, read) }
 }
 
-/// What has to precede a body in PL/pgSQL: DECLARE, or nothing.
+/// What must precede a body in PL/pgSQL, a constant: DECLARE or an empty string. The
+/// text at `token` is the body, or at least its first token.
 ///
 /// # Safety
-/// `token` points to `length` bytes, of which the first are the body's first
-/// token.
+/// `token` must point to `length` readable bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_body_prefix(
     token: *const c_char,
     length: usize,
 ) -> *const c_char {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `token` points to `length` bytes.
     answer(c"".as_ptr(), || {
         text::prefix(Token::at(unsafe { bytes(token, length) })).as_ptr()
     })
 }
 
-/// What a word among a routine's options stands for.
+/// An option of a routine that PostgreSQL spells differently.
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SesstrigRoutineOption {
-    /// Nothing.
+    /// None of them.
     None,
     /// `DETERMINISTIC`
     Deterministic,
@@ -242,17 +254,17 @@ pub enum SesstrigRoutineOption {
     Authid,
 }
 
-/// The option that the token at `word` begins.
+/// The option that starts with the token at `word`.
 ///
 /// # Safety
-/// `word` points to `length` bytes.
+/// `word` must point to `length` readable bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_option_find(
     word: *const c_char,
     length: usize,
 ) -> SesstrigRoutineOption {
     answer(SesstrigRoutineOption::None, || {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that `word` points to `length` bytes.
         match alias::routine_option(Token::at(unsafe { bytes(word, length) })) {
             None => SesstrigRoutineOption::None,
             Some(RoutineOption::Deterministic) => SesstrigRoutineOption::Deterministic,
@@ -261,23 +273,23 @@ pub unsafe extern "C" fn sesstrig_option_find(
     })
 }
 
-/// Whether the token at `word` may follow the length of a `varchar2`.
+/// Whether the token at `word` may follow the length of a `varchar2`: BYTE or CHAR.
 ///
 /// # Safety
-/// `word` points to `length` bytes.
+/// `word` must point to `length` readable bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_unit_is_known(word: *const c_char, length: usize) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `word` points to `length` bytes.
     answer(false, || {
         alias::is_length_unit(Token::at(unsafe { bytes(word, length) }))
     })
 }
 
-/// The name of the event that is spelled AFTER or BEFORE, the token at `word`,
-/// ON DATABASE; null if there is none.
+/// The name, a constant, of the event that is spelled AFTER or BEFORE and the token at
+/// `word`; null if there is no such event.
 ///
 /// # Safety
-/// `word` points to `length` bytes.
+/// `word` must point to `length` readable bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_event_of_words(
     after: bool,
@@ -285,7 +297,7 @@ pub unsafe extern "C" fn sesstrig_event_of_words(
     length: usize,
 ) -> *const c_char {
     answer(ptr::null(), || {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that `word` points to `length` bytes.
         let event = match alias::spelled_event(after, Token::at(unsafe { bytes(word, length) })) {
             Some(SpelledEvent::AfterLogon) => Event::Logon,
             Some(SpelledEvent::BeforeLogoff) => Event::Logoff,
@@ -295,10 +307,10 @@ pub unsafe extern "C" fn sesstrig_event_of_words(
     })
 }
 
-/// Where `text` has `wanted` for the first time, in time proportional to their
-/// lengths.
+/// The offset at which `wanted` first occurs in `text`. The search takes time in
+/// proportion to their lengths, as `text::find` requires.
 fn search(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    // SAFETY: both point to as many bytes as their lengths say.
+    // SAFETY: each pointer and length describe one slice.
     let found = unsafe {
         libc::memmem(
             text.as_ptr().cast(),
@@ -310,12 +322,12 @@ fn search(text: &[u8], wanted: &[u8]) -> Option<usize> {
     (!found.is_null()).then(|| found.addr() - text.as_ptr().addr())
 }
 
-/// Finds a routine's source in the query that created it: translates the
-/// offset `at` in `source` to one in `query`; negative if it is not there, or
-/// there more than once.
+/// Translates the byte offset `at` in a routine's source to one in the query that
+/// created the routine. The result is negative if the query does not contain that
+/// source, or contains it more than once.
 ///
 /// # Safety
-/// Both point to terminated strings.
+/// `source` and `query` must point to terminated strings.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_source_find(
     source: *const c_char,
@@ -323,7 +335,7 @@ pub unsafe extern "C" fn sesstrig_source_find(
     at: usize,
 ) -> i64 {
     answer(-1, || {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that both strings are terminated.
         let (source, query) = unsafe { (CStr::from_ptr(source), CStr::from_ptr(query)) };
         text::find(source.to_bytes(), query.to_bytes(), at, search)
             .and_then(|at| i64::try_from(at).ok())
@@ -331,12 +343,12 @@ pub unsafe extern "C" fn sesstrig_source_find(
     })
 }
 
-/// Whether an unknown type's name means `varchar` (rule D5).
+/// Whether `name` means `varchar` where no type of that name is found (rule D5).
 ///
 /// # Safety
-/// `name` points to a terminated string.
+/// `name` must point to a terminated string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_type_is_varchar(name: *const c_char) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `name` is terminated.
     answer(false, || alias::is_varchar(unsafe { CStr::from_ptr(name) }))
 }

@@ -1,82 +1,86 @@
-//! What the server calls at its start, and at the start and the end of a session.
+//! The functions that the server calls, through `shim/entry.c` and `shim/exit.c`, when
+//! it starts and when a session starts or ends. What happens then is in `pg`.
 
 use super::boundary::{SesstrigStatus, answer, boundary};
 use crate::domain::session::event::Event;
 use crate::pg::{self, ErrorData, session, triggers};
 use std::ffi::{CStr, c_char};
 
-/// Defines the settings and prepares the core; once per process tree.
+/// Defines the settings and prepares the core. The postmaster, or a standalone
+/// process, calls this once; the postmaster's children inherit the result.
 ///
 /// # Safety
-/// `error` points to a variable that may be written.
+/// `error` must point to a writable pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_core_start(error: *mut *mut ErrorData) -> SesstrigStatus {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `error` is writable.
     unsafe { boundary(error, pg::start) }
 }
 
-/// Whether there is a session event of that name.
+/// Whether `name` is the name of a session event.
 ///
 /// # Safety
-/// `name` points to a terminated string.
+/// `name` must point to a terminated string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_event_find(name: *const c_char) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `name` is terminated.
     answer(false, || {
         Event::from_name(unsafe { CStr::from_ptr(name) }).is_some()
     })
 }
 
-/// Forgets the triggers: pg_event_trigger has changed. It sets a flag, and
-/// cannot panic.
+/// Marks the session's cache of triggers as invalid, because pg_event_trigger has
+/// changed. It only sets a flag, and cannot panic.
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_triggers_invalidate() {
     triggers::invalidate();
 }
 
-/// Starts a session; in a transaction.
+/// Prepares a session, in the transaction with which the server starts it. An error
+/// must end the session.
 ///
 /// # Safety
-/// `error` points to a variable that may be written.
+/// `error` must point to a writable pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_session_open(error: *mut *mut ErrorData) -> SesstrigStatus {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `error` is writable.
     unsafe { boundary(error, session::open) }
 }
 
 /// Fires logon. An error must end the session.
 ///
 /// # Safety
-/// `error` points to a variable that may be written.
+/// `error` must point to a writable pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_logon_fire(error: *mut *mut ErrorData) -> SesstrigStatus {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `error` is writable.
     unsafe { boundary(error, session::logon) }
 }
 
-/// Fires logoff.
+/// Fires logoff, unless it has fired or the logon has not succeeded. The session must
+/// end next. An error means that the session could not be cleaned up.
 ///
 /// # Safety
-/// `error` points to a variable that may be written.
+/// `error` must point to a writable pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_logoff_fire(error: *mut *mut ErrorData) -> SesstrigStatus {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `error` is writable.
     unsafe { boundary(error, session::logoff) }
 }
 
-/// Whether the end of the process is to fire logoff.
+/// Whether logoff must still fire if the server ends the session (table X).
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_exit_fires() -> bool {
     answer(false, session::fires_at_exit)
 }
 
-/// Panics inside the boundary, for the test suites' trigger functions.
+/// Panics inside the boundary. Trigger functions of the tests call this.
 ///
 /// # Safety
-/// `error` points to a variable that may be written.
+/// `error` must point to a writable pointer.
 #[cfg(feature = "faults")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_fault_raise(error: *mut *mut ErrorData) -> SesstrigStatus {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `error` is writable.
     unsafe { boundary(error, || panic!("fault requested by a trigger")) }
 }

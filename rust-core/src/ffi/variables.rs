@@ -1,4 +1,5 @@
-//! The variables that PL/pgSQL declares in event trigger functions (section V).
+//! Lets `shim/entry.c` ask for the variables that PL/pgSQL declares in event trigger
+//! functions (section V). PL/pgSQL itself does the declaring, and refuses assignments.
 
 use super::boundary::{SesstrigStatus, answer, boundary};
 use crate::domain::session::variables::{Type, Variable};
@@ -7,7 +8,7 @@ use crate::pg::variables::{Value, value};
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
-/// What a value is.
+/// The kind of a value, or of a variable's type.
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SesstrigValueKind {
@@ -22,13 +23,13 @@ pub enum SesstrigValueKind {
 /// A context variable's value.
 #[repr(C)]
 pub struct SesstrigValue {
-    /// Which of the members counts.
+    /// Which of the other members is set.
     pub kind: SesstrigValueKind,
-    /// Text in the server's encoding, not terminated; never freed.
+    /// A text in the database's encoding, which is not terminated and never freed.
     pub text: *const c_char,
-    /// Its length in bytes.
+    /// The length of the text in bytes.
     pub length: usize,
-    /// A number.
+    /// An integer.
     pub integer: i32,
 }
 
@@ -40,7 +41,7 @@ fn variable(index: c_int) -> Option<Variable> {
     Variable::ALL.get(usize::try_from(index).ok()?).copied()
 }
 
-/// A context variable's name; null if there is none of that index.
+/// The name of the context variable with that index; null if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_variable_name(index: c_int) -> *const c_char {
     answer(ptr::null(), || {
@@ -48,7 +49,7 @@ pub extern "C" fn sesstrig_variable_name(index: c_int) -> *const c_char {
     })
 }
 
-/// A context variable's type; the null kind if there is none of that index.
+/// The type of the context variable with that index; `Null` if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_variable_kind(index: c_int) -> SesstrigValueKind {
     answer(SesstrigValueKind::Null, || {
@@ -60,10 +61,10 @@ pub extern "C" fn sesstrig_variable_kind(index: c_int) -> SesstrigValueKind {
     })
 }
 
-/// Reads a context variable; null for a name that is none.
+/// Sets `out` to the value of the context variable `name`; `Null` if there is none.
 ///
 /// # Safety
-/// `name` points to a terminated string; the others may be written.
+/// `name` must point to a terminated string. `out` and `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_variable_read(
     name: *const c_char,
@@ -71,7 +72,7 @@ pub unsafe extern "C" fn sesstrig_variable_read(
     error: *mut *mut ErrorData,
 ) -> SesstrigStatus {
     let read = || {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that `name` is terminated.
         let name = unsafe { CStr::from_ptr(name) };
         let mut found = SesstrigValue {
             kind: SesstrigValueKind::Null,
@@ -91,10 +92,10 @@ pub unsafe extern "C" fn sesstrig_variable_read(
             }
             Some(Value::Null) | None => {}
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that `out` is writable.
         unsafe { out.write(found) };
         Ok(())
     };
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `error` is writable.
     unsafe { boundary(error, read) }
 }

@@ -1,14 +1,16 @@
-//! What kind of process this is, and who is at its other end.
+//! The server's variables that describe this process and its client. Nothing here
+//! calls a function that can raise, or changes anything.
 
 use super::sys;
 use std::ffi::CStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether this is a client's session (rule E7): no walsender, worker,
-/// single-user server, or server that pg_upgrade started: what a trigger wrote
-/// there could be overwritten.
+/// Whether this process serves a client's session, the only kind in which events
+/// fire (rule E7). That excludes walsenders, background processes and single-user
+/// mode, and also a server that pg_upgrade has started, because pg_upgrade could
+/// overwrite what a trigger writes there.
 pub(super) fn is_client() -> bool {
-    // SAFETY: plain variables of this process, which has one thread.
+    // SAFETY: these are plain variables, and this process has only one thread.
     unsafe {
         sys::IsUnderPostmaster
             && !sys::IsBinaryUpgrade
@@ -18,35 +20,35 @@ pub(super) fn is_client() -> bool {
     }
 }
 
-/// Whether a transaction is open, or has failed and not been closed.
+/// Whether a transaction is open, or has failed and has not been rolled back.
 pub(super) fn in_transaction() -> bool {
-    // SAFETY: it reads variables.
+    // SAFETY: the function only reads variables, so it cannot raise.
     unsafe { sys::IsTransactionOrTransactionBlock() }
 }
 
 /// Whether `session_replication_role` is `replica`.
 pub(super) fn is_replica() -> bool {
-    // SAFETY: as above.
+    // SAFETY: this is a plain variable, and this process has only one thread.
     unsafe { sys::SessionReplicationRole == sys::SESSION_REPLICATION_ROLE_REPLICA as i32 }
 }
 
-/// The `event_triggers` setting; true on majors that lack it.
+/// The value of the `event_triggers` setting, or true on majors that lack it.
 pub(super) fn event_triggers_on() -> bool {
-    // SAFETY: it reads a variable.
+    // SAFETY: the function only reads a variable, so it cannot raise.
     unsafe { sys::sesstrig_event_triggers_on() }
 }
 
-/// The role that logged on, as the client named it; `None` without a client.
+/// The name of the role that logged on; `None` without a client.
 pub(super) fn login_user() -> Option<&'static CStr> {
-    // SAFETY: the port and its strings are never freed, and hold the names
-    // that authentication accepted.
+    // SAFETY: MyProcPort and the strings that it points to are null or live as long
+    // as the process, and the strings are terminated.
     unsafe {
         let name = sys::MyProcPort.as_ref()?.user_name;
         (!name.is_null()).then(|| CStr::from_ptr(name))
     }
 }
 
-/// The database that was logged on to; `None` without a client.
+/// The name of the database that the client logged on to; `None` without a client.
 pub(super) fn database_name() -> Option<&'static CStr> {
     // SAFETY: as for `login_user`.
     unsafe {
@@ -55,10 +57,10 @@ pub(super) fn database_name() -> Option<&'static CStr> {
     }
 }
 
-/// The client's address; `None` over a Unix socket and without a client.
+/// The client's address; `None` over a Unix socket, or without a client.
 pub(super) fn client_address() -> Option<IpAddr> {
-    // SAFETY: the kernel filled `addr` in for the family that it names, and
-    // `sockaddr_storage` is aligned and large enough for both of these.
+    // SAFETY: the kernel has filled in `addr` as its family requires, and
+    // `sockaddr_storage` is large enough and aligned for either family.
     unsafe {
         let storage = &raw const sys::MyProcPort.as_ref()?.raddr.addr;
         match libc::c_int::from((*storage.cast::<libc::sockaddr>()).sa_family) {

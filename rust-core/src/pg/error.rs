@@ -1,21 +1,26 @@
-//! The server's errors as values.
+//! The server's errors as Rust values. Nothing here raises or catches an error: C
+//! does both, in `shim/entry.c` and `shim/guard.c`.
 
 use super::sys::{self, ErrorData};
 use std::ptr::NonNull;
 
-/// An error that a guard caught: a copy of elog's `ErrorData`, owned here.
+/// An error that a guard has caught. It owns the guard's copy of the `ErrorData`,
+/// which was allocated by the server and is freed by the server.
 pub(crate) struct PgError {
     data: NonNull<ErrorData>,
 }
 
-/// What a guarded call returns.
+/// The result of a guarded call.
 pub(crate) type PgResult<T> = Result<T, PgError>;
 
 impl PgError {
-    /// Turns what a guard returned into a result.
+    /// Turns the pointer that a guard returned into a result.
+    ///
+    /// # Errors
+    /// Returns the guard's error if `data` is not null.
     ///
     /// # Safety
-    /// `data` is null or what a guard returned, and nobody else frees it.
+    /// `data` must be null or come from a guard, and must not be freed elsewhere.
     pub(super) unsafe fn check(data: *mut ErrorData) -> PgResult<()> {
         match NonNull::new(data) {
             None => Ok(()),
@@ -25,15 +30,16 @@ impl PgError {
 
     /// Keeps the error from being sent to the client when it is reported.
     pub(super) fn hide_from_client(&mut self) {
-        // SAFETY: `check`'s contract makes this an `ErrorData` that only we hold.
+        // SAFETY: whoever called `check` promised a valid `ErrorData` that is only ours.
         unsafe { self.data.as_mut() }.output_to_client = false;
     }
 
+    /// The error, for a call that does not free it.
     pub(super) fn as_ptr(&self) -> *mut ErrorData {
         self.data.as_ptr()
     }
 
-    /// Hands the error to C, which frees it.
+    /// Hands the error over to C, which must free it.
     pub(crate) fn into_raw(self) -> *mut ErrorData {
         std::mem::ManuallyDrop::new(self).data.as_ptr()
     }
@@ -41,7 +47,7 @@ impl PgError {
 
 impl Drop for PgError {
     fn drop(&mut self) {
-        // SAFETY: a guard returned it, and `into_raw` does not get here.
+        // SAFETY: a guard made this error, and `into_raw` has not handed it over.
         unsafe { sys::sesstrig_error_free(self.data.as_ptr()) }
     }
 }

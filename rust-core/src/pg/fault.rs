@@ -1,4 +1,5 @@
-//! Faults on request, in the test suites' server only (rules F12 and F13).
+//! Faults on request, for the tests of rules F12 and F13. The feature `faults`
+//! builds this for the test suites' server; no other server contains it.
 
 use super::error::PgResult;
 use super::{settings, sys};
@@ -9,7 +10,7 @@ const PANIC: i32 = 1;
 
 static FAULT: AtomicI32 = AtomicI32::new(NONE);
 
-/// Defines `session_triggers.fault`.
+/// Defines the setting `session_triggers.fault`.
 pub(super) fn define() -> PgResult<()> {
     settings::define_enum(
         c"session_triggers.fault",
@@ -20,7 +21,7 @@ pub(super) fn define() -> PgResult<()> {
     )
 }
 
-/// The fault inside the core, between two triggers.
+/// Panics if the setting asks for it. A firing calls this before each trigger.
 pub(super) fn before_trigger() {
     if FAULT.load(Relaxed) == PANIC {
         panic!("fault requested by session_triggers.fault");

@@ -1,5 +1,6 @@
-//! One firing: all triggers of one event, in a transaction (section F of the
-//! specification).
+//! A firing: the run of all triggers of one event for one session, in a transaction
+//! of its own (section F). Whether an event fires, and what its failure means for the
+//! session, is decided in `session.rs`.
 
 use super::error::{PgError, PgResult};
 use super::{backend, guard, panic, settings, triggers};
@@ -10,16 +11,16 @@ use std::ffi::CString;
 
 /// How a firing ended.
 pub(super) enum Outcome {
-    /// All triggers ran, or there were none.
+    /// All triggers ran, or there were none, and the transaction is committed.
     Done,
-    /// One failed: the error is in the server log, all is rolled back, and
-    /// the session is idle (rules F2 to F4).
+    /// The firing failed. The error is in the server log, everything is rolled back,
+    /// and the session is idle (rules F2 to F4).
     Failed(PgError),
-    /// One failed, and the session cannot go on.
+    /// The firing failed and could not be rolled back, so the session cannot go on.
     Broken(PgError),
 }
 
-/// Fires `event`, with no transaction open.
+/// Fires `event`. No transaction may be open.
 pub(super) fn fire(event: Event) -> Outcome {
     let mut place = commit_context(event);
     match panic::catch(|| run(event, &mut place)) {
@@ -29,7 +30,8 @@ pub(super) fn fire(event: Event) -> Outcome {
     }
 }
 
-/// `place` is what is being done, for the context of a panic.
+/// Runs the triggers and commits. `place` always says what is being done; it becomes
+/// the context of a panic.
 fn run(event: Event, place: &mut CString) -> PgResult<()> {
     guard::ignore_cancels();
     guard::start_timeout(settings::timeout(event), timeout_message(event))?;
@@ -49,18 +51,20 @@ fn run(event: Event, place: &mut CString) -> PgResult<()> {
     Ok(())
 }
 
-/// The context of errors that no single trigger is at fault for, such as
-/// those of deferred constraints.
+/// The context of errors that belong to no single trigger, such as violations of
+/// deferred constraints.
 fn commit_context(event: Event) -> CString {
     let mut text = b"commit of event triggers on event ".to_vec();
     text.extend_from_slice(event.name().to_bytes());
     CString::new(text).unwrap_or_default()
 }
 
+/// Reports the error that a firing failed with to the server log alone, and rolls
+/// the transaction back.
 fn clean_up(mut error: PgError) -> Outcome {
     guard::explain_timeout(&mut error);
     error.hide_from_client();
-    // If the log cannot be written, the roll-back is all the more needed.
+    // Roll back whether or not the error could be reported.
     let _ = guard::report_error(&error);
     match guard::abort_transaction() {
         Ok(()) => Outcome::Failed(error),

@@ -1,4 +1,5 @@
-//! The `log` crate's messages in the server log.
+//! Sends the `log` crate's messages to the server log, and never to the client. The
+//! report of a failed firing does not go this way; see `firing.rs`.
 
 use super::error::PgError;
 use super::sys;
@@ -7,7 +8,8 @@ use std::ffi::{CString, c_int};
 
 struct ServerLog;
 
-/// Errors and warnings are for the administrator, never for the client.
+/// The server's level for a message. Errors and warnings are for the administrator,
+/// never for the client, and must not raise.
 fn server_level(level: Level) -> c_int {
     (match level {
         Level::Error | Level::Warn | Level::Info => sys::LOG_SERVER_ONLY,
@@ -18,7 +20,7 @@ fn server_level(level: Level) -> c_int {
 
 impl Log for ServerLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // SAFETY: it compares the level with settings.
+        // SAFETY: the function compares the level with settings, and cannot raise.
         unsafe { sys::message_level_is_interesting(server_level(metadata.level())) }
     }
 
@@ -29,8 +31,8 @@ impl Log for ServerLog {
         let Ok(message) = CString::new(record.args().to_string()) else {
             return;
         };
-        // SAFETY: the string outlives the call. A message that cannot be
-        // written has nowhere else to go.
+        // There is nowhere else to report that the message could not be written.
+        // SAFETY: the string outlives the call.
         let _ = unsafe {
             PgError::check(sys::sesstrig_try_log(
                 server_level(record.level()),
@@ -42,7 +44,7 @@ impl Log for ServerLog {
     fn flush(&self) {}
 }
 
-/// Sends the `log` crate's messages to the server; at server start, once.
+/// Makes this the `log` crate's output. Called once, at server start.
 pub(super) fn install() {
     if log::set_logger(&ServerLog).is_ok() {
         log::set_max_level(LevelFilter::Trace);

@@ -1,7 +1,8 @@
-//! A safe layer over the server.
+//! A safe layer over the server's C interface. Rules that can be stated without the
+//! server are in [`crate::domain`].
 //!
-//! Nothing here unwinds or is jumped over: what may raise an ERROR in the
-//! server is behind a guard of `shim/guard.c` and returns a [`Result`].
+//! No longjmp crosses these functions: a call that may raise an ERROR goes through a
+//! guard of `shim/guard.c`, and returns a [`Result`].
 
 mod backend;
 pub(crate) mod error;
@@ -19,7 +20,11 @@ pub(crate) mod variables;
 
 pub(crate) use sys::ErrorData;
 
-/// Prepares the core in the postmaster, or in a process that stands alone.
+/// Prepares the core: panics, log and settings. Called once, in the postmaster or in
+/// a standalone process, before the configuration file is read.
+///
+/// # Errors
+/// Returns the server's error if a setting cannot be defined.
 pub(crate) fn start() -> error::PgResult<()> {
     panic::install_hook();
     log::install();

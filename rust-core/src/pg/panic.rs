@@ -1,4 +1,5 @@
-//! Panics as errors (rule F13).
+//! Turns panics into errors of the server (rule F13). Where panics are caught is
+//! decided by the callers of [`catch`]: the boundary and a firing.
 
 use super::error::PgError;
 use super::guard;
@@ -14,24 +15,24 @@ thread_local! {
 
 const PREFIX: &str = "panic in the session trigger core";
 
-/// A panic that was caught.
+/// A caught panic.
 pub(crate) struct Panic {
     message: String,
     place: String,
 }
 
-/// Keeps panics from being printed to standard error, and remembers where
-/// they were; at server start, once.
+/// Installs a panic hook that notes where a panic happens, and replaces the default
+/// one, which prints to standard error. Called once, at server start.
 pub(super) fn install_hook() {
     std::panic::set_hook(Box::new(|info: &PanicHookInfo<'_>| {
         let place = info.location().map(ToString::to_string);
-        // Not being able to note the place must not turn into a second panic.
+        // A failure to note the place must not cause a second panic.
         let _ = PLACE.try_with(|slot| slot.try_borrow_mut().map(|mut slot| *slot = place));
     }));
 }
 
-/// Runs `f`. Callers see to it that what a panic leaves half done is thrown
-/// away: the transaction is rolled back.
+/// Runs `f`, and returns a panic as an error. A panic can leave work half done, so
+/// the caller must discard that work, by a rollback of the transaction.
 pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Panic {
         message: message(&*payload).to_owned(),
@@ -59,7 +60,7 @@ impl fmt::Display for Panic {
 }
 
 impl Panic {
-    /// The panic as an error of the server's.
+    /// Makes an error of the server out of the panic.
     pub(crate) fn into_error(self, context: &CStr) -> PgError {
         let message = c_string(format!("{PREFIX}: {}", self.message));
         let detail = c_string(format!("The panic was at {}.", self.place));

@@ -1,4 +1,5 @@
-//! A session from its start to its end.
+//! A session from its start to its end: when the two events fire, and what a failure
+//! does. The firing itself is in `firing.rs`.
 
 use super::error::{PgError, PgResult};
 use super::firing::{self, Outcome};
@@ -7,14 +8,14 @@ use crate::domain::session::event::Event;
 use crate::domain::session::policy::{LOGON_WARNING, LogoffOn, Verdict, after_failed_logon};
 use std::cell::Cell;
 
-/// What is remembered of the logon.
+/// What is remembered about the logon.
 #[derive(Clone, Copy)]
 pub(crate) struct Session {
     /// `session_triggers.instance_num` at logon.
     pub(super) instance_num: i32,
     /// Whether the role that logged on is a superuser.
     superuser: bool,
-    /// Whether the session was let in and has not fired logoff.
+    /// Whether the logon has succeeded and logoff has not fired yet.
     open: bool,
 }
 
@@ -33,8 +34,11 @@ fn may_fire(event: Event) -> bool {
         && !triggers::known_to_be_none(event, backend::is_replica())
 }
 
-/// Notes who logs on, and reads the triggers; in the transaction in which the
-/// server starts the session.
+/// Notes who logs on, and reads the triggers. The server calls this in the
+/// transaction with which it starts a session.
+///
+/// # Errors
+/// Returns the server's error if a catalog cannot be read; it must end the session.
 pub(crate) fn open() -> PgResult<()> {
     if !backend::is_client() {
         return Ok(());
@@ -45,14 +49,18 @@ pub(crate) fn open() -> PgResult<()> {
         open: false,
     }));
     if settings::enabled() && backend::event_triggers_on() {
-        // A lock on the catalog must not hold up who is let in; the firing
-        // waits for it, where waiting can be cancelled.
+        // A lock on the catalog must not keep the session from starting.  The
+        // firing waits for the lock instead, within its timeout.
         triggers::load(false)?;
     }
     Ok(())
 }
 
-/// Fires logon. An error ends the session.
+/// Fires logon.
+///
+/// # Errors
+/// Returns the trigger's error if the logon is rejected, or another error after which
+/// the session cannot go on. Either must end the session.
 pub(crate) fn logon() -> PgResult<()> {
     let Some(session) = SESSION.get() else {
         return Ok(());
@@ -83,14 +91,17 @@ fn after_failure(error: PgError, session: Session) -> PgResult<()> {
     }
 }
 
-/// Whether logoff is still to fire, whatever ends the session (table X).
+/// Whether logoff must still fire if the server ends the session (table X).
 pub(crate) fn fires_at_exit() -> bool {
     matches!(SESSION.get(), Some(Session { open: true, .. }))
         && settings::logoff_on() == LogoffOn::Exit
 }
 
-/// Fires logoff, once, for a session that was let in. An error means that the
-/// session cannot even be ended in order.
+/// Fires logoff, unless it has fired or the logon has not succeeded.
+///
+/// # Errors
+/// Returns an error only if the transaction could not be rolled back or the session's
+/// locks could not be released. A failed trigger is not an error (rule F4).
 pub(crate) fn logoff() -> PgResult<()> {
     let Some(session @ Session { open: true, .. }) = SESSION.get() else {
         return Ok(());
@@ -99,12 +110,13 @@ pub(crate) fn logoff() -> PgResult<()> {
         open: false,
         ..session
     }));
-    // Rule F6; and within a transaction, what comes next could wait for a lock.
+    // Rule F6.  Also, invalidation messages must be processed outside of a
+    // transaction, in which that could wait for a lock.
     if backend::in_transaction() {
         guard::abort_transaction()?;
     }
-    // What others created or dropped counts (rule E9), also for a session that
-    // has been idle since.
+    // Triggers that other sessions have created or dropped since this one's last
+    // command count, too (rule E9).
     if let Err(error) = guard::accept_invalidations() {
         triggers::invalidate();
         drop(error);
@@ -115,7 +127,7 @@ pub(crate) fn logoff() -> PgResult<()> {
     guard::abort_transaction()?;
     guard::release_locks()?;
     match firing::fire(Event::Logoff) {
-        // Rule F4: a failure is in the log, and that is all.
+        // Rule F4: a failure is reported in the server log only.
         Outcome::Done | Outcome::Failed(_) => Ok(()),
         Outcome::Broken(error) => Err(error),
     }

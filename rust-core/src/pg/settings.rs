@@ -1,4 +1,5 @@
-//! The settings `session_triggers.*` (section S of the specification).
+//! Defines and reads the settings `session_triggers.*` (section S). What a value
+//! implies is decided in [`crate::domain::session::policy`].
 
 use super::error::{PgError, PgResult};
 use super::sys::{self, GucContext, config_enum_entry};
@@ -7,13 +8,14 @@ use crate::domain::session::policy::{LogoffOn, LogonFailure, timeout_name};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 
-// The server writes these through pointers, from this process's one thread.
+// The server writes these through pointers.  They are atomic because a static must
+// be safe to share; this process has only one thread.
 static ENABLED: AtomicBool = AtomicBool::new(true);
 static LOGON_FAILURE: AtomicI32 = AtomicI32::new(LogonFailure::Continue as i32);
 static LOGON_WARNING: AtomicBool = AtomicBool::new(true);
 static LOGOFF_ON: AtomicI32 = AtomicI32::new(LogoffOn::Client as i32);
 static INSTANCE_NUM: AtomicI32 = AtomicI32::new(1);
-/// In milliseconds.
+// The two timeouts are in milliseconds.
 static LOGON_TIMEOUT: AtomicI32 = AtomicI32::new(60_000);
 static LOGOFF_TIMEOUT: AtomicI32 = AtomicI32::new(60_000);
 
@@ -50,8 +52,8 @@ pub(super) fn instance_num() -> i32 {
     INSTANCE_NUM.load(Relaxed)
 }
 
-/// `session_triggers.logon_timeout` or `…logoff_timeout`, in milliseconds; 0
-/// is no limit.
+/// `session_triggers.logon_timeout` or `session_triggers.logoff_timeout`, in
+/// milliseconds; 0 means no limit.
 pub(super) fn timeout(event: Event) -> i32 {
     match event {
         Event::Logon => LOGON_TIMEOUT.load(Relaxed),
@@ -59,7 +61,7 @@ pub(super) fn timeout(event: Event) -> i32 {
     }
 }
 
-/// Defines all settings; at server start, once.
+/// Defines all settings. Called once, at server start.
 pub(super) fn define() -> PgResult<()> {
     define_bool(
         c"session_triggers.enabled",
@@ -119,10 +121,10 @@ pub(super) fn define() -> PgResult<()> {
     )
 }
 
-/// Refuses other names that begin like ours, from here on; at server start,
-/// once all settings are defined.
+/// Makes the server refuse unknown settings with the prefix `session_triggers`.
+/// Called once, at server start, after all settings have been defined.
 pub(super) fn reserve_prefix() -> PgResult<()> {
-    // SAFETY: the string lives as long as the process.
+    // SAFETY: the string lives as long as the process, as the call requires.
     unsafe {
         PgError::check(sys::sesstrig_try_reserve_prefix(
             c"session_triggers".as_ptr(),
@@ -130,7 +132,7 @@ pub(super) fn reserve_prefix() -> PgResult<()> {
     }
 }
 
-// A setting's initial value is its default.
+// In the functions below, the initial value of a variable is the setting's default.
 
 fn define_bool(
     name: &'static CStr,
@@ -138,7 +140,8 @@ fn define_bool(
     variable: &'static AtomicBool,
     context: GucContext,
 ) -> PgResult<()> {
-    // SAFETY: the strings and the variable live as long as the process.
+    // SAFETY: the strings and the variable live as long as the process, as the call
+    // requires.
     unsafe {
         PgError::check(sys::sesstrig_try_define_bool(
             name.as_ptr(),
@@ -158,7 +161,8 @@ fn define_int(
     context: GucContext,
     flags: i32,
 ) -> PgResult<()> {
-    // SAFETY: the strings and the variable live as long as the process.
+    // SAFETY: the strings and the variable live as long as the process, as the call
+    // requires.
     unsafe {
         PgError::check(sys::sesstrig_try_define_int(
             name.as_ptr(),
@@ -173,6 +177,7 @@ fn define_int(
     }
 }
 
+/// Defines a setting with the given values, which are pairs of a name and a number.
 pub(super) fn define_enum(
     name: &'static CStr,
     description: &'static CStr,
@@ -194,8 +199,8 @@ pub(super) fn define_enum(
         })
         .chain([end])
         .collect();
-    // SAFETY: the strings, the variable and the leaked entries, which a null
-    // name ends, live as long as the process.
+    // SAFETY: the strings, the variable and the leaked entries live as long as the
+    // process, as the call requires. A null name ends the entries.
     unsafe {
         PgError::check(sys::sesstrig_try_define_enum(
             name.as_ptr(),

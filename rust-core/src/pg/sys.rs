@@ -1,5 +1,6 @@
-//! The server's declarations, as bindgen reads them: what this list does not
-//! name, the core does not use.
+//! The server's declarations, which bindgen has made from its headers. No other file
+//! names the bindings, so these lists are all that the core uses of the server.
+//! Nothing here is safe to call; that is for the rest of [`crate::pg`].
 
 #[allow(
     non_camel_case_types,
@@ -24,22 +25,22 @@ pub(crate) use bindings::{
     GucContext_PGC_SIGHUP as PGC_SIGHUP, GucContext_PGC_SUSET as PGC_SUSET,
     GucContext_PGC_USERSET as PGC_USERSET, NameData, SesstrigTriggerRow, config_enum_entry,
 };
-// elog.h's levels
+// Levels of elog.h, and a value of trigger.h
 pub(crate) use bindings::{DEBUG1, DEBUG2, LOG_SERVER_ONLY, SESSION_REPLICATION_ROLE_REPLICA};
-// guc.h's flags
+// Flags of guc.h
 pub(crate) use bindings::GUC_UNIT_MS;
 // Variables
 pub(crate) use bindings::{
     IsBinaryUpgrade, IsUnderPostmaster, MyBackendType, MyProcPort, SessionReplicationRole,
     am_walsender,
 };
-// Functions that cannot raise
+// Functions that cannot raise an error
 pub(crate) use bindings::{
     IsTransactionOrTransactionBlock, message_level_is_interesting, sesstrig_end_timeout,
     sesstrig_error_free, sesstrig_event_triggers_on, sesstrig_explain_timeout,
     sesstrig_ignore_cancels,
 };
-// Guards
+// Guards, which return the error
 pub(crate) use bindings::{
     sesstrig_try_abort_transaction, sesstrig_try_accept_invalidations,
     sesstrig_try_commit_transaction, sesstrig_try_define_bool, sesstrig_try_define_enum,

@@ -1,9 +1,9 @@
-//! The session's copy of its database's session triggers (rule E9).
+//! The session's cache of the triggers on session events (rule E9). Which of them
+//! fire is decided in [`crate::domain::session::trigger`].
 //!
-//! It is read in the transaction that starts the session, where that costs
-//! little, and dropped when the server says that pg_event_trigger changed. So
-//! a session whose database has no session trigger knows so at logoff without
-//! a transaction.
+//! The cache is filled in the transaction that starts the session, where that costs
+//! little, and becomes invalid when pg_event_trigger changes. So a session that has
+//! no trigger to fire at logoff can know that without starting a transaction.
 
 use super::error::PgResult;
 use super::guard;
@@ -13,23 +13,23 @@ use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 
 thread_local! {
-    /// Whether the server tells us of changes.
+    /// Whether [`invalidate`] is registered to be called on changes.
     static WATCHED: Cell<bool> = const { Cell::new(false) };
-    /// Whether SET is what the catalog holds.
+    /// Whether SET agrees with the catalog.
     static VALID: Cell<bool> = const { Cell::new(false) };
-    /// Never dropped: registering a destructor would cost every session.
+    /// The triggers, or `None` if there are none. It is never dropped, because every
+    /// session would pay for the registration of a destructor.
     static SET: ManuallyDrop<RefCell<Option<TriggerSet>>> =
         const { ManuallyDrop::new(RefCell::new(None)) };
 }
 
-/// Forgets the copy. The server calls this for every change of
-/// pg_event_trigger, in the middle of anything.
+/// Marks the cache as invalid. The server calls this for every change of
+/// pg_event_trigger, whatever else is going on, so it only sets a flag.
 pub(crate) fn invalidate() {
     VALID.set(false);
 }
 
-/// Whether it is known, without a look at the catalog, that nothing is to
-/// fire.
+/// Whether the cache is valid and says that no trigger is to fire.
 pub(super) fn known_to_be_none(event: Event, replica: bool) -> bool {
     VALID.get()
         && SET.with(|set| match &*set.borrow() {
@@ -38,15 +38,15 @@ pub(super) fn known_to_be_none(event: Event, replica: bool) -> bool {
         })
 }
 
-/// Reads the catalog, in a transaction. If it is locked and `may_wait` is
-/// false, nothing is known after that either.
+/// Fills the cache. A transaction must be open. If `may_wait` is false and the
+/// catalog is locked, the cache stays invalid.
 pub(super) fn load(may_wait: bool) -> PgResult<()> {
     if !WATCHED.get() {
         guard::watch_triggers()?;
         WATCHED.set(true);
     }
-    // A change that arrives while we read makes it invalid again, so that the
-    // next firing reads anew; as upstream's event trigger cache does.
+    // A change that arrives during the reading marks the cache as invalid again, and
+    // the next firing reads anew, as with upstream's event trigger cache.
     VALID.set(true);
     match guard::read_triggers(may_wait) {
         Ok(Some(triggers)) => {
@@ -65,8 +65,8 @@ pub(super) fn load(may_wait: bool) -> PgResult<()> {
     }
 }
 
-/// The triggers to run, in order; in a transaction. A copy, since the triggers
-/// themselves may change the catalog.
+/// The triggers to run, in firing order. A transaction must be open. The result is a
+/// copy, because the triggers themselves may invalidate the cache.
 pub(super) fn to_fire(event: Event, replica: bool) -> PgResult<Vec<Trigger>> {
     if !VALID.get() {
         load(true)?;

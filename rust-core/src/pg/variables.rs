@@ -1,10 +1,11 @@
-//! The values of the context variables (rules V1 and V2).
+//! The values of the context variables (rules V1 and V2). Their names and types are
+//! in [`crate::domain::session::variables`].
 
 use super::{backend, session, settings};
 use crate::domain::session::variables::{Variable, format_address};
 use std::cell::OnceCell;
 
-/// A variable's value. Text is in the server's encoding.
+/// A variable's value. Text is in the database's encoding.
 pub(crate) enum Value {
     /// SQL's NULL
     Null,
@@ -20,8 +21,8 @@ impl From<Option<&'static [u8]>> for Value {
     }
 }
 
-/// The value at logon. Outside of a client's session there was none, so the
-/// names are NULL and the number is the setting's.
+/// The value that the variable had at logon. In a process that serves no client there
+/// was no logon, so texts are NULL and the number is the setting's.
 pub(crate) fn value(variable: Variable) -> Value {
     match variable {
         Variable::LoginUser => backend::login_user().map(|name| name.to_bytes()).into(),
@@ -33,7 +34,8 @@ pub(crate) fn value(variable: Variable) -> Value {
     }
 }
 
-/// Formatted once, and kept, as the other texts are.
+/// The client's address as text. It is formatted once and never freed, so that it
+/// lives as long as the other texts.
 fn client_ip() -> Option<&'static [u8]> {
     thread_local! {
         static TEXT: OnceCell<Option<&'static str>> = const { OnceCell::new() };
