@@ -1,6 +1,7 @@
-//! Builds the shim and the bindings against one major's headers, and checks
-//! that the committed header is what the exports say. `make` sets the
-//! environment; without the feature `server` there is nothing to do.
+//! Cargo's build script. With the feature `server` it compiles the shim and makes
+//! the bindings, both against the headers of one configured source tree, and checks
+//! that the committed header agrees with the exports. The environment comes from make
+//! or meson. Without that feature it does nothing, so `domain` needs no server.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -23,7 +24,7 @@ mod server {
         compile_shim(&cppflags);
     }
 
-    /// The words of an environment variable that `make` sets.
+    /// The words of an environment variable that make or meson sets.
     fn flags(variable: &str) -> Vec<String> {
         println!("cargo::rerun-if-env-changed={variable}");
         let value = env::var(variable).unwrap_or_else(|_| {
@@ -32,8 +33,8 @@ mod server {
         value.split_whitespace().map(str::to_owned).collect()
     }
 
-    /// Fails when the committed header is stale; SESSTRIG_WRITE_HEADER=1
-    /// writes it.
+    /// Fails the build if the committed header is stale, or rewrites the header if
+    /// SESSTRIG_WRITE_HEADER is set.
     fn check_header() {
         println!("cargo::rerun-if-env-changed=SESSTRIG_WRITE_HEADER");
         for path in ["src/ffi", "cbindgen.toml", HEADER] {
@@ -72,7 +73,7 @@ mod server {
             )
             .allowlist_var("SessionReplicationRole|SESSION_REPLICATION_ROLE_REPLICA")
             .allowlist_var("GUC_UNIT_MS|DEBUG1|DEBUG2|LOG_SERVER_ONLY")
-            // What raises an error has no place in Rust.
+            // Raising an error is left to C: a longjmp must not cross Rust's frames.
             .blocklist_function("ereport|elog|errstart|errfinish|.*longjmp|pg_re_throw")
             .layout_tests(false)
             .generate()
@@ -83,7 +84,7 @@ mod server {
 
     fn compile_shim(cppflags: &[String]) {
         let mut build = cc::Build::new();
-        // The server's flags, and none of cc's own.
+        // Compile with the flags of the server, and none of cc's own.
         build
             .no_default_flags(true)
             .warnings(false)
@@ -92,7 +93,7 @@ mod server {
         for flag in cppflags.iter().chain(&flags("SESSTRIG_CFLAGS")) {
             build.flag(flag);
         }
-        // A forgotten header would cut pointers to an int.
+        // Without a declaration, a function that returns a pointer would return int.
         build.flag("-Werror=implicit-function-declaration");
         if env::var_os("CARGO_FEATURE_FAULTS").is_some() {
             build.define("SESSTRIG_FAULTS", None);

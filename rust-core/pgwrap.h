@@ -1,4 +1,8 @@
-/* The one header that bindgen reads. */
+/*
+ * pgwrap.h
+ *	  The header that bindgen reads: it includes all headers of the server whose
+ *	  declarations src/pg/sys.rs names.  No C file includes it.
+ */
 #include "postgres.h"
 
 #include "access/xact.h"

@@ -1,8 +1,8 @@
 /*
  * sesstrig_server.h
- *	  What the patched server files and PL/pgSQL call: the only header of the
- *	  session triggers that they include, and the only symbols that postgres
- *	  exports for them.
+ *	  The functions of the core that patched server files and PL/pgSQL call.  They
+ *	  include no other header of the core, except that gram.y and psql's lexer each
+ *	  have one of their own; and postgres exports no other symbol of the core.
  */
 #ifndef SESSTRIG_SERVER_H
 #define SESSTRIG_SERVER_H
@@ -10,101 +10,125 @@
 #include "nodes/parsenodes.h"
 #include "parser/scanner.h"
 
-/* Define the settings; at server start, before a configuration file is read. */
+/* Define the settings; called at server start, before a configuration file is read. */
 extern void sesstrig_server_init(void);
 
-/* Is this the name of a session event?  For CREATE EVENT TRIGGER. */
+/* Is this the name of a session event?  CREATE EVENT TRIGGER asks. */
 extern bool sesstrig_event_is_known(const char *eventname);
 
-/* Raise an error if this is a session event: these have no tags to filter. */
+/* Raise an error if this is a session event, which does not support tag filters. */
 extern void sesstrig_event_refuse_tags(const char *eventname);
 
-/* Read the session's triggers, in the last transaction of its start. */
+/*
+ * Read the triggers of a session.  The last transaction of InitPostgres() must be
+ * open, which spares the session a transaction of its own.
+ */
 extern void sesstrig_session_prepare(void);
 
 /*
- * Fire after_user_logon, outside of a transaction.  The flag says that the
- * server is reading a command, so that it ignores cancels.
+ * Fire after_user_logon.  No transaction may be open.  The argument points to the
+ * server's flag that it is reading a command and so ignores cancels; it is
+ * remembered, since logoff must clear that flag.
  */
 extern void sesstrig_session_logon(bool *reading_command);
 
 /*
- * Fire before_user_logoff, once the client has ended the session; rolls an
- * open transaction back.
+ * Fire before_user_logoff, after the client has ended the session.  Any open
+ * transaction is rolled back first.
  */
 extern void sesstrig_session_logoff(void);
 
 /*
- * The process is about to exit, whatever it is doing.  If this end of the
- * session fires before_user_logoff, defer the exit: raise an error, which is
- * not reported and must not be caught, up to PostgresMain().
+ * Called when the process is about to exit, whatever it is doing.  If this end of
+ * the session fires before_user_logoff, defer the exit: raise an error that is not
+ * reported, and that nothing may catch before PostgresMain().  Otherwise return, and
+ * the process exits.
  */
 extern void sesstrig_exit_defer(int code);
 
-/* Has a deferred exit been raised? */
+/* Has a deferred exit been raised, so that the current error must not be caught? */
 extern bool sesstrig_exit_is_deferred(void);
 
-/* Called in PostgresMain() after an error: finish a deferred exit. */
+/* Called in PostgresMain() after every error: finish a deferred exit, if any. */
 extern void sesstrig_exit_finish(void);
 
-/* Is a firing about to send the client a text that its encoding does not have? */
+/* Would this text, sent during a firing, fail to convert to the client's encoding? */
 extern bool sesstrig_session_cannot_send(const char *text);
 
-/* The variables that PL/pgSQL declares, as constants, in event trigger functions. */
+/*
+ * The variables that PL/pgSQL declares in event trigger functions, as constants.
+ * An index goes from 0 to the count, exclusive.
+ */
 extern int	sesstrig_variable_count(void);
 extern const char *sesstrig_variable_name(int index);
 extern Oid	sesstrig_variable_type(int index);
 extern Datum sesstrig_variable_value(const char *name, bool *isnull);
 
-/* Note the text that raw_parser() is about to parse, and that it has done so. */
+/* Note that raw_parser() is about to parse this text, and that it has finished. */
 extern void sesstrig_parser_begin(const char *text);
 extern void sesstrig_parser_end(void);
 
-/* For the grammar, through sesstrig_grammar.h: where a routine's text ends. */
+/*
+ * The grammar calls what follows, in part through sesstrig_grammar.h.  A location
+ * is a byte offset in the query, as YYLTYPE is.
+ */
+
+/* What a token is in relation to a routine's text. */
 typedef enum SesstrigRoutineToken
 {
-	SESSTRIG_TOKEN_INSIDE,		/* belongs to the text */
-	SESSTRIG_TOKEN_END,			/* is the END that closes it */
-	SESSTRIG_TOKEN_NAME,		/* is the routine's name, behind that END */
-	SESSTRIG_TOKEN_OUTSIDE,		/* comes after it */
+	SESSTRIG_TOKEN_INSIDE,		/* part of the text */
+	SESSTRIG_TOKEN_END,			/* the END that closes the text */
+	SESSTRIG_TOKEN_NAME,		/* the name after that END */
+	SESSTRIG_TOKEN_OUTSIDE,		/* not part of the text, which has ended */
 } SesstrigRoutineToken;
 
+/* Does the RETURN at this location introduce a result type? */
 extern bool sesstrig_routine_returns_type(int location);
+
+/* Find the end of a text, token by token, and make a DefElem of the text. */
 extern void *sesstrig_routine_begin(int location, core_yyscan_t yyscanner);
 extern SesstrigRoutineToken sesstrig_routine_feed(void *routine, int location,
 												  core_yyscan_t yyscanner);
 extern DefElem *sesstrig_routine_text(int start, int first, int end);
 
-/* Make the statement; the last option is the text. */
+/* Make the statement that creates a routine.  The last option is its text. */
 extern Node *sesstrig_routine_statement(bool is_procedure, bool replace, List *name,
 										List *parameters, TypeName *result, List *options,
 										core_yyscan_t yyscanner);
 
-/* DETERMINISTIC, and AUTHID DEFINER or CURRENT_USER. */
+/* The options DETERMINISTIC, and AUTHID DEFINER or AUTHID CURRENT_USER. */
 extern DefElem *sesstrig_routine_deterministic(int location, core_yyscan_t yyscanner);
 extern DefElem *sesstrig_routine_authid(bool definer, int location, core_yyscan_t yyscanner);
 
-/* When CREATE FUNCTION runs: give such a routine its search_path. */
+/* Called when CREATE FUNCTION is executed: complete a routine's search_path. */
 extern void sesstrig_routine_fix_path(List *options);
 
-/* Translate a position in a routine's source to one in the query; 0 if it isn't there. */
+/*
+ * Translate a position in a routine's source to one in the query.  Both count
+ * characters from 1.  Return 0 unless the query contains the source exactly once.
+ */
 extern int	sesstrig_routine_position(const char *source, const char *query, int position);
 
-/* varchar2(n BYTE) and varchar2(n CHAR) */
+/* Make the type varchar2(n BYTE) or varchar2(n CHAR). */
 extern TypeName *sesstrig_type_with_unit(const char *type, int length, int length_location,
 										 int unit_location, int location,
 										 core_yyscan_t yyscanner);
 
-/* Is it a name that no temporary type may take? */
+/* Is this an alias, and so a name under which no temporary type may be found? */
 extern bool sesstrig_type_is_alias(const char *name);
 
-/* The type that a name means where no type is called so, or InvalidOid. */
+/* The type that a name stands for where no type has that name, or InvalidOid. */
 extern Oid	sesstrig_type_find(const char *schema, const char *name);
 
-/* The event of AFTER or BEFORE, the word at this location, ON DATABASE. */
+/* The name of the event that is spelled AFTER or BEFORE and the word there. */
 extern char *sesstrig_event_spelled(bool after, int location, core_yyscan_t yyscanner);
 
-/* Raise an error that says what to write in place of what there is elsewhere. */
+/*
+ * Raise an error whose hint tells users what to write instead.  Some rules of the
+ * grammar exist only to call one of these, as upstream has rules for CREATE
+ * ASSERTION and LIMIT #,# that only raise an error: they match what users who know
+ * Oracle are likely to write, for which "syntax error" would be no help.
+ */
 extern void sesstrig_event_refuse_schema(const char *first, List *rest, int location,
 										 core_yyscan_t yyscanner);
 extern void sesstrig_event_refuse_on_schema(int location, core_yyscan_t yyscanner);
@@ -114,7 +138,7 @@ extern void sesstrig_event_refuse_trigger(bool after, const char *name, int loca
 									core_yyscan_t yyscanner);
 
 #ifdef SESSTRIG_FAULTS
-/* Panic inside the core and raise that; in the test suites' server only. */
+/* Panic inside the core, and raise the error; only in the test suites' server. */
 extern void sesstrig_fault_panic(void);
 #endif
 

@@ -1,6 +1,9 @@
 /*
  * compat.h
- *	  Where the supported majors differ, and nowhere else in C.
+ *	  The differences between the supported majors, as far as C sees them.
+ *
+ * No other file of the shim tests PG_VERSION_NUM.  A difference is hidden here
+ * by a macro; what the core does with it is not decided here.
  */
 #ifndef SESSTRIG_COMPAT_H
 #define SESSTRIG_COMPAT_H
@@ -12,35 +15,38 @@
 #include "replication/slot.h"
 #include "utils/guc_tables.h"
 
-/* The event_triggers setting came with 17. */
+/* 17 added the event_triggers setting. */
 #if PG_VERSION_NUM >= 170000
 #define SESSTRIG_EVENT_TRIGGERS_ON() (event_triggers)
 #else
 #define SESSTRIG_EVENT_TRIGGERS_ON() (true)
 #endif
 
-/* Synchronized slots came with 17, and an argument to leave them alone. */
+/* 17 added synchronized slots, and an argument that restricts the cleanup to them. */
 #if PG_VERSION_NUM >= 170000
 #define SESSTRIG_REPLICATION_SLOT_CLEANUP() ReplicationSlotCleanup(false)
 #else
 #define SESSTRIG_REPLICATION_SLOT_CLEANUP() ReplicationSlotCleanup()
 #endif
 
-/* transaction_timeout came with 17. */
+/* 17 added transaction_timeout. */
 #if PG_VERSION_NUM >= 170000
 #define SESSTRIG_FORGET_TRANSACTION_TIMEOUT() (TransactionTimeoutPending = false)
 #else
 #define SESSTRIG_FORGET_TRANSACTION_TIMEOUT() ((void) 0)
 #endif
 
-/* A SET statement made here stands nowhere in the query; 18 notes where one does. */
+/* 18 notes where in the query a SET statement stands; -1 means nowhere. */
 #if PG_VERSION_NUM >= 180000
 #define SESSTRIG_NO_LOCATION(set) ((set)->location = -1)
 #else
 #define SESSTRIG_NO_LOCATION(set) ((void) 0)
 #endif
 
-/* Call visit() for each of the server's own settings; 16 made their tables public. */
+/*
+ * Call visit() for each of the server's own settings.  It may be called for
+ * extensions' settings, too.  16 made the tables of the server's settings public.
+ */
 #if PG_VERSION_NUM >= 160000
 #define SESSTRIG_VISIT_TABLE(table, visit) \
 	for (int i = 0; (table)[i].gen.name; i++) \

@@ -1,7 +1,10 @@
 /*
  * entry.c
- *	  What the server calls: wrappers that call the Rust core and, after it has
- *	  returned, raise the error that it returned.
+ *	  Functions that the server calls: each calls the Rust core and, after that
+ *	  has returned, raises the error that it has returned, if any.
+ *
+ * There is no logic here.  The functions for the grammar are in routine.c, those
+ * for an exit of the server's own in exit.c.
  */
 #include "postgres.h"
 
@@ -31,7 +34,11 @@ sesstrig_raise_on_failure(SesstrigStatus status, ErrorData *error)
 	PG_END_TRY();
 }
 
-/* Like sesstrig_raise_on_failure(), for errors that must end the session. */
+/*
+ * Like sesstrig_raise_on_failure(), for errors that must end the session.  Only
+ * the SQLSTATE and the message are reported; a failed firing has already been
+ * logged in full.
+ */
 static void
 exit_on_failure(SesstrigStatus status, ErrorData *error)
 {
@@ -145,7 +152,7 @@ sesstrig_variable_value(const char *name, bool *isnull)
 }
 
 #ifdef SESSTRIG_FAULTS
-/* A panic inside the core, for the test suites' trigger functions. */
+/* Cause a panic inside the core; trigger functions of the tests call this. */
 void
 sesstrig_fault_panic(void)
 {

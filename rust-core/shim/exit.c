@@ -1,12 +1,13 @@
 /*
  * exit.c
- *	  Sessions that the server ends, rather than the client (table X).
+ *	  Logoff for sessions that the server ends, rather than the client (table X).
  *
- * Exit callbacks are too late for triggers: there an ERROR becomes FATAL and a
- * cancel is ignored.  The start of proc_exit() is too early: whatever the server
- * was doing has not been cleaned up.  So the exit is deferred: an error unwinds
- * to PostgresMain() through everything that cleans up after errors, and there,
- * between two commands, the triggers fire and the exit is finished.
+ * Exit callbacks are too late for triggers: by then an ERROR becomes FATAL, and
+ * cancels are ignored.  The start of proc_exit() is too early: whatever the
+ * server was doing has not been cleaned up yet.  So the exit is deferred: an
+ * error unwinds to PostgresMain(), through everything that cleans up after
+ * errors.  There, between two commands, the triggers fire, and the exit is
+ * finished.  Whether an exit fires logoff is decided in Rust.
  */
 #include "postgres.h"
 
@@ -27,18 +28,19 @@
 #include "sesstrig_server.h"
 
 /*
- * A function in some procedural language can catch the error and go on.  Then
- * it gets another one at once.  After MAX_THROWS catches, exit without firing.
+ * A function in some procedural language may catch the error and go on.  Then
+ * the next check for interrupts raises it again.  After MAX_THROWS times the
+ * session exits without firing.
  */
 #define MAX_THROWS 100
 
-/* PostgresMain()'s DoingCommandRead: while it is set, cancels are ignored. */
+/* PostgresMain()'s DoingCommandRead.  While it is set, cancels are ignored. */
 static bool *reading_command;
 
 /* Has a deferred exit been raised that PostgresMain() has not finished yet? */
 static bool deferred = false;
 
-/* The exit code of a deferred exit. */
+/* The exit code of the deferred exit. */
 static int	exit_code;
 
 void
@@ -53,8 +55,9 @@ ignore_request(SIGNAL_ARGS)
 }
 
 /*
- * From here on the session has no client.  What ends a query on the client's
- * account must not end the firing; its timeout must be able to.
+ * The session has no client from here on.  Forget what could cancel a query on
+ * the client's account, so that it does not end the firing, and make sure that
+ * the timeout of the firing can end it.
  */
 void
 sesstrig_detach_client(void)
@@ -69,8 +72,8 @@ sesstrig_detach_client(void)
 	SESSTRIG_FORGET_TRANSACTION_TIMEOUT();
 
 	/*
-	 * The session is ending anyway, so a request to terminate it could do
-	 * nothing but prevent the firing.  The timeout bounds how long that takes.
+	 * The session is ending anyway, so a request to terminate it could only
+	 * prevent the firing.  The timeout bounds how long the firing takes.
 	 */
 	if (sesstrig_exit_fires())
 	{
@@ -79,6 +82,7 @@ sesstrig_detach_client(void)
 	}
 }
 
+/* Fire logoff for a deferred exit; an error is logged, and the exit goes on. */
 static void
 fire(void)
 {
@@ -108,19 +112,22 @@ sesstrig_exit_defer(int code)
 		return;
 	sesstrig_report_overrun();
 
-	/* A postmaster that is to replace a lost one must not have to wait. */
+	/*
+	 * An error in a critical section would be a PANIC.  If the postmaster is
+	 * gone, a new one cannot start before this process has exited.
+	 */
 	if (CritSectionCount > 0 || !sesstrig_exit_fires() || !PostmasterIsAlive())
 		return;
 
 	/*
-	 * In this order: while the server reads a command and there is nobody to
-	 * send an error to, die() ends the process from within the signal handler.
+	 * The order matters: if SIGTERM arrives while the server reads a command
+	 * and messages go nowhere, die() exits from within the signal handler.
 	 */
 	*reading_command = false;
 	whereToSendOutput = DestNone;
 	if (PG_exception_stack == NULL)
 	{
-		/* The first command has not been read yet. */
+		/* PostgresMain() cannot catch an error yet: no command has been read. */
 		fire();
 		return;
 	}
@@ -136,7 +143,7 @@ sesstrig_exit_defer(int code)
 	exit_code = code;
 	InterruptPending = true;
 	ProcDiePending = true;
-	/* as errfinish() does for every error */
+	/* As errfinish() does for every ERROR. */
 	InterruptHoldoffCount = 0;
 	QueryCancelHoldoffCount = 0;
 	ReThrowError(&error);

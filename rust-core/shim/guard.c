@@ -1,7 +1,11 @@
 /*
  * guard.c
- *	  Calls from Rust into the server, each behind a PG_TRY: a longjmp must
- *	  not cross Rust's frames.  Policy lives in Rust; see sesstrig_guard.h.
+ *	  Guards: functions through which Rust calls the server, each of which catches
+ *	  any error in a PG_TRY and returns it, because a longjmp must not cross Rust's
+ *	  frames.
+ *
+ * Nothing is decided here: which calls are made, and in what order, is up to
+ * Rust.  sesstrig_guard.h states what a guard promises.
  */
 #include "postgres.h"
 
@@ -34,7 +38,7 @@
 #include "sesstrig_guard.h"
 #include "sesstrig_try.h"
 
-/* What a guard returns when there is no memory to copy the error. */
+/* The error that a guard returns if there is no memory to copy the real one. */
 static ErrorData out_of_memory = {
 	.elevel = ERROR,
 	.output_to_server = true,
@@ -43,8 +47,9 @@ static ErrorData out_of_memory = {
 };
 
 /*
- * Copy the error that is being handled and take it off elog's stack.  It has
- * to outlive the transaction, so it goes to TopMemoryContext.
+ * Copy the error that is being handled, and remove it from elog's stack.  The
+ * copy must outlive the transaction, so it is allocated in TopMemoryContext.
+ * "context" is the memory context to return to.
  */
 ErrorData *
 sesstrig_take_error(MemoryContext context)
@@ -58,7 +63,7 @@ sesstrig_take_error(MemoryContext context)
 	}
 	PG_CATCH();
 	{
-		/* error stays what it is */
+		/* Return out_of_memory. */
 	}
 	PG_END_TRY();
 	FlushErrorState();
@@ -74,13 +79,17 @@ sesstrig_error_free(ErrorData *error)
 		FreeErrorData(error);
 }
 
+/* Error context callback: "arg" is the text. */
 static void
 add_context(void *arg)
 {
 	errcontext("%s", (const char *) arg);
 }
 
-/* Make an error of our own.  All errors come off elog's stack, so raise it. */
+/*
+ * Make an error of the core's own.  Only elog can make an ErrorData, so raise
+ * the error, and let the guard catch it.
+ */
 ErrorData *
 sesstrig_try_make_error(const char *message, const char *detail,
 						const char *context)
@@ -96,7 +105,10 @@ sesstrig_try_make_error(const char *message, const char *detail,
 	GUARD_END();
 }
 
-/* EmitErrorReport() reports what is on elog's stack, so put it back there. */
+/*
+ * Report an error that has been caught.  EmitErrorReport() reports the error on
+ * top of elog's stack, so put it back there.
+ */
 static void
 report_error(ErrorData *error)
 {
@@ -146,9 +158,8 @@ try_report_warning(const char *message)
 }
 
 /*
- * Send the client a warning that does not go to the server log.  The setting
- * for that warning is session_triggers.logon_warning, so client_min_messages
- * does not count here.
+ * Send the client a warning that is not logged, whatever client_min_messages
+ * is: session_triggers.logon_warning is the setting that turns it off.
  */
 ErrorData *
 sesstrig_try_warn_client(const char *message)
@@ -225,8 +236,9 @@ sesstrig_try_reserve_prefix(const char *prefix)
 }
 
 /*
- * Release the locks that the session has taken for itself, outside of all
- * transactions: they can fill the lock table, and the session is over.
+ * Release the advisory locks that the session holds outside of transactions.
+ * They can fill the lock table, so that the firing could not lock anything, and
+ * the session is about to end anyway.
  */
 ErrorData *
 sesstrig_try_release_locks(void)
@@ -239,8 +251,9 @@ sesstrig_try_release_locks(void)
 }
 
 /*
- * Start the transaction of a firing, whatever the session's defaults for
- * transactions are.  On success the transaction's memory context stays set.
+ * Start the transaction of a firing, with the same properties whatever the
+ * session's defaults are.  On success, the transaction's memory context remains
+ * the current one.
  */
 ErrorData *
 sesstrig_try_start_transaction(void)
@@ -275,7 +288,7 @@ sesstrig_try_commit_transaction(const char *context)
 }
 
 /*
- * Roll back whatever is open and bring the session back to idle.  This is what
+ * Roll back whatever is open, and bring the session back to idle, as
  * PostgresMain() does after an error.
  */
 ErrorData *
@@ -290,7 +303,7 @@ sesstrig_try_abort_transaction(void)
 		sesstrig_forget_encoding();
 		AbortOutOfAnyTransaction();
 		PortalErrorCleanup();
-		/* Nobody will fetch from a cursor any more, but names can be in the way. */
+		/* Nobody will fetch from a cursor, but its name could be in the way. */
 		PortalHashTableDeleteAll();
 		if (MyReplicationSlot != NULL)
 			ReplicationSlotRelease();
@@ -302,12 +315,12 @@ sesstrig_try_abort_transaction(void)
 }
 
 /*
- * Take in what other sessions changed in the catalogs, outside of a
- * transaction, which every session would have to start when it ends.  What is
- * called for a change has to cope with that: the end of a transaction that
- * changed a catalog itself comes to it when the transaction is over already.
- * The relation cache does not read catalogs then, but marks what it would have
- * to rebuild; see IsTransactionState() in relcache.c.
+ * Process other sessions' invalidation messages outside of a transaction, so
+ * that a session need not start one at its end only to learn that no trigger
+ * exists.  That is allowed: invalidation callbacks must cope with it anyway,
+ * since a transaction that has changed a catalog calls them after it has ended.
+ * The relation cache does not read catalogs then, but marks the entries to be
+ * rebuilt; see the uses of IsTransactionState() in relcache.c.
  */
 ErrorData *
 sesstrig_try_accept_invalidations(void)
@@ -336,6 +349,7 @@ sesstrig_try_watch_triggers(void)
 	GUARD_END();
 }
 
+/* Read all rows with a sequential scan, which does not depend on an index. */
 static void
 read_triggers(Relation rel, SesstrigTriggerRow **rows, int *nrows)
 {
@@ -365,11 +379,12 @@ read_triggers(Relation rel, SesstrigTriggerRow **rows, int *nrows)
 }
 
 /*
- * Read pg_event_trigger, in no particular order, in a transaction.  Most
- * databases have no row there; then the table has no block either, which is
- * all that needs to be looked at.  Without may_wait, *complete is false when
- * the table could not be locked at once.  The rows live as long as the
- * transaction.
+ * Read pg_event_trigger, in no particular order.  A transaction must be open,
+ * and the rows live as long as its memory context.  If may_wait is false and the
+ * table cannot be locked at once, *complete is set to false.
+ *
+ * In most databases the table has never had a row, and so has no block.  Looking
+ * at its size is all that it takes then.
  */
 ErrorData *
 sesstrig_try_read_triggers(bool may_wait, SesstrigTriggerRow **rows,
@@ -398,7 +413,7 @@ sesstrig_try_read_triggers(bool may_wait, SesstrigTriggerRow **rows,
 }
 
 /*
- * Run one trigger with a snapshot of its own, so that a stable function too
+ * Run one trigger with a snapshot of its own, so that even a stable function
  * sees what the triggers before it did.
  */
 ErrorData *
@@ -434,7 +449,10 @@ sesstrig_event_triggers_on(void)
 	return SESSTRIG_EVENT_TRIGGERS_ON();
 }
 
-/* Of the role that logged on, which settings may have changed already. */
+/*
+ * Is the role that logged on a superuser?  The current role does not count,
+ * because a setting of the role or the database may have changed it already.
+ */
 ErrorData *
 sesstrig_try_superuser(bool *is_superuser)
 {

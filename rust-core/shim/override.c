@@ -1,8 +1,10 @@
 /*
  * override.c
- *	  What a client sets must not reach its triggers (rule F7): settings are
+ *	  Keeps what a client sets from reaching the triggers (rule F7): settings are
  *	  overridden while they run, and a message that the client's encoding cannot
- *	  represent is sent in ASCII.
+ *	  represent is detected, so that elog.c sends it in ASCII.
+ *
+ * Which settings are overridden, and with what value, is decided in Rust.
  */
 #include "postgres.h"
 
@@ -19,13 +21,13 @@
 #include "sesstrig_server.h"
 #include "sesstrig_try.h"
 
-/* To see whether a text can be converted, try it in pieces of so many bytes. */
+/* A text is test-converted in pieces of at most this many bytes. */
 #define PIECE 2048
 
 /*
- * While triggers run for a client whose encoding is not the database's: that
- * encoding, and the function that converts to it, or none if the database's
- * encoding is SQL_ASCII.  Otherwise -1.
+ * The client's encoding, while triggers run and it differs from the database's;
+ * otherwise -1.  "conversion" is the function that converts to it; there is none
+ * if the database's encoding is SQL_ASCII.
  */
 static int	client_encoding = -1;
 static FmgrInfo conversion;
@@ -34,9 +36,10 @@ static FmgrInfo conversion;
 static bool overridden;
 
 /*
- * Override a setting up to the end of the transaction, which restores the
+ * Override a setting until the end of the transaction, which restores the
  * client's value unless a trigger has SET another one.  Triggers must not run
- * with the client's value, so it is an error if the setting cannot be changed.
+ * with the client's value, so it is an error if the setting cannot be changed,
+ * unless that setting may be refused.
  */
 static void
 override(const char *name, const char *value, bool may_be_refused)
@@ -51,7 +54,7 @@ override(const char *name, const char *value, bool may_be_refused)
 				 errmsg("parameter \"%s\" could not be set for event triggers", name)));
 }
 
-/* A setting's built-in default; NULL if the server computes it at its start. */
+/* A setting's built-in default, or NULL if the server computes it at startup. */
 static const char *
 boot_value(struct config_generic *setting)
 {
@@ -74,9 +77,12 @@ boot_value(struct config_generic *setting)
 
 /*
  * Override a setting that any user may change, if the database, the role, the
- * client or the session has changed it.  PGC_S_OVERRIDE is the server's doing.
- * If only the session has, the setting is reset to what the configuration file
- * says; otherwise that value is not known any more.
+ * client or the session has changed it.  (A source of PGC_S_OVERRIDE means that
+ * the server itself has set it.)
+ *
+ * If only the session has changed it, reset it, which restores the value that
+ * holds for the whole server.  Otherwise the server has not kept that value, so
+ * the setting gets the one that Rust chooses.
  */
 static void
 override_setting(struct config_generic *setting)
@@ -84,7 +90,7 @@ override_setting(struct config_generic *setting)
 	const char *name = setting->name;
 	SesstrigOverride found;
 
-	/* A dot means that it belongs to an extension, or to nobody. */
+	/* A setting with a dot in its name is not one of the server's own. */
 	if (setting->context != PGC_USERSET || strchr(name, '.') ||
 		setting->source <= PGC_S_GLOBAL || setting->source == PGC_S_OVERRIDE)
 		return;
@@ -113,7 +119,7 @@ override_setting(struct config_generic *setting)
 	}
 }
 
-/* Override settings of procedural languages, those that exist. */
+/* Override those settings of procedural languages that exist. */
 static void
 override_languages(void)
 {
@@ -130,11 +136,11 @@ override_languages(void)
 }
 
 /*
- * Look up the conversion to the client's encoding now: the lookup can fail, and
- * an error while a message is being reported cannot be caught.  Like the
- * conversion that the server uses, it is found by the client's search_path, by
- * which a user can choose among functions that CREATE CONVERSION has accepted
- * for these encodings.
+ * Look up the conversion to the client's encoding now, because the lookup can
+ * fail, and no error may be raised while a message is being reported.  Like the
+ * conversion that the server uses, it is looked up in the client's search_path.
+ * So a user can choose it, but only among functions that CREATE CONVERSION has
+ * accepted for these encodings.
  */
 static void
 note_encoding(void)
@@ -163,7 +169,7 @@ sesstrig_try_override_settings(void)
 		overridden = false;
 		SESSTRIG_VISIT_SETTINGS(override_setting);
 		override_languages();
-		/* Users may have called the same functions under their own settings. */
+		/* Plans of the same functions may have been made under other settings. */
 		if (overridden)
 			ResetPlanCache();
 
@@ -180,8 +186,8 @@ sesstrig_forget_encoding(void)
 }
 
 /*
- * Called while a message is being reported, for texts of any length: so it
- * must not allocate memory, access a catalog or raise an error.
+ * This is called while a message is being reported, for texts of any length, so
+ * it must not allocate memory, access a catalog or raise an error.
  */
 bool
 sesstrig_session_cannot_send(const char *text)

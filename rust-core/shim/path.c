@@ -2,9 +2,12 @@
  * path.c
  *	  The search_path of routines in Oracle's form (rule D1).
  *
- * There a name in a routine means what it meant to the author.  A routine that
- * runs with its owner's rights must not look names up in its caller's path, nor
- * in a schema where others can put something in the way.
+ * In Oracle, a name in a routine means what it meant to the routine's author.  So
+ * a routine that runs with its owner's rights gets a SET search_path clause, and
+ * does not look names up in its caller's path.  The clause leaves out schemas in
+ * which others can create objects that the routine would then find.
+ *
+ * Parsing of routines is not here, but in routine.c.
  */
 #include "postgres.h"
 
@@ -26,15 +29,16 @@
 #include "sesstrig_server.h"
 
 /*
- * Marks the option, in a member that PostgreSQL does not use for functions.
- * The grammar cannot look at catalogs, so it leaves the path to be filled in.
+ * The defnamespace of the option whose path is yet to be filled in: the grammar
+ * must not access catalogs.  PostgreSQL does not use that field in options of
+ * functions.
  */
 #define MARK "sesstrig"
 
-/* The longest path that is kept. */
+/* The number of schemas that a path may have. */
 #define MAX_SCHEMAS 64
 
-/* A clause SET search_path, for sesstrig_routine_fix_path() to complete. */
+/* Make a SET search_path clause, which sesstrig_routine_fix_path() completes. */
 DefElem *
 sesstrig_path_option(void)
 {
@@ -46,7 +50,7 @@ sesstrig_path_option(void)
 	return makeDefElemExtended(MARK, "set", (Node *) set, DEFELEM_UNSPEC, -1);
 }
 
-/* Is it a clause that sets the path? */
+/* Is this option a clause that sets search_path? */
 bool
 sesstrig_path_is_set_by(const DefElem *option)
 {
@@ -75,8 +79,9 @@ database_owner(void)
 }
 
 /*
- * Can a role do nothing with the rights of "owner" that it could not do anyway?
- * A group is somebody else, whoever its members are.
+ * Is a role the routine's owner or a superuser, so that it gains nothing by what
+ * the routine does with the owner's rights?  Any other role counts as somebody
+ * else, whoever its members are.
  */
 static bool
 is_trusted(Oid role, Oid owner)
@@ -86,7 +91,7 @@ is_trusted(Oid role, Oid owner)
 	return role != ACL_ID_PUBLIC && (role == owner || superuser_arg(role));
 }
 
-/* Can nobody but trusted roles create objects in a schema? */
+/* Can only trusted roles create objects in a schema? */
 static bool
 is_closed(Oid schema, Oid owner)
 {
@@ -101,7 +106,7 @@ is_closed(Oid schema, Oid owner)
 	form = (Form_pg_namespace) GETSTRUCT(tuple);
 	closed = is_trusted(form->nspowner, owner);
 	datum = SysCacheGetAttr(NAMESPACEOID, tuple, Anum_pg_namespace_nspacl, &isnull);
-	/* Without an ACL only its owner can. */
+	/* Without an ACL, only the schema's owner can create objects. */
 	if (closed && !isnull)
 	{
 		Acl		   *acl = DatumGetAclP(datum);
@@ -129,8 +134,9 @@ make_constant(char *text)
 }
 
 /*
- * The names of the schemas of the current search_path, as constants, without
- * those in which others than the owner and superusers can create objects.
+ * Make the value of the clause: the schemas of the current search_path, without
+ * those in which others than the owner and superusers can create objects, and
+ * pg_temp last.
  */
 static List *
 closed_path(void)
@@ -159,7 +165,7 @@ closed_path(void)
 	return lappend(names, make_constant("pg_temp"));
 }
 
-/* The option comes last, if it is there: see sesstrig_routine_statement(). */
+/* If the option is there, it is the last one: see sesstrig_routine_statement(). */
 void
 sesstrig_routine_fix_path(List *options)
 {

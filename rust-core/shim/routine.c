@@ -1,7 +1,11 @@
 /*
  * routine.c
- *	  Routines without quotes around their text (rules D1 to D3), and the
- *	  names of types and options that come with them (rule D5).
+ *	  What the grammar calls for Oracle's syntax: routines without quotes around
+ *	  their text (rules D1 to D3), names of types and options (rule D5), spelled
+ *	  events, and errors that say what to write instead (rule D7).
+ *
+ * Parse nodes are made here.  Where a routine ends, and what a word means, is
+ * decided in Rust.
  */
 #include "postgres.h"
 
@@ -20,17 +24,17 @@
 #include "sesstrig_entry.h"
 #include "sesstrig_server.h"
 
-/* As much of a token as it takes to know its kind: the words are shorter. */
+/* This much of a token suffices to know its kind, since no keyword is longer. */
 #define TOKEN_LENGTH 256
 
 /*
- * What raw_parser() is parsing, for the scanner alters its own copy; NULL
- * between two parses.  An error leaves it behind, up to the next parse, but
- * only the grammar's actions look at it.
+ * The text that raw_parser() is parsing; NULL between two parses.  It is needed
+ * because the scanner modifies its own copy.  After an error it dangles until the
+ * next parse, but only actions of the grammar use it.
  */
 static const char *query_text = NULL;
 
-/* Its length, once somebody wants to know; or 0. */
+/* The length of query_text, or 0 if it has not been computed yet. */
 static size_t query_length;
 
 void
@@ -46,7 +50,7 @@ sesstrig_parser_end(void)
 	query_text = NULL;
 }
 
-/* The text from a token on, and how much of it is needed to tell its kind. */
+/* The query from a token on, and the length of it that tells the token's kind. */
 static const char *
 token_at(int location, size_t *length)
 {
@@ -58,10 +62,12 @@ token_at(int location, size_t *length)
 }
 
 /*
- * Does RETURN at this offset of the query start a result type, and not the
- * expression of a standard SQL body?  What comes behind it is read for that,
- * up to the end of the statement at most, so no part of a query is read more
- * than once.  Nothing is wrong with it yet: that is the parser's to find.
+ * Does a type follow the RETURN at this offset of the query, rather than the
+ * expression of a standard SQL body?
+ *
+ * To find out, the text after RETURN is read, at most up to the end of the
+ * statement, so that no part of a query is read more than once.  No mistake is
+ * reported here; that is left to the parser.
  */
 bool
 sesstrig_routine_returns_type(int location)
@@ -88,6 +94,10 @@ sesstrig_routine_returns_type(int location)
 	return form == SESSTRIG_ROUTINE_FORM_ROUTINE;
 }
 
+/*
+ * Begin a routine's body at the token at this offset.  The automaton is allocated
+ * in the current memory context, and is freed with it.
+ */
 void *
 sesstrig_routine_begin(int location, core_yyscan_t yyscanner)
 {
@@ -102,6 +112,7 @@ sesstrig_routine_begin(int location, core_yyscan_t yyscanner)
 	return body;
 }
 
+/* Feed the automaton the token at this offset, and return what the token is. */
 SesstrigRoutineToken
 sesstrig_routine_feed(void *routine, int location, core_yyscan_t yyscanner)
 {
@@ -136,6 +147,10 @@ sesstrig_routine_feed(void *routine, int location, core_yyscan_t yyscanner)
 			 scanner_errposition(found.position, yyscanner)));
 }
 
+/*
+ * Make the body's DefElem: the query from "start" to "end", after DECLARE if the
+ * token at "first" requires that.
+ */
 DefElem *
 sesstrig_routine_text(int start, int first, int end)
 {
@@ -145,6 +160,11 @@ sesstrig_routine_text(int start, int first, int end)
 	return makeDefElem(NULL, (Node *) makeString(text), start);
 }
 
+/*
+ * Make an ordinary CREATE FUNCTION or PROCEDURE statement of a routine.  The last
+ * option is the body.  The option that sesstrig_routine_fix_path() completes, if
+ * any, must be the last one in the result.
+ */
 Node *
 sesstrig_routine_statement(bool is_procedure, bool replace, List *name, List *parameters,
 						   TypeName *result, List *options, core_yyscan_t yyscanner)
@@ -156,7 +176,7 @@ sesstrig_routine_statement(bool is_procedure, bool replace, List *name, List *pa
 	bool		has_path = false;
 	ListCell   *cell;
 
-	/* The body's DefElem has the name behind its END in place of its own. */
+	/* The defname of the body is the name after its END so far; see the grammar. */
 	if (body->defname && strcmp(body->defname, strVal(llast(name))) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
@@ -195,7 +215,7 @@ sesstrig_routine_statement(bool is_procedure, bool replace, List *name, List *pa
 	return (Node *) statement;
 }
 
-/* A token as it is written. */
+/* The text of a token, as written in the query. */
 static char *
 token_text(int location)
 {
@@ -206,7 +226,7 @@ token_text(int location)
 												 standard_conforming_strings));
 }
 
-/* As the grammar reports a token that it did not expect. */
+/* Report an unexpected token in the grammar's words. */
 static void
 syntax_error(int location, core_yyscan_t yyscanner)
 {
@@ -216,7 +236,7 @@ syntax_error(int location, core_yyscan_t yyscanner)
 			 scanner_errposition(location, yyscanner)));
 }
 
-/* Raise an error unless the word at this place is the option. */
+/* Raise an error unless the word at this offset is the option. */
 static void
 check_option(SesstrigRoutineOption option, int location, core_yyscan_t yyscanner)
 {
@@ -263,9 +283,10 @@ sesstrig_type_with_unit(const char *type, int length, int length_location, int u
 }
 
 /*
- * No session may put a temporary type of this name into the functions of
- * others, which SET search_path could not keep out: it can put pg_temp behind
- * pg_catalog, but pg_catalog has no type that is called so.
+ * A temporary type must not take the place of an alias, or else a session could
+ * put a type of its own into functions that run with other rights.  SET
+ * search_path could not prevent that: it can put pg_temp after pg_catalog, but
+ * pg_catalog has no type of that name to be found first.
  */
 bool
 sesstrig_type_is_alias(const char *name)
@@ -299,9 +320,9 @@ sesstrig_event_spelled(bool after, int location, core_yyscan_t yyscanner)
 }
 
 /*
- * Oracle's statement for what is a function and an event trigger here (rule
- * D7).  The words are upstream's own up to the event, so that one is all that
- * has to be looked at.
+ * Refuse Oracle's CREATE TRIGGER ... AFTER LOGON or BEFORE LOGOFF, with a hint
+ * that shows the function and the event trigger to create instead (rule D7).  The
+ * grammar knows the words before the event, so only the event is checked.
  */
 void
 sesstrig_event_refuse_trigger(bool after, const char *name, int location, core_yyscan_t yyscanner)
@@ -344,7 +365,10 @@ sesstrig_event_refuse_on_schema(int location, core_yyscan_t yyscanner)
 			 scanner_errposition(location, yyscanner)));
 }
 
-/* Would EXECUTE run a procedure, if event triggers could? */
+/*
+ * Refuse an event trigger that would execute a procedure, with a hint.  Otherwise
+ * return, so that upstream's code reports what is wrong with the name, if anything.
+ */
 void
 sesstrig_event_refuse_procedure(const char *eventname, List *name)
 {

@@ -1,6 +1,7 @@
 /*
  * sesstrig_entry.h
- *	  How what the server calls raises what the core returned.
+ *	  Declarations that the files of the shim share with one another.  Server files
+ *	  do not include this.
  */
 #ifndef SESSTRIG_ENTRY_H
 #define SESSTRIG_ENTRY_H
@@ -11,19 +12,19 @@
 
 #include "sesstrig_core.h"
 
-/* Raise the error of a call that failed, and free it on the way out. */
+/* If a call of the core has failed, raise its error, and free the core's copy. */
 extern void sesstrig_raise_on_failure(SesstrigStatus status, ErrorData *error);
 
-/* Note the server's flag that it is reading a command. */
+/* Note where the server keeps the flag that it is reading a command. */
 extern void sesstrig_watch_command_read(bool *flag);
 
-/* The session has no client any more. */
+/* Forget the client's requests and timeouts, because the session is ending. */
 extern void sesstrig_detach_client(void);
 
-/* Log that a firing did not end when its time limit asked it to, if so. */
+/* If a firing has not heeded its timeout, log that, because the session ends. */
 extern void sesstrig_report_overrun(void);
 
-/* The clause with a routine's search_path, and those that are in its place. */
+/* Make a routine's SET search_path clause, and recognize one that its author wrote. */
 extern DefElem *sesstrig_path_option(void);
 extern bool sesstrig_path_is_set_by(const DefElem *option);
 

@@ -1,11 +1,11 @@
 /*
  * sesstrig_guard.h
- *	  The guards through which Rust calls the server.
+ *	  The guards, through which Rust calls the server.  C code has no need of them.
  *
- * A guard never lets an ERROR through: it returns NULL, or the error, copied
- * and taken off elog's stack, which the caller frees with
+ * A guard does not raise an ERROR.  It returns NULL or the error, which has been
+ * copied and removed from elog's stack; the caller must free that copy with
  * sesstrig_error_free().  After an error the caller must roll back with
- * sesstrig_try_abort_transaction().  FATAL ends the process inside a guard.
+ * sesstrig_try_abort_transaction().  FATAL ends the process inside the guard.
  */
 #ifndef SESSTRIG_GUARD_H
 #define SESSTRIG_GUARD_H
@@ -32,13 +32,13 @@ extern ErrorData *sesstrig_try_make_error(const char *message,
 extern ErrorData *sesstrig_try_report_error(ErrorData *error);
 extern void sesstrig_error_free(ErrorData *error);
 
-/* messages; the levels are elog.h's */
+/* messages; the levels are those of elog.h */
 extern ErrorData *sesstrig_try_log(int elevel, const char *message);
 extern ErrorData *sesstrig_try_warn_client(const char *message);
 extern ErrorData *sesstrig_try_report_activity(const char *activity,
 											   const char *ps_display);
 
-/* settings; name, description and entries must live as long as the process */
+/* settings; the pointers must be valid as long as the process lives */
 extern ErrorData *sesstrig_try_define_bool(const char *name,
 										   const char *description,
 										   bool *variable, bool boot_value,
@@ -61,19 +61,20 @@ extern ErrorData *sesstrig_try_start_transaction(void);
 extern ErrorData *sesstrig_try_commit_transaction(const char *context);
 extern ErrorData *sesstrig_try_abort_transaction(void);
 
+/* Override the client's settings up to the end of the transaction. */
 extern ErrorData *sesstrig_try_override_settings(void);
 
-/* Ignore cancel requests up to the next command; cannot raise. */
+/* Ignore cancel requests until the session's next command; cannot raise. */
 extern void sesstrig_ignore_cancels(void);
 
-/* a firing's timeout: 0 is none; the other two cannot raise */
+/* the timeout of a firing; 0 ms means none; ending it cannot raise */
 extern ErrorData *sesstrig_try_start_timeout(int ms, const char *message);
 extern void sesstrig_end_timeout(void);
 
-/* Make an error that the timeout caused say so. */
+/* If the timeout caused the error, give it the timeout's message; cannot raise. */
 extern void sesstrig_explain_timeout(ErrorData *error);
 
-/* Of the transaction of a firing; cannot raise. */
+/* At the end of a firing's transaction, forget the client's encoding; cannot raise. */
 extern void sesstrig_forget_encoding(void);
 
 /* triggers */
@@ -86,7 +87,7 @@ extern ErrorData *sesstrig_try_run_trigger(Oid function, const char *event,
 										   CommandTag tag,
 										   const char *context);
 
-/* state; these cannot raise */
+/* state; the first one cannot raise */
 extern bool sesstrig_event_triggers_on(void);
 extern ErrorData *sesstrig_try_superuser(bool *is_superuser);
 

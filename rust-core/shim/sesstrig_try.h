@@ -1,6 +1,7 @@
 /*
  * sesstrig_try.h
- *	  What a guard is made of.
+ *	  The macros that a guard is made of.  The guards themselves are declared in
+ *	  sesstrig_guard.h.
  */
 #ifndef SESSTRIG_TRY_H
 #define SESSTRIG_TRY_H
@@ -8,8 +9,9 @@
 #include "postgres.h"
 
 /*
- * The body of a guard stands between these two.  Variables that the body
- * changes and that are read after it must be volatile.
+ * A guard consists of GUARD_BEGIN(), a block, and GUARD_END(), which returns from
+ * the function.  The block must not return, and local variables that it changes
+ * and that are read after an error must be volatile.
  */
 #define GUARD_BEGIN() \
 	ErrorData  *volatile guard_error = NULL; \
@@ -23,7 +25,10 @@
 	PG_END_TRY(); \
 	return guard_error
 
-/* Copy the error that is being handled and take it off elog's stack. */
+/*
+ * Copy the error that is being handled, remove it from elog's stack, and switch
+ * to the memory context.
+ */
 extern ErrorData *sesstrig_take_error(MemoryContext context);
 
 #endif							/* SESSTRIG_TRY_H */

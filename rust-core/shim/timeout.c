@@ -1,7 +1,9 @@
 /*
  * timeout.c
- *	  The timeout of a firing (rule F10), as one of the server's timeouts, and
- *	  the handler that makes cancel requests do nothing meanwhile (rule F9).
+ *	  The timeout of a firing (rule F10), which is one of the server's timeouts,
+ *	  and the signal handler that ignores cancel requests meanwhile (rule F9).
+ *
+ * How long the timeout is, and what its message says, is decided in Rust.
  */
 #include "postgres.h"
 
@@ -19,35 +21,39 @@
 #include "sesstrig_guard.h"
 #include "sesstrig_try.h"
 
-/* A trigger that catches the cancel is canceled again after this time. */
+/* A trigger that catches the cancel is canceled again after this many ms. */
 #define AGAIN_MS 1000
 
 /*
- * After this many cancels the session is terminated.  A session that waits for
- * its client to read a message heeds termination only.
+ * If the firing has not ended after this many cancels, the session is
+ * terminated.  While it waits for its client to read a message, it heeds only
+ * termination.
  */
 #define MAX_CANCELS 5
 
-/* The server's number for our timeout, once it is registered. */
+/* The id of our timeout, or MAX_TIMEOUTS if it is not registered yet. */
 static TimeoutId timeout_id = MAX_TIMEOUTS;
 
-/* What the error says; see sesstrig_try_start_timeout(). */
+/* The message of the error that the timeout causes. */
 static const char *message;
 
 /* How many times the timeout has been reached in this firing. */
 static volatile sig_atomic_t reached = 0;
 
-/* When the last firing started, which is its statement timestamp as well. */
+/* The statement timestamp of the last firing, which is when it started. */
 static TimestampTz started;
 
 /*
- * The handler of SIGINT from the first firing of a session on.
+ * The handler of SIGINT, from the first firing of a session on.
  *
- * Whoever logs on or off could otherwise cancel the record of it, so a cancel
- * request is ignored during a firing.  It is also ignored between the firing and
- * the session's next command, which changes the statement timestamp: such a
- * request was meant for the firing, and there is nothing else to cancel.
- * lock_timeout uses the same signal, and the function's author may rely on it.
+ * A cancel request is ignored during a firing, or else users could cancel the
+ * record of their own logon or logoff.  It is also ignored between the firing and
+ * the session's next command: it was meant for the firing, and there is nothing
+ * else to cancel.  The next command changes the statement timestamp, which shows
+ * that cancel requests count again.
+ *
+ * lock_timeout uses the same signal and is not ignored, because the author of a
+ * trigger function may rely on it.
  */
 static void
 cancel_handler(SIGNAL_ARGS)
@@ -63,11 +69,14 @@ sesstrig_ignore_cancels(void)
 	SetCurrentStatementStartTimestamp();
 	started = GetCurrentStatementStartTimestamp();
 	pqsignal(SIGINT, cancel_handler);
-	/* Nor may a request that has arrived already cancel the firing. */
+	/* Forget a request that has already arrived. */
 	QueryCancelPending = false;
 }
 
-/* Runs in a signal handler: does what SIGINT does, and in the end SIGTERM. */
+/*
+ * Called in a signal handler each time the timeout is reached.  It acts like a
+ * SIGINT and, after MAX_CANCELS times, like a SIGTERM.
+ */
 static void
 timeout_handler(void)
 {
@@ -79,7 +88,7 @@ timeout_handler(void)
 		ProcDiePending = true;
 }
 
-/* The message must live as long as the process; 0 ms means no timeout. */
+/* 0 ms means no timeout.  The message must live as long as the process. */
 ErrorData *
 sesstrig_try_start_timeout(int ms, const char *timeout_message)
 {
@@ -105,7 +114,7 @@ sesstrig_end_timeout(void)
 	if (timeout_id == MAX_TIMEOUTS)
 		return;
 	disable_timeout(timeout_id, false);
-	/* A cancel that came too late for the firing must not hit the next query. */
+	/* A cancel that was too late for the firing must not hit the next command. */
 	if (reached)
 		QueryCancelPending = false;
 }
@@ -130,15 +139,15 @@ sesstrig_report_overrun(void)
 	{
 		ErrorData  *error = try_report_overrun();
 
-		/* The session ends whether or not there is memory to report it. */
+		/* The session ends even if there is no memory to report why. */
 		if (error)
 			sesstrig_error_free(error);
 	}
 }
 
 /*
- * PL/Perl turns an error of the server's into one of its own, whose SQLSTATE
- * says only that an external routine failed.
+ * May an error with this SQLSTATE be due to a cancel?  PL/Perl replaces an error
+ * of the server by its own, which says only that an external routine failed.
  */
 static bool
 may_be_cancel(int sqlerrcode)

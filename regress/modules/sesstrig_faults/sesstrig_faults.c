@@ -1,7 +1,9 @@
 /*
  * sesstrig_faults.c
- *	  Trigger functions that fail, a look at what a failure leaves behind, and a
- *	  count of firings.
+ *	  Functions for the tests: event trigger functions that fail, a background
+ *	  worker, a count of open temporary files, and a record of firings.
+ *
+ * Faults inside the core are not here, but in the core's feature "faults".
  */
 #include "postgres.h"
 
@@ -24,7 +26,7 @@
 
 PG_MODULE_MAGIC;
 
-/* In postgres, if it is built with the core's feature "faults". */
+/* postgres has this function if it is built with the core's feature "faults". */
 extern void sesstrig_fault_panic(void);
 
 extern PGDLLEXPORT void faults_worker_main(Datum arg);
@@ -43,7 +45,7 @@ static bool loaded;
 void
 _PG_init(void)
 {
-	/* Says, to functions of any language, that the library is loaded. */
+	/* This shows functions in any language that the library is loaded. */
 	DefineCustomBoolVariable("sesstrig_faults.loaded",
 							 "Whether the library is loaded.", NULL,
 							 &loaded, true, PGC_INTERNAL, 0, NULL, NULL, NULL);
@@ -76,7 +78,7 @@ faults_fatal(PG_FUNCTION_ARGS)
 			 errmsg("fault: fatal")));
 }
 
-/* No machine has that much. */
+/* Run out of memory: no machine has a pebibyte. */
 Datum
 faults_memory(PG_FUNCTION_ARGS)
 {
@@ -102,7 +104,7 @@ faults_panic(PG_FUNCTION_ARGS)
 	elog(ERROR, "the panic was ignored");
 }
 
-/* What a worker is told, in bgw_extra. */
+/* The worker's orders, which it gets in bgw_extra. */
 typedef struct WorkerOrder
 {
 	char		database[NAMEDATALEN];
@@ -184,9 +186,9 @@ faults_temp_files(PG_FUNCTION_ARGS)
 }
 
 /*
- * Adds the name of an event to the file that the environment names, for a count
- * over clusters that come and go; upstream/firing.sql declares it, because it is
- * no part of the extension.
+ * Append the name of an event to the file that SESSTRIG_FIRINGS in the environment
+ * names, so that firings can be counted over many short-lived clusters.  The
+ * extension's script does not declare this function; upstream/firing.sql does.
  */
 Datum
 faults_count_firing(PG_FUNCTION_ARGS)
@@ -198,7 +200,7 @@ faults_count_firing(PG_FUNCTION_ARGS)
 	if (path == NULL)
 		elog(ERROR, "SESSTRIG_FIRINGS is not set");
 	fd = OpenTransientFile(path, O_WRONLY | O_APPEND | O_CREAT);
-	/* One write, so that lines of several backends do not mix. */
+	/* Write the line at once, so that lines of different backends do not mix. */
 	if (fd < 0 || write(fd, line, strlen(line)) != strlen(line))
 		elog(ERROR, "could not write to file \"%s\": %m", path);
 	CloseTransientFile(fd);
