@@ -1,7 +1,33 @@
 /*
  * sesstrig_grammar.h
- *	  What only gram.y can do for routines without quotes around their text,
- *	  because it takes the grammar's own types; for its prologue alone.
+ *	  Functions of gram.y that read tokens for routines without quotes around their
+ *	  text.  They need the grammar's own types, so only the prologue of gram.y can
+ *	  include this.  Everything else that the grammar calls is in sesstrig_server.h.
+ *
+ * Both functions are called in actions, with pointers to yychar, yylval and yylloc:
+ * the parser's lookahead token, its value and its location.  Bison documents these
+ * variables for use in actions, and its parser is made for actions that change
+ * yychar: after each action it reads a token only if yychar is empty, and otherwise
+ * goes on with the token that is there.  PL/pgSQL's grammar reads tokens in actions
+ * in much the same way, for example in read_datatype().  Every token comes from
+ * base_yylex(), so the one token that this function looks ahead is never lost.
+ *
+ * What yychar holds in these actions is known, too.  In a state in which nothing can
+ * follow but one reduction, bison's parser reduces without reading a token.  The
+ * state after a function's parameters is of that kind, so yychar is empty there,
+ * which is asserted.  So is the state after IS.  After AS the parser has read a
+ * token, because a string constant would make it shift; the text then starts with
+ * that token.
+ *
+ * There is no better place for this.  base_yylex() cannot turn RETURN into
+ * RETURN_TYPE as it turns WITH into WITH_LA, because it does not know whether RETURN
+ * stands after a function's parameters, and RETURN is not reserved:
+ *
+ *		SELECT return FROM t AS c
+ *
+ * has the tokens of a result type and a body, and would become a syntax error.  The
+ * grammar could tell the lexer by a flag in base_yy_extra_type, but 15 installs that
+ * struct's header, gramparse.h, and a struct that extensions can see must not change.
  */
 #ifndef SESSTRIG_GRAMMAR_H
 #define SESSTRIG_GRAMMAR_H
@@ -9,8 +35,9 @@
 #include "sesstrig_server.h"
 
 /*
- * Behind a function's parameters: look at the next token, which the parser
- * does not have yet, and tell the two meanings of RETURN apart.
+ * After a function's parameters: read the next token, which the parser has not read
+ * yet, and make it RETURN_TYPE if it is a RETURN that introduces a result type,
+ * rather than the expression of a standard SQL body.
  */
 static void
 sesstrig_grammar_classify_return(int *token, YYSTYPE *value, YYLTYPE *location, core_yyscan_t yyscanner)
@@ -22,9 +49,12 @@ sesstrig_grammar_classify_return(int *token, YYSTYPE *value, YYLTYPE *location, 
 }
 
 /*
- * Behind IS or AS, at "keyword": take tokens up to the routine's end, and
- * leave the one after it to the parser.  Gives the text and the name at its
- * end, for sesstrig_routine_statement().
+ * After IS or AS, whose location is "keyword": read tokens up to the end of the
+ * routine, and leave the token after it to the parser as its lookahead token.
+ *
+ * Return a DefElem of the text for sesstrig_routine_statement().  Its defname is the
+ * name after the last END, or NULL; its location is that of this name, if there is
+ * one.
  */
 static DefElem *
 sesstrig_grammar_take_body(int keyword, int *token, YYSTYPE *value, YYLTYPE *location,
@@ -37,7 +67,7 @@ sesstrig_grammar_take_body(int keyword, int *token, YYSTYPE *value, YYLTYPE *loc
 	int			end = 0;
 	DefElem    *text;
 
-	/* After IS the parser has not looked further yet, after AS it has. */
+	/* After AS the parser has read the next token, after IS it has not. */
 	if (*token < 0)
 		*token = base_yylex(value, location, yyscanner);
 	first = *location;
