@@ -509,7 +509,7 @@ prepare_stock() {
 }
 
 prepare_source() {
-	if [[ ${flavour-} == stock ]]; then
+	if [[ ${flavor-} == stock ]]; then
 		prepare_stock
 		return
 	fi
@@ -530,26 +530,26 @@ verb_patch() {
 
 # --- build and install ----------------------------------------------------------
 
-# The flavours of a build. release: what is installed for use. test: with
+# The flavors of a build. release: what is installed for use. test: with
 # assertions, and the faults that the tests ask the core for. asan: that, with
 # AddressSanitizer. stock: upstream's own, to compare with.
-set_flavour() {
+set_flavor() {
 	local suffix=
-	flavour=$1
+	flavor=$1
 	features=
 	src=$dir/src
 	configure_flags=(--enable-depend --enable-debug --enable-tap-tests
 		--with-icu --with-openssl --with-lz4 --with-zstd)
-	if [[ $flavour == test || $flavour == asan ]]; then
-		suffix=-$flavour
+	if [[ $flavor == test || $flavor == asan ]]; then
+		suffix=-$flavor
 		features=faults
 		configure_flags+=(--enable-cassert)
 		# Some of the tests have triggers in these languages. The first python3 on
 		# root's PATH may be one that has no headers, or that only root can run.
-		[[ $flavour == asan ]] || configure_flags+=(--with-perl --with-python PYTHON=/usr/bin/python3)
-		[[ $flavour == test ]] || configure_flags+=(
+		[[ $flavor == asan ]] || configure_flags+=(--with-perl --with-python PYTHON=/usr/bin/python3)
+		[[ $flavor == test ]] || configure_flags+=(
 			'CFLAGS=-O1 -g -fno-omit-frame-pointer -fsanitize=address' LDFLAGS=-fsanitize=address)
-	elif [[ $flavour == stock ]]; then
+	elif [[ $flavor == stock ]]; then
 		suffix=-stock
 		src=$dir/src-stock
 	fi
@@ -567,7 +567,7 @@ export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=0:detect_stack_use_
 # What configure and make get from us. Two checkouts share what ccache
 # holds although their paths differ.
 build_env() {
-	env -u MAKEFLAGS -u MAKELEVEL CARGO_TARGET_DIR="$cache/cargo-$flavour-$major" \
+	env -u MAKEFLAGS -u MAKELEVEL CARGO_TARGET_DIR="$cache/cargo-$flavor-$major" \
 		SESSTRIG_FEATURES="$features" CCACHE_BASEDIR="$top" CCACHE_NOHASHDIR=1 "$@"
 }
 
@@ -575,7 +575,7 @@ build_make() {
 	"$environment" make -C "$obj" -j "$jobs" "$@"
 }
 
-configure_flavour() {
+configure_flavor() {
 	rm -rf "$obj"
 	mkdir -p "$obj"
 	cd "$obj"
@@ -587,34 +587,34 @@ configure_if_needed() {
 	makefiles=$(cd "$src" && find . -name Makefile -o -name GNUmakefile | sort)
 	# Other flags: start over, make would not notice.
 	if [[ ! -e $stamp || $(<"$stamp") != "${configure_flags[*]}" ]]; then
-		step "configure-$flavour" "configuring ($flavour)" configure_flavour
+		step "configure-$flavor" "configuring ($flavor)" configure_flavor
 		echo "${configure_flags[*]}" >"$stamp"
 	elif [[ $(<"$obj/sesstrig.makefiles") != "$makefiles" ]]; then
 		# A patch brought a directory: only configure would link its makefile.
-		step "configure-$flavour" "adding directories ($flavour)" \
+		step "configure-$flavor" "adding directories ($flavor)" \
 			"$src/config/prep_buildtree" "$src" "$obj"
 	fi
 	echo "$makefiles" >"$obj/sesstrig.makefiles"
 }
 
-build_flavour() {
-	set_flavour "$1"
+build_flavor() {
+	set_flavor "$1"
 	prepare_source
 	configure_if_needed
-	step "make-$flavour" "building ($flavour)" build_make world-bin
+	step "make-$flavor" "building ($flavor)" build_make world-bin
 }
 
-install_flavour() {
-	build_flavour "$1"
-	step "install-$flavour" "installing ($flavour)" build_make install-world-bin
+install_flavor() {
+	build_flavor "$1"
+	step "install-$flavor" "installing ($flavor)" build_make install-world-bin
 }
 
 verb_build() {
-	build_flavour release
+	build_flavor release
 }
 
 verb_install() {
-	install_flavour release
+	install_flavor release
 	say "PostgreSQL $minor with session triggers is in $install"
 }
 
@@ -663,7 +663,7 @@ connect_as() {
 
 verb_demo() {
 	local port sockets demo=$dir/demo try
-	install_flavour release
+	install_flavor release
 	stop_demo
 	start_demo
 	step demo-sql "creating the audit example" demo_psql -f "$top/regress/demo/demo.sql"
@@ -766,7 +766,7 @@ make_temp_install() {
 	rm -rf "$temp"
 	mkdir -p "$temp/log"
 	build_make "DESTDIR=$temp" install-world-bin
-	[[ $flavour != test ]] || wrap_initdb
+	[[ $flavor != test ]] || wrap_initdb
 	give "$temp/template"
 	as_user env LD_LIBRARY_PATH="$temp$install/lib" "$temp$install/bin/initdb" --auth trust --no-sync \
 		--no-instructions --lc-messages=C -D "$temp/template/data"
@@ -1037,35 +1037,35 @@ suite_meson() {
 provide_none() { :; }
 
 provide_source() {
-	set_flavour release
+	set_flavor release
 	prepare_source
 }
 
 provide_release() {
-	build_flavour release
+	build_flavor release
 }
 
 provide_install() {
-	install_flavour release
+	install_flavor release
 }
 
 provide_upstream() {
-	build_flavour release
+	build_flavor release
 	step temp-install "installing for upstream's suites" make_temp_install
 }
 
 provide_stock() {
-	install_flavour stock
-	install_flavour release
+	install_flavor stock
+	install_flavor release
 }
 
 provide_test() {
-	install_flavour test
+	install_flavor test
 	step modules "building the test modules" make_modules
 }
 
 provide_asan() {
-	install_flavour asan
+	install_flavor asan
 	step modules "building the test modules" make_modules
 }
 
@@ -1076,7 +1076,7 @@ provide_firing() {
 }
 
 provide_tap() {
-	install_flavour stock
+	install_flavor stock
 	provide_test
 }
 
@@ -1124,9 +1124,9 @@ run_suite() {
 	shift 2
 	provide "$needs"
 	case $needs in
-		test | tap | oldest | firing) set_flavour test ;;
-		asan) set_flavour asan ;;
-		*) set_flavour release ;;
+		test | tap | oldest | firing) set_flavor test ;;
+		asan) set_flavor asan ;;
+		*) set_flavor release ;;
 	esac
 	printf '%s ... ' "$title$name"
 	if ((status != 0)); then
@@ -1194,9 +1194,9 @@ lint_clippy() {
 		--manifest-path "$top/rust-core/Cargo.toml" -- -D warnings
 }
 
-# The whole core, for each flavour; also says when the committed header is stale.
+# The whole core, for each flavor; also says when the committed header is stale.
 lint_core() {
-	set_flavour "$1"
+	set_flavor "$1"
 	build_env CARGO_TARGET_DIR="$cache/cargo-lint-$major" make -C "$obj/src/session-triggers" clippy
 }
 
@@ -1229,11 +1229,11 @@ verb_lint() {
 	lint_one patches "$top/tools/patches" lint
 	for version in "${versions[@]}"; do
 		select_version "$version"
-		for flavour in release test; do
-			set_flavour "$flavour"
+		for flavor in release test; do
+			set_flavor "$flavor"
 			prepare_source
 			configure_if_needed
-			lint_one "core-$major-$flavour" lint_core "$flavour"
+			lint_one "core-$major-$flavor" lint_core "$flavor"
 		done
 	done
 	((failed == 0))
@@ -1283,7 +1283,7 @@ verb_image() {
 
 verb_clean() {
 	local demo=$dir/demo
-	set_flavour release
+	set_flavor release
 	stop_demo
 	if [[ $all == yes ]]; then
 		rm -rf "$top/build"
