@@ -1,18 +1,30 @@
 # shellcheck shell=bash
-# What build.sh and tools/patches share; sourced.
+# What every script of this checkout starts from: where it is, how it speaks to
+# its user, and which majors and minors it has. Nothing here builds anything.
+#
+# Globals, set here and nowhere else:
+#   top      the checkout
+#   program  what the user called: messages name it
 
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# Scripts source what they use, so some files are sourced more than once.
+! declare -F say >/dev/null || return 0
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+
+# build.sh passes its own name to the scripts that do its work, and to them alone.
+program=${SESSTRIG_PROGRAM:-$0}
+unset SESSTRIG_PROGRAM
 
 say() { printf '%s\n' "$*" >&2; }
 
 die() {
-	say "${0##*/}: $*"
+	say "${program##*/}: $*"
 	exit 1
 }
 
 usage_error() {
-	say "${0##*/}: $*"
-	say "Try '$0 --help'."
+	say "${program##*/}: $*"
+	say "Try '$program --help'."
 	exit 2
 }
 

@@ -1,0 +1,128 @@
+# shellcheck shell=bash
+# The flavors of a build, and how each is configured, built and installed:
+#
+#   release   what is installed for use
+#   test      with assertions, and the faults that the tests ask the core for
+#   asan      that, with AddressSanitizer
+#   stock     upstream's own, to compare with
+#   in-tree   as anyone would build the patched tree who has never seen build.sh;
+#             it is no more than named here, its suite builds it
+#
+# What is tested on which of them is said in regress/suites.
+#
+# Globals; set_flavor sets them, for the version selected
+#   flavor           the name
+#   features         the core's cargo features besides the usual ones
+#   src, obj         where its source is, and where it is compiled
+#   install          where it is installed
+#   configure_flags  what configure gets
+#   environment      the function that runs a command in the environment to build in
+
+! declare -F set_flavor >/dev/null || return 0
+
+# shellcheck source=tools/lib/source.sh
+. "$(dirname "${BASH_SOURCE[0]}")/source.sh"
+
+flavor=
+features=
+src=
+obj=
+install=
+configure_flags=()
+environment=
+
+# PostgreSQL leaves memory to the end of a process, and measures its stack by
+# addresses. What is found ends the process, which tests take for a crash.
+export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1
+
+set_flavor() {
+	local suffix=
+	flavor=$1
+	features=
+	src=$dir/src
+	environment=build_env
+	configure_flags=(--enable-depend --enable-debug --enable-tap-tests
+		--with-icu --with-openssl --with-lz4 --with-zstd)
+	if [[ $flavor == test || $flavor == asan ]]; then
+		suffix=-$flavor
+		features=faults
+		configure_flags+=(--enable-cassert)
+		# Some of the tests have triggers in these languages. The first python3 on
+		# root's PATH may be one that has no headers, or that only root can run.
+		[[ $flavor == asan ]] || configure_flags+=(--with-perl --with-python PYTHON=/usr/bin/python3)
+		[[ $flavor == test ]] || configure_flags+=(
+			'CFLAGS=-O1 -g -fno-omit-frame-pointer -fsanitize=address' LDFLAGS=-fsanitize=address)
+	elif [[ $flavor == stock ]]; then
+		suffix=-stock
+		src=$dir/src-stock
+	fi
+	obj=$dir/obj$suffix
+	install=$dir/install$suffix
+	configure_flags+=("--prefix=$install")
+	! command -v ccache >/dev/null || configure_flags+=("CC=ccache gcc")
+	if [[ $flavor == in-tree ]]; then
+		obj=$dir/in-tree
+		environment=plain_env
+		configure_flags=("--prefix=$install")
+	fi
+}
+
+# What configure and make get from us. Two checkouts share what ccache
+# holds although their paths differ.
+build_env() {
+	env -u MAKEFLAGS -u MAKELEVEL CARGO_TARGET_DIR="$top/build/cache/cargo-$flavor-$major" \
+		SESSTRIG_FEATURES="$features" CCACHE_BASEDIR="$top" CCACHE_NOHASHDIR=1 "$@"
+}
+
+# Nothing from us.
+plain_env() {
+	env -i HOME="$HOME" PATH="$PATH" ${CARGO_HOME+"CARGO_HOME=$CARGO_HOME"} \
+		${RUSTUP_HOME+"RUSTUP_HOME=$RUSTUP_HOME"} "$@"
+}
+
+build_make() {
+	"$environment" make -C "$obj" -j "$jobs" "$@"
+}
+
+configure_flavor() {
+	rm -rf "$obj"
+	mkdir -p "$obj"
+	cd "$obj"
+	build_env "$src/configure" "${configure_flags[@]}"
+}
+
+configure_if_needed() {
+	local stamp=$obj/sesstrig.configured makefiles
+	makefiles=$(cd "$src" && find . -name Makefile -o -name GNUmakefile | sort)
+	# Other flags: start over, make would not notice.
+	if [[ ! -e $stamp || $(<"$stamp") != "${configure_flags[*]}" ]]; then
+		step "configure-$flavor" "configuring ($flavor)" configure_flavor
+		echo "${configure_flags[*]}" >"$stamp"
+	elif [[ $(<"$obj/sesstrig.makefiles") != "$makefiles" ]]; then
+		# A patch brought a directory: only configure would link its makefile.
+		step "configure-$flavor" "adding directories ($flavor)" \
+			"$src/config/prep_buildtree" "$src" "$obj"
+	fi
+	echo "$makefiles" >"$obj/sesstrig.makefiles"
+}
+
+# Source and configuration, which is all that the linters need.
+prepare_flavor() {
+	set_flavor "$1"
+	if [[ $flavor == stock ]]; then
+		prepare_stock
+	else
+		prepare_patched
+	fi
+	configure_if_needed
+}
+
+build_flavor() {
+	prepare_flavor "$1"
+	step "make-$flavor" "building ($flavor)" build_make world-bin
+}
+
+install_flavor() {
+	build_flavor "$1"
+	step "install-$flavor" "installing ($flavor)" build_make install-world-bin
+}

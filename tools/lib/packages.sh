@@ -1,0 +1,115 @@
+# shellcheck shell=bash
+# What the machine must have: Debian packages and a Rust toolchain. It says what
+# is missing, and installs packages if --install-deps was given; nothing else is
+# changed outside of build/.
+
+! declare -F require_packages >/dev/null || return 0
+
+# shellcheck source=tools/lib/options.sh
+. "$(dirname "${BASH_SOURCE[0]}")/options.sh"
+# shellcheck source=tools/lib/steps.sh
+. "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
+
+# group, Debian package, and how to tell that it is there: a command, a
+# pkg-config module, a file pattern or a Perl module.
+packages='
+fetch    bzip2             cmd:bzip2
+fetch    ca-certificates   file:/etc/ssl/certs/ca-certificates.crt
+fetch    curl              cmd:curl
+fetch    debian-archive-keyring file:/usr/share/keyrings/debian-archive-keyring.gpg
+fetch    git               cmd:git
+fetch    patch             cmd:patch
+fetch    xz-utils          cmd:xz
+build    build-essential   cmd:gcc
+build    build-essential   cmd:make
+build    bison             cmd:bison
+build    clang             cmd:clang
+build    flex              cmd:flex
+build    libclang-dev      file:/usr/lib/llvm-*/lib/libclang*.so*
+build    libicu-dev        pc:icu-i18n
+build    libipc-run-perl   perl:IPC::Run
+build    liblz4-dev        pc:liblz4
+build    libreadline-dev   pc:readline
+build    libssl-dev        pc:openssl
+build    libzstd-dev       pc:libzstd
+build    perl              cmd:prove
+build    pkg-config        cmd:pkg-config
+build    zlib1g-dev        pc:zlib
+check    abigail-tools     cmd:abidiff
+check    libperl-dev       file:/usr/lib/*/libperl.so
+check    python3-dev       file:/usr/lib/*/libpython3*.so
+check    valgrind          cmd:valgrind
+lint     shellcheck        cmd:shellcheck
+slow     docbook-xml       file:/usr/share/xml/docbook/schema/dtd/4.5/docbookx.dtd
+slow     docbook-xsl       file:/usr/share/xml/docbook/stylesheet/docbook-xsl/VERSION*
+slow     libxml2-utils     cmd:xmllint
+slow     meson             cmd:meson
+slow     ninja-build       cmd:ninja
+slow     xsltproc          cmd:xsltproc
+engine   debootstrap       cmd:debootstrap
+engine   docker-compose    cmd:docker-compose
+engine   docker.io         cmd:dockerd
+engine   iproute2          cmd:ip
+optional ccache            cmd:ccache
+'
+
+is_there() {
+	local what=${1#*:}
+	case $1 in
+		cmd:*) command -v "$what" ;;
+		pc:*) pkg-config --exists "$what" ;;
+		file:*) compgen -G "$what" ;;
+		perl:*) perl "-M$what" -e 1 ;;
+	esac >/dev/null 2>&1
+}
+
+# The packages of the groups named that are not there.
+missing_packages() {
+	local group package probe
+	while read -r group package probe; do
+		[[ " $* " != *" $group "* ]] || is_there "$probe" || printf '%s\n' "$package"
+	done <<<"$packages" | sort -u
+}
+
+# Fails unless the packages of the groups named are there, or can be installed.
+require_packages() {
+	local groups=("$@") missing wanted apt=(apt-get)
+	mapfile -t missing < <(missing_packages "${groups[@]}")
+	((EUID == 0)) || apt=(sudo apt-get)
+	if [[ $install_deps == yes ]]; then
+		mapfile -t wanted < <(missing_packages "${groups[@]}" optional)
+		((${#wanted[@]} == 0)) || install_packages "${wanted[@]}"
+		mapfile -t missing < <(missing_packages "${groups[@]}")
+	fi
+	((${#missing[@]} == 0)) ||
+		die "missing: run '${apt[*]} install ${missing[*]}', or this command with --install-deps"
+}
+
+install_packages() {
+	printf 'installing %s ... ' "$*" >&2
+	logged "$log_dir/packages.log" apt_install "$@"
+	# The caller looks at what is there, for not all of it may be needed.
+	if ((status == 0)); then
+		say "done ($elapsed s)"
+	else
+		say FAILED
+		show_log "$log_dir/packages.log"
+	fi
+}
+
+apt_install() {
+	local as_root=()
+	((EUID == 0)) || as_root=(sudo)
+	"${as_root[@]}" apt-get update
+	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y --no-install-recommends "$@"
+}
+
+require_rust() {
+	local rust_version version
+	rust_version=$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' "$top/rust-core/Cargo.toml")
+	version=$(cargo --version 2>/dev/null | cut -d' ' -f2) || version=none
+	[[ $(printf '%s\n' "$rust_version" "${version:-none}" | sort -V | head -n 1) == "$rust_version" &&
+		$version != none ]] ||
+		die "missing: cargo and rustc $rust_version or later on PATH (found: $version)"
+}

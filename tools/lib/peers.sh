@@ -1,0 +1,101 @@
+# shellcheck shell=bash
+# Gets what sessions come from: a pool, and drivers with the clients in
+# regress/peers. All majors share them. The tests of them are in regress/t/peers.
+#
+# Globals, set here once:
+#   peers  where they are
+
+! declare -F get_peers >/dev/null || return 0
+
+# shellcheck source=tools/lib/debian.sh
+. "$(dirname "${BASH_SOURCE[0]}")/debian.sh"
+# shellcheck source=tools/lib/steps.sh
+. "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
+# shellcheck source=tools/lib/user.sh
+. "$(dirname "${BASH_SOURCE[0]}")/user.sh"
+
+peers=$top/build/cache/peers
+
+get_peers() {
+	get_peer pgbouncer
+	get_peer python requirements.txt
+	get_peer node package.json package-lock.json
+	get_peer java PgjdbcClient.java
+	get_peer rust tokio-postgres/Cargo.toml tokio-postgres/Cargo.lock tokio-postgres/src/main.rs
+}
+
+# get_peer NAME FILE ...: gets one into a directory of its own, where it stays
+# until those files change. What get_NAME fetches may not be had here: then
+# NAME.missing tells the tests why they are skipped. What make_NAME compiles
+# must work.
+get_peer() {
+	local name=$1 to=$peers/$1 key
+	shift
+	key=$({ suite_of_machine; cd "$top/regress/peers" && cat /dev/null "$@"; } | sha256sum)
+	[[ ! -e $to/key || $(<"$to/key") != "$key" ]] || return 0
+	rm -rf "$to" "$to.missing"
+	mkdir -p "$to"
+	logged "$peers/$name.log" "get_$name" "$to"
+	cat "$peers/$name.log"
+	if ((status != 0)); then
+		{ grep -m 1 -E '^(E|ERROR|error): |^npm error ' "$peers/$name.log" || tail -n 1 "$peers/$name.log"; } >"$to.missing"
+		return
+	fi
+	! declare -F "make_$name" >/dev/null || "make_$name" "$to"
+	echo "$key" >"$to/key"
+}
+
+# Fails, with a word on it, unless the user of the tests has the programs.
+require_programs() {
+	local program
+	for program in "$@"; do
+		# shellcheck disable=SC2016 # for that shell to expand
+		as_user sh -c 'command -v "$1"' sh "$program" || {
+			echo "this machine has no $program"
+			return 1
+		}
+	done
+}
+
+get_pgbouncer() {
+	local libraries
+	unpack_packages "$(suite_of_machine)" "$1" pgbouncer
+	# The rest of what it needs is there wherever PostgreSQL builds.
+	mapfile -t libraries < <(dpkg-deb -f "$1"/pgbouncer_*.deb Depends | grep -oE 'lib(c-?ares|event)[^ ,]*')
+	unpack_packages "$(suite_of_machine)" "$1" "${libraries[@]}"
+}
+
+get_python() {
+	local python
+	require_programs python3
+	# The first on root's PATH may be one that only root can run.
+	python=$(as_user sh -c 'command -v python3')
+	"$python" -c 'import ensurepip, venv'
+	"$python" -m venv "$1"
+	"$1/bin/pip" install -qq --disable-pip-version-check --retries 1 --only-binary :all: \
+		--requirement "$top/regress/peers/requirements.txt"
+}
+
+get_node() {
+	require_programs node npm
+	cp "$top/regress/peers"/package*.json "$1/"
+	(cd "$1" && npm ci --omit=optional --fetch-retries=1)
+}
+
+get_java() {
+	require_programs java javac
+	unpack_packages "$(suite_of_machine)" "$1" libpostgresql-jdbc-java
+}
+
+make_java() {
+	javac -cp "$1/usr/share/java/postgresql.jar" -d "$1/classes" "$top/regress/peers/PgjdbcClient.java"
+}
+
+get_rust() {
+	cargo fetch --locked --manifest-path "$top/regress/peers/tokio-postgres/Cargo.toml"
+}
+
+make_rust() {
+	cargo build --locked --offline --target-dir "$1" \
+		--manifest-path "$top/regress/peers/tokio-postgres/Cargo.toml"
+}

@@ -1,0 +1,65 @@
+# shellcheck shell=bash
+# Counts what test suites print, whatever their format. Which suites there are,
+# and what they need, is none of its business.
+#
+# Globals; run_tests and fail_tests add to them
+#   passed, failed, skipped  the tests so far
+
+! declare -F run_tests >/dev/null || return 0
+
+# shellcheck source=tools/lib/steps.sh
+. "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
+# shellcheck source=tools/lib/versions.sh
+. "$(dirname "${BASH_SOURCE[0]}")/versions.sh"
+
+passed=0
+failed=0
+skipped=0
+
+# Sums up a log: "passed failed skipped". Understands cargo, TAP as prove
+# prints it and pg_regress since 16 writes it, and pg_regress before.
+count_tests() {
+	awk '
+		/^test result: / { passed += $4; failed += $6; skipped += $8 }
+		/^ok +[0-9]+/ { if (/# (SKIP|skip)/) skipped++; else passed++ }
+		/^not ok +[0-9]+/ { if (/# TODO/) skipped++; else failed++ }
+		/^1\.\.0 # (SKIP|skip)/ { skipped++ }
+		/^(test|    ) .* \.\.\. .* ms$/ { if (/ok +[0-9]+ ms$/) passed++; else failed++ }
+		END { print passed + 0, failed + 0, skipped + 0 }' "$1"
+}
+
+# The name of a suite, with the major in front when there are several.
+print_title() {
+	((${#versions[@]} == 1)) || printf '%s: ' "$major"
+	printf '%s ... ' "$1"
+}
+
+# run_tests NAME COMMAND ...: runs a suite and counts its tests.
+run_tests() {
+	local log=$log_dir/check-$1.log ok bad skip
+	print_title "$1"
+	logged "$log" "${@:2}"
+	read -r ok bad skip < <(count_tests "$log")
+	# What counts nothing itself is one test.
+	if ((ok + bad + skip == 0)); then ((status == 0)) && ok=1; fi
+	if ((status != 0 && bad == 0)); then bad=1; fi
+	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+	if ((bad == 0)); then
+		echo "ok ($ok tests, $elapsed s)"
+		((skip == 0)) || grep -hi '^\(ok\|1\.\.0\).* # skip' "$log" || true
+	else
+		echo "FAILED ($bad of $((ok + bad)) tests, $elapsed s)"
+		show_log "$log"
+	fi
+}
+
+# fail_tests NAME REASON: counts a suite that cannot be run as one failed test.
+fail_tests() {
+	print_title "$1"
+	failed=$((failed + 1))
+	echo "FAILED: $2"
+}
+
+print_counts() {
+	echo "$passed passed, $failed failed, $skipped skipped"
+}
