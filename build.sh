@@ -63,11 +63,19 @@ verb_install() {
 
 verb_clean() {
 	"$top/tools/demo" --stop --pg "$major"
-	if [[ $all == yes ]]; then
-		rm -rf "$top/build"
-	else
-		rm -rf "$dir"
-	fi
+	rm -rf "$dir"
+}
+
+# All majors, and what they share.
+clean_all() {
+	local each
+	for each in $(majors); do
+		"$top/tools/demo" --stop --pg "$each"
+	done
+	# The locks go last: a run that comes meanwhile must find them.
+	find "$top/build/" -mindepth 1 -maxdepth 1 ! -name '*.lock' -exec rm -rf {} +
+	rm -rf "$top"/build/*.lock
+	rmdir --ignore-fail-on-non-empty "$top/build"
 }
 
 parse() {
@@ -114,7 +122,11 @@ for_versions() {
 	[[ " $* " != *" build "* ]] || require_rust
 	for version in "${versions[@]}"; do
 		select_version "$version"
-		"verb_$verb"
+		if [[ $verb == fetch ]]; then
+			verb_fetch
+		else
+			with_locks "$major" "verb_$verb"
+		fi
 	done
 }
 
@@ -124,7 +136,14 @@ main() {
 	case $verb in
 		fetch | patch) for_versions fetch ;;
 		build | install) for_versions fetch build ;;
-		clean) for_versions ;;
+		clean)
+			if [[ $all == yes ]]; then
+				choose_versions
+				with_locks "$(majors | xargs) engine downloads" clean_all
+			else
+				for_versions
+			fi
+			;;
 		check)
 			[[ $all == no ]] || options+=(--all)
 			run_script "${options[@]}" "${suite_names[@]}"

@@ -21,8 +21,7 @@ start_engine() {
 	export DOCKER_HOST=unix://$engine_run/docker.sock
 	iptables-save >"$engine_run/iptables"
 	mkdir -p "$1"
-	dockerd --data-root "$1/engine" --exec-root "$engine_run/exec" --pidfile "$engine_run/pid" \
-		--host "$DOCKER_HOST" >"$1/engine.log" 2>&1 </dev/null &
+	run_engine "$1/engine" >"$1/engine.log" 2>&1 </dev/null &
 	engine_pid=$!
 	until docker info >/dev/null 2>&1; do
 		if ! kill -0 "$engine_pid" 2>/dev/null; then
@@ -31,6 +30,18 @@ start_engine() {
 		fi
 		sleep 0.2
 	done
+}
+
+# Becomes the engine. It gets no file that this shell has open, for it outlives the
+# shell if that is killed.
+run_engine() {
+	local descriptor
+	for descriptor in /proc/"$BASHPID"/fd/*; do
+		descriptor=${descriptor##*/}
+		((descriptor <= 2)) || exec {descriptor}>&-
+	done
+	exec dockerd --data-root "$1" --exec-root "$engine_run/exec" --pidfile "$engine_run/pid" \
+		--host "$DOCKER_HOST"
 }
 
 # What the engine changed outside of its directories: its bridge and its rules.

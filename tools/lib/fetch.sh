@@ -22,7 +22,7 @@ fetch_tarball() {
 	if [[ -e $file ]]; then
 		verify_tarball "$file" "$minor"
 	else
-		download
+		with_locks downloads download
 		file=$(tarball_of_minor "$minor")
 	fi
 	# shellcheck disable=SC2034 # for those who source this
@@ -43,9 +43,10 @@ verify_tarball() {
 	fi
 }
 
-# The first source that has it.
+# From the first source that has it, unless another run got it meanwhile.
 download() {
 	local from found new=$top/build/cache/download
+	[[ ! -e $(tarball_of_minor "$minor") ]] || return 0
 	for from in upstream debian pool; do
 		rm -rf "$new"
 		mkdir -p "$new"

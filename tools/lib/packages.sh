@@ -86,6 +86,10 @@ require_packages() {
 }
 
 install_packages() {
+	with_locks packages install_unlocked "$@"
+}
+
+install_unlocked() {
 	printf 'installing %s ... ' "$*" >&2
 	logged "$log_dir/packages.log" apt_install "$@"
 	# The caller looks at what is there, for not all of it may be needed.

@@ -8,8 +8,8 @@
 
 ! declare -F logged >/dev/null || return 0
 
-# shellcheck source=tools/lib/common.sh
-. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=tools/lib/lock.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lock.sh"
 
 log_dir=$top/build/log
 status=0
@@ -31,7 +31,7 @@ logged() {
 		ticker=$!
 	fi
 	set +e
-	(set -e; "$@") >"$log" 2>&1 </dev/null
+	(leave_locks; set -e; "$@") >"$log" 2>&1 </dev/null
 	status=$?
 	set -e
 	elapsed=$((SECONDS - start))
@@ -45,6 +45,7 @@ logged() {
 # Shows the seconds after the cursor for as long as this script lives.
 tick() {
 	local start=$SECONDS
+	leave_locks
 	while sleep 1 && kill -0 "$$" 2>/dev/null; do
 		printf '\e7%d s\e8' "$((SECONDS - start))" >&2
 	done

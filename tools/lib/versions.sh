@@ -56,6 +56,11 @@ choose_versions() {
 	done
 }
 
+# The majors of all versions, in their order.
+selected_majors() {
+	printf '%s\n' "${versions[@]%%[!0-9]*}" | sort -n
+}
+
 # Selects a major with its newest listed minor, or the minor named.
 select_version() {
 	major=${1%%[!0-9]*}
