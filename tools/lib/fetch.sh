@@ -15,7 +15,7 @@
 # shellcheck disable=SC2034 # for those who source this
 tarball=
 
-# Gets the tarball of the version selected; where an unlisted minor had to do,
+# Gets the tarball of the version selected; where a newer, unlisted minor had to do,
 # selects that.
 fetch_tarball() {
 	local file=${given_tarball:-$(tarball_of_minor "$minor")}
@@ -99,22 +99,26 @@ download_from_debian() {
 	return 1
 }
 
-# Of Debian's versions, oldest first, the one that is `minor`; with
-# --allow-unlisted a newer one will do.
+# Of Debian's versions, oldest first, the one that is `minor`. With --allow-unlisted
+# the newest of those after it will do, unless the minor was named.
 matching_version() {
 	local version release found=
 	while read -r version; do
 		# 19~rc1-1 is Debian's for 19rc1.
 		release=${version%-*}
-		release=${release/\~/}
-		if [[ $release == "$minor" ]]; then
+		if [[ ${release/\~/} == "$minor" ]]; then
 			found=$version
 			break
-		elif [[ $allow_unlisted == yes ]]; then
+		elif [[ $allow_unlisted == yes && $named == no ]] && is_newer "$release" "$minor"; then
 			found=$version
 		fi
 	done
 	printf '%s\n' "$found"
+}
+
+# Whether the release that Debian calls $1 came after upstream's $2.
+is_newer() {
+	dpkg --compare-versions "$1" gt "$(sed -E 's/(alpha|beta|rc)/~&/' <<<"$2")"
 }
 
 # The files of a version that no suite has any more stay with Debian's archive

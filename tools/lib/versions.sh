@@ -5,7 +5,9 @@
 # Globals
 #   default_major      what is built when nothing is said
 #   versions           majors or minors, what --pg and --tarball name; choose_versions sets it
-#   major, minor, dir  the version at hand, and build/MAJOR; select_version sets them
+#   major, minor, dir  the version at hand, and build/MAJOR
+#   named              whether the minor was named (yes), or is the newest listed
+#                      (no); select_version sets these four
 
 ! declare -F select_version >/dev/null || return 0
 
@@ -19,7 +21,10 @@ versions=()
 major=
 minor=
 # shellcheck disable=SC2034 # for those who source this
-dir=
+{
+	named=no
+	dir=
+}
 
 sha256_of() {
 	sha256sum <"$1" | cut -d' ' -f1
@@ -62,17 +67,19 @@ selected_majors() {
 }
 
 # Selects a major with its newest listed minor, or the minor named.
+# shellcheck disable=SC2034 # for those who source this
 select_version() {
 	major=${1%%[!0-9]*}
 	[[ -n $major && -e $top/patches/$major/series ]] ||
 		usage_error "there are no patches for '$1', only for: $(majors | xargs)"
 	if [[ $1 == "$major" ]]; then
 		minor=$(listed_minors "$major" | head -n 1)
+		named=no
 	else
 		minor=$1
+		named=yes
 	fi
 	[[ -n $minor ]] || die "VERSIONS lists no minor of $major"
-	# shellcheck disable=SC2034 # for those who source this
 	dir=$top/build/$major
 	set_log_dir "$dir/log"
 }
