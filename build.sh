@@ -13,7 +13,7 @@
 #             run the test suites, or those named; `check --help` lists them
 #   lint      formatting, clippy, shellcheck, generated header, patches
 #   image     build the container image; with --test also test it
-#   clean     remove build/MAJOR; with --all everything, the downloads too
+#   clean     remove build/MAJOR; with --downloads all of build/
 #
 # Options
 #   --pg MAJOR|MINOR|all  what to build: 18 (the default), 18.6, or every major
@@ -22,7 +22,9 @@
 #   --install-deps        install the Debian packages that are missing
 #   --test                image: run its tests, with an engine of their own if
 #                         none runs and root asks
-#   --all                 check: the slow suites too; clean: everything
+#   --slow                check: the slow suites too
+#   --downloads           clean: what was downloaded too, and all else that the
+#                         majors share
 #   --jobs N              how many compilers to run, as many as processors
 #   --help                this text
 
@@ -38,7 +40,8 @@ lib=$(dirname "${BASH_SOURCE[0]}")/tools/lib
 # What the command line says; parse sets it. What all verbs have in common is in
 # lib/options.sh too, and kept here for the scripts of single verbs.
 verb=install
-all=no
+slow=no
+downloads=no
 test=no
 suite_names=()
 shared_options=()
@@ -88,7 +91,8 @@ parse() {
 			continue
 		fi
 		case $1 in
-			--all) all=yes ;;
+			--slow) slow=yes ;;
+			--downloads) downloads=yes ;;
 			--test) test=yes ;;
 			-h | --help)
 				print_help
@@ -107,6 +111,8 @@ parse() {
 		esac
 		shift
 	done
+	[[ $slow == no || $verb == check ]] || usage_error "--slow is an option of check"
+	[[ $downloads == no || $verb == clean ]] || usage_error "--downloads is an option of clean"
 }
 
 # Becomes the script of a verb: run_script ARGUMENT ...
@@ -137,7 +143,7 @@ main() {
 		fetch | patch) for_versions fetch ;;
 		build | install) for_versions fetch build ;;
 		clean)
-			if [[ $all == yes ]]; then
+			if [[ $downloads == yes ]]; then
 				choose_versions
 				with_locks "$(majors | xargs) engine downloads" clean_all
 			else
@@ -145,7 +151,7 @@ main() {
 			fi
 			;;
 		check)
-			[[ $all == no ]] || options+=(--all)
+			[[ $slow == no ]] || options+=(--slow)
 			run_script "${options[@]}" "${suite_names[@]}"
 			;;
 		image)

@@ -11,7 +11,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 
 # group, Debian package, and how to tell that it is there: a command, a
-# pkg-config module, a file pattern or a Perl module.
+# pkg-config module, a file pattern or a Perl module. Some suites have a group of
+# their own.
 packages='
 fetch    bzip2             cmd:bzip2
 fetch    ca-certificates   file:/etc/ssl/certs/ca-certificates.crt
@@ -39,13 +40,13 @@ check    abigail-tools     cmd:abidiff
 check    libperl-dev       file:/usr/lib/*/libperl.so
 check    python3-dev       file:/usr/lib/*/libpython3*.so
 check    valgrind          cmd:valgrind
+docs     docbook-xml       file:/usr/share/xml/docbook/schema/dtd/4.5/docbookx.dtd
+docs     docbook-xsl       file:/usr/share/xml/docbook/stylesheet/docbook-xsl/VERSION*
+docs     libxml2-utils     cmd:xmllint
+docs     xsltproc          cmd:xsltproc
+meson    meson             cmd:meson
+meson    ninja-build       cmd:ninja
 lint     shellcheck        cmd:shellcheck
-slow     docbook-xml       file:/usr/share/xml/docbook/schema/dtd/4.5/docbookx.dtd
-slow     docbook-xsl       file:/usr/share/xml/docbook/stylesheet/docbook-xsl/VERSION*
-slow     libxml2-utils     cmd:xmllint
-slow     meson             cmd:meson
-slow     ninja-build       cmd:ninja
-slow     xsltproc          cmd:xsltproc
 engine   debootstrap       cmd:debootstrap
 engine   docker-compose    cmd:docker-compose
 engine   docker.io         cmd:dockerd
