@@ -124,5 +124,10 @@ build_flavor() {
 
 install_flavor() {
 	build_flavor "$1"
+	install_built
+}
+
+# Installs the flavor that is set and built.
+install_built() {
 	step "install-$flavor" "installing ($flavor)" build_make install-world-bin
 }
