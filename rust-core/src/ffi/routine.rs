@@ -96,8 +96,8 @@ pub unsafe extern "C" fn sesstrig_body_start(body: *mut std::ffi::c_void) {
 /// `token` must point to `length` readable bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_body_may_start(token: *const c_char, length: usize) -> bool {
-    // SAFETY: the caller promises that `token` points to `length` bytes.
     answer(false, || {
+        // SAFETY: the caller promises that `token` points to `length` bytes.
         text::may_start(Token::at(unsafe { bytes(token, length) }))
     })
 }
@@ -236,8 +236,8 @@ pub unsafe extern "C" fn sesstrig_body_prefix(
     token: *const c_char,
     length: usize,
 ) -> *const c_char {
-    // SAFETY: the caller promises that `token` points to `length` bytes.
     answer(c"".as_ptr(), || {
+        // SAFETY: the caller promises that `token` points to `length` bytes.
         text::prefix(Token::at(unsafe { bytes(token, length) })).as_ptr()
     })
 }
@@ -279,8 +279,8 @@ pub unsafe extern "C" fn sesstrig_option_find(
 /// `word` must point to `length` readable bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_unit_is_known(word: *const c_char, length: usize) -> bool {
-    // SAFETY: the caller promises that `word` points to `length` bytes.
     answer(false, || {
+        // SAFETY: the caller promises that `word` points to `length` bytes.
         alias::is_length_unit(Token::at(unsafe { bytes(word, length) }))
     })
 }

@@ -23,8 +23,8 @@ pub unsafe extern "C" fn sesstrig_core_start(error: *mut *mut ErrorData) -> Sess
 /// `name` must point to a terminated string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_event_find(name: *const c_char) -> bool {
-    // SAFETY: the caller promises that `name` is terminated.
     answer(false, || {
+        // SAFETY: the caller promises that `name` is terminated.
         Event::from_name(unsafe { CStr::from_ptr(name) }).is_some()
     })
 }
