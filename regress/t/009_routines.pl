@@ -212,21 +212,24 @@ is_deeply(
 	[ 'caller_rights|f|plpgsql', 'caller_rights_too|f|plpgsql', 'definer_rights|t|plpgsql', 'owner_rights|t|plpgsql', 'standard|f|plpgsql' ],
 	"D1: a routine has its owner's rights unless it says otherwise");
 ($errors, $rows) = run(q{SELECT pg_get_functiondef('owner_rights'::regproc)});
-like($rows->[0], qr/^CREATE OR REPLACE FUNCTION public\.owner_rights\(\)\n RETURNS integer\n LANGUAGE plpgsql\n SECURITY DEFINER\n SET search_path TO 'pg_catalog', 'public', 'pg_temp'\nAS \$function\$ BEGIN RETURN 1; END\$function\$\n$/,
+like($rows->[0], qr/^CREATE OR REPLACE FUNCTION public\.owner_rights\(\)\n RETURNS integer\n LANGUAGE plpgsql\n SECURITY DEFINER\n SET search_path TO 'public', 'pg_trusted', 'pg_temp'\nAS \$function\$ BEGIN RETURN 1; END\$function\$\n$/,
 	'D4: it is written in the standard form');
 
 ### D1: the path of creation
 my $definition = q{SELECT coalesce(array_to_string(proconfig, ' '), '-') FROM pg_proc WHERE proname = 'path' ORDER BY oid DESC LIMIT 1};
 for my $case (
-	[ 'SET search_path = other, pg_catalog', '', 'search_path=other, pg_catalog, pg_temp' ],
-	[ 'SET search_path = "$user", nowhere, pg_temp, other', '', 'search_path=pg_catalog, other, pg_temp' ],
-	[ "SET search_path = ''", 'AUTHID DEFINER', 'search_path=pg_catalog, pg_temp' ],
-	[ 'SET search_path = other', 'SET work_mem = 64', 'work_mem=64 search_path=pg_catalog, other, pg_temp' ],
+	[ 'SET search_path = other, pg_catalog', '', 'search_path=other, pg_catalog, pg_trusted, pg_temp' ],
+	[ 'SET search_path = "$user", nowhere, pg_temp, other', '', 'search_path=other, pg_trusted, pg_temp' ],
+	[ "SET search_path = ''", 'AUTHID DEFINER', 'search_path=pg_catalog, pg_trusted, pg_temp' ],
+	[ 'SET search_path = other', 'SET work_mem = 64', 'work_mem=64 search_path=other, pg_trusted, pg_temp' ],
 	[ 'SET search_path = other', 'SET search_path = public SECURITY DEFINER', 'search_path=public' ],
 	[ 'SET search_path = other', 'SET "Search_Path" FROM CURRENT', 'search_path=other' ],
-	[ 'SET search_path = other', 'SET search_path TO DEFAULT', '-' ],
+	[ 'SET search_path = other', 'SET search_path TO DEFAULT', 'search_path=other, pg_trusted, pg_temp' ],
+	[ 'SET search_path = other', 'SET search_path = public RESET search_path', 'search_path=other, pg_trusted, pg_temp' ],
+	[ 'SET search_path = other', 'SET search_path = public RESET ALL', 'search_path=other, pg_trusted, pg_temp' ],
+	[ 'SET search_path = other', 'RESET ALL SET search_path = public', 'search_path=public' ],
 	[ 'SET search_path = other', "SET SCHEMA 'public'", 'search_path=public' ],
-	[ 'SET search_path = other', 'RESET ALL', 'search_path=pg_catalog, other, pg_temp' ],
+	[ 'SET search_path = other', 'RESET ALL', 'search_path=other, pg_trusted, pg_temp' ],
 	[ 'SET search_path = other', 'AUTHID CURRENT_USER', '-' ],
 	[ 'SET search_path = other', 'SECURITY INVOKER', '-' ])
 {
@@ -243,13 +246,14 @@ $client->query('CREATE SCHEMA open; GRANT CREATE ON SCHEMA open TO PUBLIC; CREAT
 $client->query('SET search_path = open, other, theirs');
 my @messages = $client->query('CREATE FUNCTION public.path RETURN int IS BEGIN RETURN 1; END;');
 is_deeply([ map { $_->{M} } grep { $_->{type} eq 'N' } @messages ],
-	[ map { qq{schema "$_" is left out of the routine's search_path} } qw(open theirs) ], 'D1: schemas that are open to others');
-is(scalar $client->query($definition), 'search_path=pg_catalog, other, pg_temp', 'D1: are not in the path');
+	[ map { qq{schema "$_" is not searched by the routine while others can create objects in it} } qw(open theirs) ],
+	'D1: the author is told of schemas in which others can create objects');
+is(scalar $client->query($definition), 'search_path=open, other, theirs, pg_trusted, pg_temp', 'D1: they are not searched');
 $client->query('DROP FUNCTION public.path()');
 # For the schema's owner their own schema is not open.
 $client->query('SET ROLE writer');
 $client->query('CREATE FUNCTION theirs.path RETURN int IS BEGIN RETURN 1; END;');
-is(scalar $client->query($definition), 'search_path=pg_catalog, theirs, pg_temp', 'D1: the owner of a schema keeps it');
+is(scalar $client->query($definition), 'search_path=theirs, pg_trusted, pg_temp', 'D1: the owner of a schema keeps it');
 $client->query('RESET ROLE');
 $client->query('RESET search_path');
 $client->query('DROP SCHEMA open, theirs CASCADE; DROP ROLE writer');
@@ -264,7 +268,7 @@ for my $schema (qw(other public))
 	$client->send_message('E', "\0" . pack('N', 0));
 	$client->send_message('S', '');
 	$client->messages;
-	is(scalar $client->query($definition), "search_path=pg_catalog, $schema, pg_temp", "D1: a prepared statement, in $schema");
+	is(scalar $client->query($definition), "search_path=$schema, pg_trusted, pg_temp", "D1: a prepared statement, in $schema");
 }
 $client->query('RESET search_path; DROP FUNCTION public.path()');
 

@@ -103,6 +103,9 @@ extern DefElem *sesstrig_routine_authid(bool definer, int location, core_yyscan_
 /* Called when CREATE FUNCTION is executed: complete a routine's search_path. */
 extern void sesstrig_routine_fix_path(List *options);
 
+/* Keep a path that is computed from this setting to the schemas that a role can trust. */
+extern List *sesstrig_path_trust(const char *setting, Oid role, List *path, Oid *first);
+
 /*
  * Translate a position in a routine's source to one in the query.  Both count
  * characters from 1.  Return 0 unless the query contains the source exactly once.
@@ -119,6 +122,12 @@ extern bool sesstrig_type_is_alias(const char *name);
 
 /* The type that a name stands for where no type has that name, or InvalidOid. */
 extern Oid	sesstrig_type_find(const char *schema, const char *name);
+
+/* Raise an error if a statement is about such a name, rather than uses it. */
+extern void sesstrig_type_refuse_alias(Node *statement);
+
+/* Is it the name of a type that this function may be about to define? */
+extern bool sesstrig_type_may_be_shell(const TypeName *type, Oid language);
 
 /* The name of the event that is spelled AFTER or BEFORE and the word there. */
 extern char *sesstrig_event_spelled(bool after, int location, core_yyscan_t yyscanner);

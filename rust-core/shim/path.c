@@ -3,9 +3,17 @@
  *	  The search_path of routines in Oracle's form (rule D1).
  *
  * In Oracle, a name in a routine means what it meant to the routine's author.  So
- * a routine that runs with its owner's rights gets a SET search_path clause, and
- * does not look names up in its caller's path.  The clause leaves out schemas in
- * which others can create objects that the routine would then find.
+ * a routine that runs with its owner's rights gets a SET search_path clause with
+ * the path of its creation, and does not look names up in its caller's path.
+ *
+ * That alone would not do.  The best match for a function's or an operator's
+ * arguments is chosen from all schemas of the path, so whoever can create objects
+ * in one of them could have them run with the owner's rights; and who that is can
+ * change with each GRANT, with the database's owner, and with the database that a
+ * template was copied to.  So the clause also has the element pg_trusted, which is
+ * no schema (nobody can create one with this prefix), and means that schemas in
+ * which others can create objects are not searched, whenever a path is computed.
+ * A stock server ignores it.
  *
  * Parsing of routines is not here, but in routine.c.
  */
@@ -35,8 +43,8 @@
  */
 #define MARK "sesstrig"
 
-/* The number of schemas that a path may have. */
-#define MAX_SCHEMAS 64
+/* The element of search_path that keeps it to schemas that are closed to others. */
+#define TRUSTED "pg_trusted"
 
 /* Make a SET search_path clause, which sesstrig_routine_fix_path() completes. */
 DefElem *
@@ -50,18 +58,23 @@ sesstrig_path_option(void)
 	return makeDefElemExtended(MARK, "set", (Node *) set, DEFELEM_UNSPEC, -1);
 }
 
-/* Is this option a clause that sets search_path? */
+/*
+ * Given whether search_path is set by the options before this one, is it set by
+ * this one, too?  What resets it takes away a clause before it.
+ */
 bool
-sesstrig_path_is_set_by(const DefElem *option)
+sesstrig_path_is_set(const DefElem *option, bool was_set)
 {
 	const VariableSetStmt *set;
 
 	if (strcmp(option->defname, "set") != 0)
-		return false;
+		return was_set;
 	set = castNode(VariableSetStmt, option->arg);
-	return (set->kind == VAR_SET_VALUE || set->kind == VAR_SET_DEFAULT ||
-			set->kind == VAR_SET_CURRENT) &&
-		pg_strcasecmp(set->name, "search_path") == 0;
+	if (set->kind == VAR_RESET_ALL)
+		return false;
+	if (pg_strcasecmp(set->name, "search_path") != 0)
+		return was_set;
+	return set->kind == VAR_SET_VALUE || set->kind == VAR_SET_CURRENT;
 }
 
 /* The owner of the current database. */
@@ -134,43 +147,91 @@ make_constant(char *text)
 }
 
 /*
- * Make the value of the clause: the schemas of the current search_path, without
- * those in which others than the owner and superusers can create objects, and
- * pg_temp last.
+ * Return the schemas that the current search_path names and that exist, as
+ * constants, with pg_trusted and pg_temp after them.
  */
 static List *
-closed_path(void)
+path_of_creation(void)
 {
-	Oid			schemas[MAX_SCHEMAS];
-	int			count = fetch_search_path_array(schemas, MAX_SCHEMAS);
+	List	   *schemas = fetch_search_path(false);
 	List	   *names = NIL;
+	ListCell   *cell;
 
-	if (count > MAX_SCHEMAS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("search_path has more than %d schemas", MAX_SCHEMAS),
-				 errhint("Give the routine a SET search_path clause.")));
-	for (int i = 0; i < count; i++)
+	foreach(cell, schemas)
 	{
-		char	   *name = get_namespace_name(schemas[i]);
+		Oid			schema = lfirst_oid(cell);
+		char	   *name;
 
-		if (is_closed(schemas[i], GetUserId()))
-			names = lappend(names, make_constant(name));
-		else
+		if (isAnyTempNamespace(schema))
+			continue;
+		name = get_namespace_name(schema);
+		if (!is_closed(schema, GetUserId()))
 			ereport(WARNING,
-					(errmsg("schema \"%s\" is left out of the routine's search_path", name),
-					 errdetail("Others than its owner and superusers can create objects in this schema, which would run with the owner's rights."),
-					 errhint("Write the schema before the names in the routine, or give it a SET search_path clause.")));
+					(errmsg("schema \"%s\" is not searched by the routine while others can create objects in it", name),
+					 errdetail("Roles other than the routine's owner and superusers have the privilege, and what they create would run with the owner's rights."),
+					 errhint("Qualify the names in the routine with their schemas, or revoke the privilege.")));
+		names = lappend(names, make_constant(name));
 	}
+	/* Nothing else may become the first schema, where objects are created. */
+	if (names == NIL)
+		names = list_make1(make_constant("pg_catalog"));
+	names = lappend(names, make_constant(TRUSTED));
 	return lappend(names, make_constant("pg_temp"));
 }
 
-/* If the option is there, it is the last one: see sesstrig_routine_statement(). */
+/*
+ * The clause is the last option, if it is there: see sesstrig_routine_statement().
+ */
 void
 sesstrig_routine_fix_path(List *options)
 {
 	DefElem    *option = options ? llast(options) : NULL;
 
 	if (option && option->defnamespace && strcmp(option->defnamespace, MARK) == 0)
-		castNode(VariableSetStmt, option->arg)->args = closed_path();
+		castNode(VariableSetStmt, option->arg)->args = path_of_creation();
+}
+
+/*
+ * Remove from a path, computed for this role from this setting, what pg_trusted
+ * keeps from being searched.  If a schema is left out, so is the temporary one:
+ * any user could put there what is not found any more.  "first" is the first
+ * schema that the setting names, where objects are created; it is not on the path
+ * if the setting names none, and what comes before it is searched implicitly.
+ */
+List *
+sesstrig_path_trust(const char *setting, Oid role, List *path, Oid *first)
+{
+	List	   *trusted = NIL;
+	Oid			new_first = InvalidOid;
+	bool		named = false;
+	bool		complete = true;
+	ListCell   *cell;
+
+	if (strstr(setting, TRUSTED) == NULL)
+		return path;
+	foreach(cell, path)
+	{
+		Oid			schema = lfirst_oid(cell);
+
+		if (schema != PG_CATALOG_NAMESPACE && !isAnyTempNamespace(schema) &&
+			!is_closed(schema, role))
+			complete = false;
+	}
+	if (complete)
+		return path;
+	foreach(cell, path)
+	{
+		Oid			schema = lfirst_oid(cell);
+
+		named = named || schema == *first;
+		if (schema != PG_CATALOG_NAMESPACE &&
+			(isAnyTempNamespace(schema) || !is_closed(schema, role)))
+			continue;
+		trusted = lappend_oid(trusted, schema);
+		if (named && !OidIsValid(new_first))
+			new_first = schema;
+	}
+	list_free(path);
+	*first = new_first;
+	return trusted;
 }

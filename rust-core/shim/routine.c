@@ -10,15 +10,18 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_language_d.h"
 #include "catalog/pg_type_d.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_func.h"
+#include "parser/parse_type.h"
 #include "parser/parser.h"
 #include "parser/scanner.h"
 #include "utils/builtins.h"
+#include "utils/syscache.h"
 
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
@@ -195,7 +198,7 @@ sesstrig_routine_statement(bool is_procedure, bool replace, List *name, List *pa
 			has_security = true;
 			definer = boolVal(option->arg);
 		}
-		has_path = has_path || sesstrig_path_is_set_by(option);
+		has_path = sesstrig_path_is_set(option, has_path);
 	}
 
 	body->defname = "as";
@@ -406,4 +409,99 @@ sesstrig_routine_position(const char *source, const char *query, int position)
 	int64		offset = sesstrig_source_find(source, query, length);
 
 	return offset < 0 ? 0 : pg_mbstrlen_with_len(query, offset) + 1;
+}
+
+/*
+ * Is this the name of a type that stands for another one, rather than the name of
+ * a type that exists?
+ */
+static bool
+is_alias_only(List *names)
+{
+	TypeName   *type = makeTypeNameFromNameList(names);
+	Type		found;
+
+	if (!sesstrig_type_is_alias(strVal(llast(names))))
+		return false;
+	found = LookupTypeName(NULL, type, NULL, true);
+	if (found)
+		ReleaseSysCache(found);
+	return found == NULL;
+}
+
+/*
+ * Raise an error if a statement would alter, drop or comment on the type that an
+ * alias stands for: it names a type that does not exist.
+ */
+void
+sesstrig_type_refuse_alias(Node *statement)
+{
+	List	   *objects = NIL;
+	ListCell   *cell;
+
+	switch (nodeTag(statement))
+	{
+		case T_RenameStmt:
+			if (((RenameStmt *) statement)->renameType == OBJECT_TYPE)
+				objects = list_make1(((RenameStmt *) statement)->object);
+			break;
+		case T_AlterOwnerStmt:
+			if (((AlterOwnerStmt *) statement)->objectType == OBJECT_TYPE)
+				objects = list_make1(((AlterOwnerStmt *) statement)->object);
+			break;
+		case T_AlterObjectSchemaStmt:
+			if (((AlterObjectSchemaStmt *) statement)->objectType == OBJECT_TYPE)
+				objects = list_make1(((AlterObjectSchemaStmt *) statement)->object);
+			break;
+		case T_AlterTypeStmt:
+			objects = list_make1(((AlterTypeStmt *) statement)->typeName);
+			break;
+		case T_CommentStmt:
+			if (((CommentStmt *) statement)->objtype == OBJECT_TYPE)
+				objects = list_make1(((CommentStmt *) statement)->object);
+			break;
+		case T_SecLabelStmt:
+			if (((SecLabelStmt *) statement)->objtype == OBJECT_TYPE)
+				objects = list_make1(((SecLabelStmt *) statement)->object);
+			break;
+		case T_AlterExtensionContentsStmt:
+			if (((AlterExtensionContentsStmt *) statement)->objtype == OBJECT_TYPE)
+				objects = list_make1(((AlterExtensionContentsStmt *) statement)->object);
+			break;
+		case T_DropStmt:
+			/* With IF EXISTS an alias is not looked for. */
+			if (((DropStmt *) statement)->removeType == OBJECT_TYPE &&
+				!((DropStmt *) statement)->missing_ok)
+				objects = ((DropStmt *) statement)->objects;
+			break;
+		case T_GrantStmt:
+			if (((GrantStmt *) statement)->targtype == ACL_TARGET_OBJECT &&
+				((GrantStmt *) statement)->objtype == OBJECT_TYPE)
+				objects = ((GrantStmt *) statement)->objects;
+			break;
+		default:
+			break;
+	}
+	foreach(cell, objects)
+	{
+		Node	   *object = lfirst(cell);
+		List	   *names = IsA(object, TypeName) ? ((TypeName *) object)->names : (List *) object;
+
+		if (is_alias_only(names))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("type \"%s\" does not exist", NameListToString(names)),
+					 errdetail("The name stands for type character varying where it is used.")));
+	}
+}
+
+/*
+ * May a function in this language bring the type of this name into being as a
+ * shell, as I/O functions do?  Then it is no alias.
+ */
+bool
+sesstrig_type_may_be_shell(const TypeName *type, Oid language)
+{
+	return (language == INTERNALlanguageId || language == ClanguageId) &&
+		list_length(type->names) == 1 && sesstrig_type_is_alias(strVal(linitial(type->names)));
 }

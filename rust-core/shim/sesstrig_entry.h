@@ -26,6 +26,6 @@ extern void sesstrig_report_overrun(void);
 
 /* Make a routine's SET search_path clause, and recognize one that its author wrote. */
 extern DefElem *sesstrig_path_option(void);
-extern bool sesstrig_path_is_set_by(const DefElem *option);
+extern bool sesstrig_path_is_set(const DefElem *option, bool was_set);
 
 #endif							/* SESSTRIG_ENTRY_H */
