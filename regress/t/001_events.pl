@@ -41,17 +41,8 @@ END
 $$;
 EOF
 
-# The log of a session whose process is gone.
-sub rows_of
-{
-	my ($client, $columns) = @_;
-	return admin($node, 'app',
-		"SELECT $columns FROM session_log WHERE pid = " . $client->pid . ' ORDER BY id');
-}
-
 # A session that is older than the first trigger of its database.
-my $old = connect_raw($node, user => 'bob', database => 'app');
-$old->ready;
+my $old = open_session($node, 'bob');
 
 admin($node, 'app', <<'EOF');
 CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION log_session();
@@ -59,42 +50,34 @@ CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_session()
 EOF
 
 $old->quit;
-is(rows_of($old, 'event'), 'before_user_logoff',
+is(session_rows($node, $old, 'event'), 'before_user_logoff',
 	'E9: a session older than the first trigger fires logoff');
 
 # A session that changes the triggers itself
 admin($node, 'app', 'ALTER EVENT TRIGGER logon DISABLE');
-$old = connect_raw($node, user => 'root', database => 'app');
-$old->ready;
+$old = open_session($node, 'root');
 $old->query('DROP EVENT TRIGGER logoff');
 $old->quit;
-is(rows_of($old, 'event'), '', 'E9: a session that dropped the trigger does not fire it');
-$old = connect_raw($node, user => 'root', database => 'app');
-$old->ready;
+is(session_rows($node, $old, 'event'), '', 'E9: a session that dropped the trigger does not fire it');
+$old = open_session($node, 'root');
 $old->query('CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_session()');
 $old->quit;
-is(rows_of($old, 'event'), 'before_user_logoff', 'E9: a session that created the trigger fires it');
-$old = connect_raw($node, user => 'root', database => 'app');
-$old->ready;
+is(session_rows($node, $old, 'event'), 'before_user_logoff', 'E9: a session that created the trigger fires it');
+$old = open_session($node, 'root');
 $old->query('BEGIN');
 $old->query('DROP EVENT TRIGGER logoff');
 $old->quit;
-is(rows_of($old, 'event'), 'before_user_logoff', 'E9, F6: a DROP that was not committed does not count');
+is(session_rows($node, $old, 'event'), 'before_user_logoff', 'E9, F6: a DROP that was not committed does not count');
 admin($node, 'app', 'ALTER EVENT TRIGGER logon ENABLE');
 
 # TCP, ended by Terminate
 my $all = 'event, tag, login_user, database_name, client_ip, instance_num';
-my $client = connect_raw(
-	$node,
-	tcp => '127.0.0.1',
-	user => 'alice',
-	database => 'app',
-	options => '-c test.options=set');
+my $client = connect_as($node, 'alice', tcp => '127.0.0.1', options => '-c test.options=set');
 my @messages = $client->ready;
-is(rows_of($client, $all),
+is(session_rows($node, $client, $all),
 	'after_user_logon|LOGON|alice|app|127.0.0.1|7',
 	'E1, E2, E3, V1: logon over TCP fired, and committed, before ReadyForQuery');
-is(rows_of($client, 'what'), 'role=set database=set options=set preloaded=on',
+is(session_rows($node, $client, 'what'), 'role=set database=set options=set preloaded=on',
 	'E3: role, database and startup settings and preloaded libraries are there at logon');
 like(join('', map { $_->{type} } @messages),
 	qr/^R[SK]+N[S]*Z$/,
@@ -102,14 +85,13 @@ like(join('', map { $_->{type} } @messages),
 is($client->query('SELECT 1'), '1', 'the session works');
 $client->query('DISCARD ALL');
 is_deeply([ $client->quit ], [], 'logoff sends nothing to the client');
-is(rows_of($client, $all),
+is(session_rows($node, $client, $all),
 	"after_user_logon|LOGON|alice|app|127.0.0.1|7\n"
 	  . 'before_user_logoff|LOGOFF|alice|app|127.0.0.1|7',
 	'E1, E2, E3, V1: both events fired once, logoff on Terminate');
 
 # Unix socket, ended by the end of the connection
-$client = connect_raw($node, user => 'alice', database => 'app');
-$client->ready;
+$client = open_session($node, 'alice');
 $client->query("SET test.session = 'kept'");
 $client->query('CREATE TEMP TABLE mark ()');
 $client->drop;
@@ -117,37 +99,24 @@ ok( wait_until(
 		$node, 'app',
 		"SELECT count(*) = 2 FROM session_log WHERE pid = " . $client->pid),
 	'E3: the end of the connection fires logoff');
-is(rows_of($client, "event, login_user, database_name, client_ip IS NULL, instance_num"),
+is(session_rows($node, $client, "event, login_user, database_name, client_ip IS NULL, instance_num"),
 	"after_user_logon|alice|app|t|7\nbefore_user_logoff|alice|app|t|7",
 	'V1: a Unix socket has no address');
 like(
-	rows_of($client, 'what'),
+	session_rows($node, $client, 'what'),
 	qr/session=kept temp=(pg_temp\w*\.)?mark$/,
 	'E3: settings and temporary tables of the session are there at logoff');
 
 # A client that goes away while the server works for it. Over a Unix socket, and
 # after a reset, the server notices when it sends the result; else when it reads.
-sub hold_lock
-{
-	my $holder = connect_raw(
-		$node,
-		user => 'root',
-		database => 'app',
-		options => '-c session_triggers.enabled=off');
-	$holder->ready;
-	$holder->query('SELECT pg_advisory_lock(42)');
-	return $holder;
-}
-
 sub drop_while_waiting
 {
 	my ($connection, $holder) = @_;
-	my $waiting = q{FROM pg_stat_activity WHERE usename = 'alice' AND wait_event = 'advisory'};
-	ok(wait_until($node, 'app', "SELECT count(*) = 1 $waiting"), 'the session waits');
-	my $pid = admin($node, 'app', "SELECT pid $waiting");
+	ok(wait_for_event($node, 'alice', 'advisory'), 'the session waits');
+	my $pid = admin($node, 'app', q{SELECT pid FROM pg_stat_activity WHERE usename = 'alice'});
 	$connection->drop;
 	$holder->quit;
-	ok(wait_until($node, 'app', "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid"), 'it ends');
+	ok(wait_for_exit($node, 'alice'), 'it ends');
 	return admin($node, 'app', "SELECT event FROM session_log WHERE pid = $pid ORDER BY id");
 }
 
@@ -155,9 +124,8 @@ for my $tcp (0, 1)
 {
 	my @where = $tcp ? (tcp => '127.0.0.1') : ();
 	my $over = $tcp ? 'TCP' : 'a Unix socket';
-	my $lock = hold_lock();
-	$client = connect_raw($node, @where, user => 'alice', database => 'app');
-	$client->ready;
+	my $lock = hold_lock($node);
+	$client = open_session($node, 'alice', @where);
 	$client->send_query('SELECT pg_advisory_lock(42)');
 	is(drop_while_waiting($client, $lock), "after_user_logon\nbefore_user_logoff",
 		"E3, X: a client that went away during a query fires logoff, over $over");
@@ -173,8 +141,8 @@ CREATE EVENT TRIGGER wait ON after_user_logon EXECUTE FUNCTION wait();
 EOF
 for my $unread (0, 1)
 {
-	my $lock = hold_lock();
-	$client = connect_raw($node, tcp => '127.0.0.1', user => 'alice', database => 'app');
+	my $lock = hold_lock($node);
+	$client = connect_as($node, 'alice', tcp => '127.0.0.1');
 	# Closing with something unread, the other trigger's notice, is a reset.
 	my $message = $client->next_message;
 	$message = $client->next_message until $unread || $message->{type} eq 'N';
@@ -188,10 +156,9 @@ SKIP:
 {
 	skip 'there is no ::1 here', 1
 	  unless slurp_file($node->logfile) =~ /listening on IPv6 address "::1"/;
-	$client = connect_raw($node, tcp => '::1', user => 'alice', database => 'app');
-	$client->ready;
+	$client = open_session($node, 'alice', tcp => '::1');
 	$client->quit;
-	is(rows_of($client, 'client_ip'), "::1\n::1", 'V1: an IPv6 address');
+	is(session_rows($node, $client, 'client_ip'), "::1\n::1", 'V1: an IPv6 address');
 }
 
 # After upstream's login event
@@ -208,9 +175,9 @@ END
 $$;
 CREATE EVENT TRIGGER zz_login ON login EXECUTE FUNCTION log_login();
 EOF
-	$client = connect_raw($node, user => 'alice', database => 'app');
+	$client = connect_as($node, 'alice');
 	@messages = $client->ready;
-	is(rows_of($client, 'event, login_user'),
+	is(session_rows($node, $client, 'event, login_user'),
 		"login|alice\nafter_user_logon|alice",
 		'E3: logon fires after upstream\'s login event');
 	is_deeply(
@@ -222,45 +189,35 @@ EOF
 }
 
 # Who logged on stays who logged on
-$client = connect_raw($node, user => 'alice', database => 'app');
-$client->ready;
+$client = open_session($node, 'alice');
 $client->query('SET ROLE bob');
 is($client->query('SELECT current_user'), 'bob', 'SET ROLE works');
 $client->quit;
-is(rows_of($client, 'event, login_user'),
+is(session_rows($node, $client, 'event, login_user'),
 	"after_user_logon|alice\nbefore_user_logoff|alice",
 	'V2: SET ROLE does not change polar_login_user');
 
-$client = connect_raw($node, user => 'root', database => 'app');
-$client->ready;
+$client = open_session($node, 'root');
 $client->query('SET SESSION AUTHORIZATION bob');
 is($client->query('SELECT session_user'), 'bob', 'SET SESSION AUTHORIZATION works');
 $client->quit;
-is(rows_of($client, 'event, login_user'),
+is(session_rows($node, $client, 'event, login_user'),
 	"after_user_logon|root\nbefore_user_logoff|root",
 	'V2: SET SESSION AUTHORIZATION does not change polar_login_user');
 
 # The instance number stays, too
-$client = connect_raw($node, user => 'alice', database => 'app');
-$client->ready;
+$client = open_session($node, 'alice');
 $node->append_conf('postgresql.conf', 'session_triggers.instance_num = 8');
 $node->reload;
-my $seen = '';
-for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
-{
-	$seen = $client->query('SHOW session_triggers.instance_num');
-	last if $seen eq '8';
-	select(undef, undef, undef, 0.1);
-}
-is($seen, '8', 'the session has the new setting');
+ok(poll_until(sub { return $client->query('SHOW session_triggers.instance_num') eq '8'; }),
+	'the session has the new setting');
 $client->quit;
-is(rows_of($client, 'event, instance_num'),
+is(session_rows($node, $client, 'event, instance_num'),
 	"after_user_logon|7\nbefore_user_logoff|7",
 	'V2: a reload does not change polar_instance_num');
-$client = connect_raw($node, user => 'alice', database => 'app');
-$client->ready;
+$client = open_session($node, 'alice');
 $client->quit;
-is(rows_of($client, 'event, instance_num'),
+is(session_rows($node, $client, 'event, instance_num'),
 	"after_user_logon|8\nbefore_user_logoff|8",
 	'V2: a new session has the new polar_instance_num');
 
@@ -271,10 +228,10 @@ is( admin(
 	'0',
 	'E3: no session fired twice');
 my $before = admin($node, 'app', 'SELECT count(*) FROM session_log');
-my $nobody = connect_raw($node, user => 'nobody', database => 'app');
+my $nobody = connect_as($node, 'nobody');
 is(($nobody->messages)[-1]{C}, '28000', 'a role that does not exist is refused');
 admin($node, 'app', 'ALTER ROLE bob CONNECTION LIMIT 0');
-my $limited = connect_raw($node, user => 'bob', database => 'app');
+my $limited = connect_as($node, 'bob');
 is(($limited->messages)[-1]{C}, '53300', 'a role with too many connections is refused');
 # Both connections have ended, so their processes are gone.
 is(admin($node, 'app', 'SELECT count(*) FROM session_log'),

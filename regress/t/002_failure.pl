@@ -65,12 +65,6 @@ sub set_triggers
 	return;
 }
 
-sub logged
-{
-	my ($position, $client) = @_;
-	return log_lines($node, $position, $client->pid);
-}
-
 # The client's part of F3, as it must look in every failed logon.
 sub is_failed_logon
 {
@@ -91,20 +85,15 @@ sub is_failed_logon
 
 sub connect_ready
 {
-	my ($user, %params) = @_;
-	my $client = connect_raw($node, user => $user, database => 'app', %params);
+	my $client = connect_as($node, @_);
 	return ($client, $client->ready);
 }
 
-# The postmaster's word on how a process ended.
+# Tests that the process of a session ended as usual.
 sub is_normal_end
 {
 	my ($what, $position, $client) = @_;
-	my $pid = $client->pid;
-	ok( $node->wait_for_log(
-			qr/process \(PID $pid\) exited with exit code 0|\(PID $pid\) exited with exit code 0/,
-			$position),
-		"F4: $what: the process exits with 0");
+	is(exit_status($node, $position, $client), 'exited with exit code 0', "F4: $what: the process exits with 0");
 	return;
 }
 
@@ -113,12 +102,7 @@ my $ends = q{SELECT sessions_abandoned, sessions_fatal, sessions_killed
 
 ### F2, F3: a failed logon
 set_triggers('after_user_logon', qw(leave_traces fail after));
-my $listener = connect_raw(
-	$node,
-	user => 'root',
-	database => 'app',
-	options => '-c session_triggers.enabled=off');
-$listener->ready;
+my $listener = open_quiet_session($node);
 $listener->query('LISTEN channel');
 
 my $position = log_position($node);
@@ -137,7 +121,7 @@ is_deeply(
 	[ grep { $_->{type} eq 'S' && $_->{value} eq 'changed by a trigger' } @messages ],
 	[], 'F2: the client is not told of a setting that was rolled back');
 
-my ($error, @more) = logged($position, $client);
+my ($error, @more) = log_lines($node, $position, $client);
 like($error, qr/^P0042\|ERROR:  secret of alice$/, 'F3: the log has severity, SQLSTATE and message');
 my $lines = join "\n", @more;
 like($lines, qr/^P0042\|DETAIL:  secret detail$/m, 'F3: the log has the detail');
@@ -188,11 +172,7 @@ is(scalar(grep { $_->{type} =~ /[NE]/ } @messages),
 	0, 'S: a superuser can turn the triggers off in the connection request');
 $client->quit;
 $position = log_position($node);
-@messages = connect_raw(
-	$node,
-	user => 'alice',
-	database => 'app',
-	options => '-c session_triggers.enabled=off')->messages;
+@messages = connect_as($node, 'alice', options => '-c session_triggers.enabled=off')->messages;
 is_deeply(
 	[ @{ $messages[-1] }{qw(type V C M)} ],
 	[ 'E', 'FATAL', '42501', 'permission denied to set parameter "session_triggers.enabled"' ],
@@ -240,7 +220,7 @@ for my $failure (@failures)
 	is_failed_logon("$function()", @messages);
 	is($client->query('SELECT count(*) FROM fired'), '0', "F2: $function(): all is rolled back");
 	$client->quit;
-	$lines = join "\n", logged($position, $client);
+	$lines = log_text($node, $position, $client);
 	like($lines, qr/^\Q$sqlstate\E\|ERROR:  .*\Q$message\E/m, "F3: $function(): the error is in the log");
 	like($lines, qr/^\Q$sqlstate\E\|CONTEXT:  .*\Q$context\Eafter_user_logon$/m,
 		"F3: $function(): the context is in the log");
@@ -249,7 +229,7 @@ for my $failure (@failures)
 	$position = log_position($node);
 	($client) = connect_ready('alice');
 	is_deeply([ $client->quit ], [], "F4: $function(): the client is told nothing");
-	$lines = join "\n", logged($position, $client);
+	$lines = log_text($node, $position, $client);
 	like($lines, qr/^\Q$sqlstate\E\|ERROR:  .*\Q$message\E/m, "F4: $function(): the error is in the log");
 	like($lines, qr/^\Q$sqlstate\E\|CONTEXT:  .*\Q$context\Ebefore_user_logoff$/m,
 		"F4: $function(): the context is in the log");
@@ -266,7 +246,7 @@ is(scalar(grep { $_->{type} =~ /[NE]/ } @messages), 0, 'F4: logon has nothing to
 is_deeply([ $client->quit ], [], 'F4: the client is told nothing');
 is(admin($node, 'app', 'SELECT count(*) FROM fired'), '0', 'F2: a failed logoff is rolled back');
 is_deeply(
-	[ logged($position, $client) ],
+	[ log_lines($node, $position, $client) ],
 	[
 		'P0042|ERROR:  secret of alice',
 		'P0042|DETAIL:  secret detail',
@@ -274,7 +254,7 @@ is_deeply(
 		'P0042|CONTEXT:  PL/pgSQL function fail() line 3 at RAISE event trigger "t2" on event before_user_logoff'
 	],
 	'F4: the log has the whole error and nothing else')
-  or diag join "\n", logged($position, $client);
+  or diag log_text($node, $position, $client);
 is_normal_end('Terminate', $position, $client);
 is(admin($node, 'postgres', $ends), $ends_before,
 	'F4: pg_stat_database counts a normal end');
@@ -302,23 +282,22 @@ for my $way (qw(quit drop))
 		$client->query('SAVEPOINT s');
 		$client->query(q{DECLARE c CURSOR FOR SELECT * FROM fired});
 		$client->query('FETCH c');
-		my @ignored = $client->query('SELECT 1/0') if $failed;
+		$client->try_query('SELECT 1/0') if $failed;
 		$position = log_position($node);
 		$client->$way;
 		is_normal_end($what, $position, $client);
-		is( admin($node, 'app', 'DELETE FROM fired WHERE pid = ' . $client->pid . ' RETURNING line'),
-			'after before_user_logoff',
+		is(take_rows($node), 'after before_user_logoff',
 			"F6: $what: rolled back, and then the trigger runs");
 		# Upstream has a line of its own for one of these.
 		is_deeply(
-			[ grep { !/^08006\|LOG:  unexpected EOF/ } logged($position, $client) ],
+			[ grep { !/^08006\|LOG:  unexpected EOF/ } log_lines($node, $position, $client) ],
 			[], "F6: $what: there is nothing to log");
 	}
 }
 ($client) = connect_ready('alice');
 $client->query('BEGIN READ ONLY');
 $client->quit;
-is(admin($node, 'app', 'DELETE FROM fired RETURNING line'),
+is(take_rows($node),
 	'after before_user_logoff', 'F6: a read-only transaction does not stand in the way');
 
 # An implicit transaction: Parse, Bind and Execute without Sync
@@ -327,7 +306,7 @@ $client->send_message('P', "\0INSERT INTO fired (line) VALUES ('mine')\0" . pack
 $client->send_message('B', "\0\0" . pack('nnn', 0, 0, 0));
 $client->send_message('E', "\0" . pack('N', 0));
 $client->quit;
-is(admin($node, 'app', 'DELETE FROM fired RETURNING line'),
+is(take_rows($node),
 	'after before_user_logoff', 'F6: an implicit transaction is rolled back, and then the trigger runs');
 
 ### logon_failure
@@ -335,7 +314,7 @@ set_triggers('after_user_logon', qw(leave_traces fail after));
 admin($node, 'app', 'CREATE EVENT TRIGGER off ON before_user_logoff EXECUTE FUNCTION after()');
 admin($node, 'app', q{ALTER DATABASE app SET session_triggers.logon_failure = 'reject'});
 $position = log_position($node);
-my $rejected = connect_raw($node, user => 'alice', database => 'app');
+my $rejected = connect_as($node, 'alice');
 @messages = $rejected->messages;
 is_deeply([ map { $_->{type} } grep { $_->{type} !~ /[RSK]/ } @messages ],
 	['E'], 'S: reject: the client gets an error and nothing else');
@@ -345,7 +324,7 @@ is_deeply(
 	'S: reject: it has SQLSTATE and message of the trigger\'s error');
 is(join(' ', sort grep { $_ ne 'type' } keys %{ $messages[-1] }),
 	'C F L M R S V', 'S: reject: it has no detail, hint or context');
-$lines = join "\n", logged($position, $rejected);
+$lines = log_text($node, $position, $rejected);
 like($lines, qr/^P0042\|ERROR:  secret of alice$/m, 'S: reject: the error is in the log');
 like($lines, qr/^P0042\|DETAIL:  secret detail$/m, 'S: reject: with its detail');
 like($lines, qr/^P0042\|HINT:  secret hint$/m, 'S: reject: with its hint');
@@ -358,7 +337,7 @@ is(admin($node, 'app', 'SELECT count(*) FROM fired'),
 ($client, @messages) = connect_ready('root');
 is_failed_logon('reject, superuser', @messages);
 $client->quit;
-is(admin($node, 'app', 'DELETE FROM fired RETURNING line'),
+is(take_rows($node),
 	'after before_user_logoff', 'S: reject: a superuser gets in');
 
 # Superuser is who logged on as one, whatever role the session starts with.
@@ -367,10 +346,10 @@ CREATE ROLE lowered LOGIN SUPERUSER;
 ALTER ROLE lowered SET role = bob;
 CREATE ROLE raised LOGIN IN ROLE root, bob;
 EOF
-@messages = connect_raw($node, user => 'lowered', database => 'app')->messages;
+@messages = connect_as($node, 'lowered')->messages;
 is($messages[-1]{C} // $messages[-1]{type},
 	'Z', 'S: reject: a superuser whose session starts with another role gets in');
-@messages = connect_raw($node, user => 'raised', database => 'app', options => '-c role=root')->messages;
+@messages = connect_as($node, 'raised', options => '-c role=root')->messages;
 is($messages[-1]{C} // $messages[-1]{type},
 	'P0042', 'S: reject: a role that starts its session as a superuser is rejected');
 admin($node, 'app', 'TRUNCATE fired');
@@ -379,7 +358,7 @@ admin($node, 'app', 'TRUNCATE fired');
 admin($node, 'app', $_)
   for 'ALTER DATABASE app RESET session_triggers.logon_failure',
   q{ALTER ROLE alice SET session_triggers.logon_failure = 'reject'};
-@messages = connect_raw($node, user => 'alice', database => 'app')->messages;
+@messages = connect_as($node, 'alice')->messages;
 is($messages[-1]{C}, 'P0042', 'S: reject for a role');
 admin($node, 'app', 'ALTER ROLE alice RESET ALL');
 ($client, @messages) = connect_ready('alice');
@@ -392,6 +371,6 @@ is($status, 0, 'F3: libpq connects');
 is($stdout, '1', 'F3: libpq connects: a query works');
 is($stderr, "WARNING:  $WARNING", 'F3: libpq connects: one message');
 
-unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:|leak/, 'F12: nothing is left behind');
+log_is_clean($node, 'F12: nothing is left behind');
 $node->stop;
 done_testing();

@@ -17,7 +17,7 @@ CREATE ROLE alice LOGIN;
 CREATE ROLE bob;
 CREATE ROLE root LOGIN SUPERUSER;
 GRANT bob TO alice;
-CREATE TABLE fired (pid int DEFAULT pg_backend_pid(), line text);
+CREATE TABLE fired (id int GENERATED ALWAYS AS IDENTITY, line text);
 GRANT INSERT, SELECT ON fired TO PUBLIC;
 CREATE FUNCTION prepare() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -63,7 +63,7 @@ CREATE EVENT TRIGGER t ON after_user_logon EXECUTE FUNCTION prepare();
 EOF
 
 ### F5
-my $client = connect_raw($node, user => 'alice', database => 'app', application_name => 'client');
+my $client = connect_as($node, 'alice', application_name => 'client');
 my @messages = $client->ready;
 my %last = map { $_->{name} => $_->{value} } grep { $_->{type} eq 'S' } @messages;
 is($last{application_name}, 'named by a trigger',
@@ -90,7 +90,7 @@ is($client->query('SELECT line FROM note'), 'kept', 'F5: temporary tables stay')
 is($client->query('EXECUTE answer'), '42', 'F5: prepared statements stay');
 $client->quit;
 
-$client = connect_raw($node, user => 'root', database => 'app');
+$client = connect_as($node, 'root');
 @messages = $client->ready;
 %last = map { $_->{name} => $_->{value} } grep { $_->{type} eq 'S' } @messages;
 is("$last{session_authorization} $last{is_superuser}",
@@ -106,19 +106,18 @@ CREATE EVENT TRIGGER t1 ON after_user_logon EXECUTE FUNCTION catch();
 CREATE EVENT TRIGGER t2 ON before_user_logoff EXECUTE FUNCTION catch();
 EOF
 my $position = log_position($node);
-$client = connect_raw($node, user => 'alice', database => 'app');
+$client = connect_as($node, 'alice');
 @messages = $client->ready;
 is(scalar(grep { $_->{type} =~ /[NE]/ } @messages), 0, 'F8: a caught error is no failure of the logon');
 $client->quit;
-is( admin($node, 'app', 'DELETE FROM fired RETURNING line'),
+is( take_rows($node),
 	join("\n", map { ("before $_", "caught $_") } qw(after_user_logon before_user_logoff)),
 	'F8: EXCEPTION blocks catch errors in both events');
-is_deeply([ log_lines($node, $position, $client->pid) ], [], 'F8: a caught error is not logged');
+is_deeply([ log_lines($node, $position, $client) ], [], 'F8: a caught error is not logged');
 admin($node, 'app', 'DROP EVENT TRIGGER t1; DROP EVENT TRIGGER t2');
 
 ### F11
-my $holder = connect_raw($node, user => 'root', database => 'app');
-$holder->ready;
+my $holder = open_session($node, 'root');
 
 # What others see of alice, once she waits for the lock.
 sub activity
@@ -128,16 +127,10 @@ sub activity
 		FROM pg_stat_activity WHERE usename = 'alice'});
 }
 
-sub wait_for_lock
-{
-	return wait_until($node, 'app',
-		q{SELECT count(*) = 1 FROM pg_stat_activity WHERE usename = 'alice' AND wait_event = 'advisory'});
-}
-
 admin($node, 'app', 'CREATE EVENT TRIGGER slow_logon ON after_user_logon EXECUTE FUNCTION wait()');
 $holder->query('SELECT pg_advisory_lock(42)');
-$client = connect_raw($node, user => 'alice', database => 'app');
-ok(wait_for_lock(), 'a logon trigger waits for a lock');
+$client = connect_as($node, 'alice');
+ok(wait_for_event($node, 'alice', 'advisory'), 'a logon trigger waits for a lock');
 is(activity(), 'active|event trigger "slow_logon" on event after_user_logon|t|t',
 	'F11: pg_stat_activity shows a logon firing');
 $holder->query('SELECT pg_advisory_unlock(42)');
@@ -155,12 +148,12 @@ EOF
 $holder->query('SELECT pg_advisory_lock(42)');
 $client->query('SELECT 1');
 $client->send_terminate;
-ok(wait_for_lock(), 'a logoff trigger waits for a lock');
+ok(wait_for_event($node, 'alice', 'advisory'), 'a logoff trigger waits for a lock');
 is(activity(), 'active|event trigger "slow_logoff" on event before_user_logoff|t|t',
 	'F11: pg_stat_activity shows a logoff firing');
 $holder->query('SELECT pg_advisory_unlock(42)');
 is_deeply([ $client->messages ], [], 'the logoff went on');
-is(admin($node, 'app', 'SELECT line FROM fired OFFSET 1'), 'waited before_user_logoff',
+is(take_rows($node), "waited after_user_logon\nwaited before_user_logoff",
 	'the logoff trigger has run');
 $holder->quit;
 

@@ -19,14 +19,14 @@ admin($node, 'app', <<'EOF');
 CREATE ROLE alice LOGIN;
 CREATE ROLE sender LOGIN SUPERUSER REPLICATION;
 CREATE EXTENSION sesstrig_faults;
-CREATE TABLE fired (event text, login_user text, backend_type text);
+CREATE TABLE fired (id int GENERATED ALWAYS AS IDENTITY, event text, login_user text, backend_type text);
 GRANT INSERT, SELECT ON fired TO PUBLIC;
 CREATE TABLE big AS SELECT generate_series(1, 1000) AS i;
 GRANT SELECT ON big TO PUBLIC;
 CREATE TABLE ran (what text);
 CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-    INSERT INTO public.fired
+    INSERT INTO public.fired (event, login_user, backend_type)
     SELECT tg_event, polar_login_user, backend_type FROM pg_stat_activity WHERE pid = pg_backend_pid();
 END
 $$;
@@ -40,25 +40,17 @@ CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION log_session();
 CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_session();
 EOF
 
-# All rows; empties the table.
-sub rows
-{
-	return admin($node, 'app',
-		q{WITH taken AS (DELETE FROM fired RETURNING *) SELECT * FROM taken ORDER BY event});
-}
-
 # What a client's session leaves, to show that the next ones could.
 sub is_fired
 {
 	my ($what, $user) = @_;
-	is( rows(),
+	is( take_rows($node, 'event, login_user, backend_type'),
 		"after_user_logon|$user|client backend\nbefore_user_logoff|$user|client backend",
 		"E7: $what");
 	return;
 }
 
-my $client = connect_raw($node, user => 'alice', database => 'app');
-$client->ready;
+my $client = open_session($node, 'alice');
 $client->quit;
 is_fired('an ordinary session fires both events', 'alice');
 
@@ -68,23 +60,22 @@ $client->ready;
 my @messages = $client->query('IDENTIFY_SYSTEM');
 is(scalar(grep { $_->{type} eq 'D' } @messages), 1, 'a physical walsender works');
 is_deeply([ $client->quit ], [], 'it ends');
-is(rows(), '', 'E7: a physical walsender fires nothing');
+is(take_rows($node, 'event, login_user, backend_type'), '', 'E7: a physical walsender fires nothing');
 
-$client = connect_raw($node, user => 'sender', database => 'app', replication => 'database');
-$client->ready;
+$client = open_session($node, 'sender', replication => 'database');
 @messages = $client->query('IDENTIFY_SYSTEM');
 is((grep { $_->{type} eq 'D' } @messages)[0]{values}[3], 'app', 'a logical walsender is connected to the database');
 is($client->query('SELECT count(*) FROM big'), '1000', 'it runs queries');
 is_deeply([ $client->quit ], [], 'it ends');
-is(rows(), '', 'E7: a logical walsender fires nothing');
+is(take_rows($node, 'event, login_user, backend_type'), '', 'E7: a logical walsender fires nothing');
 
 $node->backup('backup');
-is(rows(), '', 'E7: pg_basebackup fires nothing');
+is(take_rows($node, 'event, login_user, backend_type'), '', 'E7: pg_basebackup fires nothing');
 
 # Background workers
 admin($node, 'app', q{SELECT faults_run_worker('app', 'INSERT INTO ran VALUES (1)')});
 is(admin($node, 'app', 'DELETE FROM ran RETURNING what'), '1', 'a background worker works');
-is(rows(), '', 'E7: a background worker fires nothing');
+is(take_rows($node, 'event, login_user, backend_type'), '', 'E7: a background worker fires nothing');
 
 admin($node, 'app', 'CREATE EVENT TRIGGER ddl ON ddl_command_end EXECUTE FUNCTION log_ddl()');
 admin($node, 'app', q{SELECT faults_run_worker('app', 'CREATE TABLE made ()')});
@@ -93,8 +84,7 @@ is(admin($node, 'app', 'DELETE FROM ran RETURNING what'), '1',
 admin($node, 'app', 'DROP EVENT TRIGGER ddl');
 
 # Parallel workers
-$client = connect_raw($node, user => 'alice', database => 'app');
-$client->ready;
+$client = open_session($node, 'alice');
 $client->query(q{SELECT set_config(name, 'on', false) FROM pg_settings
 	WHERE name IN ('debug_parallel_query', 'force_parallel_mode')});
 my $plan = join "\n", map { $_->{values}[0] } grep { $_->{type} eq 'D' }
@@ -111,7 +101,7 @@ DELETE FROM busy;
 EOF
 ok( wait_until($node, 'app', q{SELECT autovacuum_count > 0 FROM pg_stat_user_tables WHERE relname = 'busy'}),
 	'autovacuum ran');
-is(rows(), '', 'E7: autovacuum fires nothing');
+is(take_rows($node, 'event, login_user, backend_type'), '', 'E7: autovacuum fires nothing');
 
 # Single-user mode
 $node->stop;
@@ -121,7 +111,7 @@ ok( IPC::Run::run([ 'postgres', '--single', '-D', $node->data_dir, 'app' ],
 	'single-user mode works');
 $node->start;
 is(admin($node, 'app', 'DELETE FROM ran RETURNING what'), 'single', 'its command ran');
-is(rows(), '', 'E7: single-user mode fires nothing');
+is(take_rows($node, 'event, login_user, backend_type'), '', 'E7: single-user mode fires nothing');
 
 ### E8
 my $standby = PostgreSQL::Test::Cluster->new('standby');
@@ -141,7 +131,7 @@ sub catch_up
 sub standby_messages
 {
 	my (%params) = @_;
-	my $connection = connect_raw($standby, user => 'alice', database => 'app', %params);
+	my $connection = connect_as($standby, 'alice', %params);
 	my @all = $connection->ready;
 	return ($connection, map { $_->{M} } grep { $_->{type} =~ /[NE]/ } @all);
 }
@@ -153,7 +143,7 @@ is($client->query('SELECT count(*) FROM big'), '1000', 'E8: the session goes on'
 is($client->query('SHOW transaction_read_only'), 'on', 'E8: in read-only transactions');
 is_deeply([ $client->quit ], [], 'E8: it ends');
 my @errors = grep { /^25006\|ERROR:  cannot execute INSERT in a read-only transaction/ }
-  log_lines($standby, $position, $client->pid);
+  log_lines($standby, $position, $client);
 is(scalar(@errors), 2, 'E8: both events fired, in a read-only transaction');
 
 # A session of the standby's sees what the primary does in the meantime.
@@ -173,7 +163,7 @@ EOF
 catch_up();
 $position = log_position($standby);
 is_deeply([ $client->quit ], [], 'E8: the old session ends');
-is( join("\n", grep { /LOG:  / } log_lines($standby, $position, $client->pid)),
+is( join("\n", grep { /LOG:  / } log_lines($standby, $position, $client)),
 	'00000|LOG:  before_user_logoff alice 2 t',
 	'E8, E9: CREATE on the primary counts for an old session of the standby');
 ($client, @messages) = standby_messages(tcp => '127.0.0.1');
@@ -185,7 +175,7 @@ admin($node, 'app', 'DROP EVENT TRIGGER logon; DROP EVENT TRIGGER logoff');
 catch_up();
 $position = log_position($standby);
 is_deeply([ $client->quit ], [], 'E8: the old session ends');
-is(join("\n", log_lines($standby, $position, $client->pid)),
+is(log_text($standby, $position, $client),
 	'', 'E8, E9: DROP on the primary counts for an old session of the standby');
 ($client, @messages) = standby_messages();
 is_deeply(\@messages, [], 'E8: and for a new one');
@@ -217,11 +207,11 @@ sub is_told
 {
 	my ($server, $what) = @_;
 	my $position = log_position($server);
-	my $client = connect_raw($server, user => 'alice', database => 'app');
+	my $client = connect_as($server, 'alice');
 	is_deeply([ grep { $_->{type} =~ /[NE]/ } $client->ready ], [], "E8: $what: the client is served");
 	is($client->query('SELECT pg_is_in_recovery()'), 't', "E8: $what: it is a standby");
 	$client->quit;
-	is( join("\n", grep { /LOG:  \w+_user/ } log_lines($server, $position, $client->pid)),
+	is( join("\n", grep { /LOG:  \w+_user/ } log_lines($server, $position, $client)),
 		"00000|LOG:  after_user_logon of alice on a standby\n00000|LOG:  before_user_logoff of alice on a standby",
 		"E8: $what: both events fire");
 	return;
@@ -252,6 +242,5 @@ is(admin($cascade, 'app', 'SELECT count(*) FROM ran'), '3', 'E8: and has the row
 
 $cascade->stop;
 $standby->stop;
-unlike(slurp_file($_->logfile), qr/TRAP:|PANIC:|leak/, 'F12: nothing is left behind')
-  for $node, $standby, $cascade;
+log_is_clean($_, 'F12: nothing is left behind') for $node, $standby, $cascade;
 done_testing();

@@ -143,12 +143,7 @@ is("$messages[-1]{V} $messages[-1]{C}", 'FATAL 42501', 'S: so is logon_failure f
 
 # A superuser can hand a setting to a role.
 admin($node, 'app', 'GRANT SET ON PARAMETER session_triggers.enabled TO alice');
-my $client = connect_raw(
-	$node,
-	user => 'alice',
-	database => 'app',
-	options => '-c session_triggers.enabled=off');
-$client->ready;
+my $client = open_session($node, 'alice', options => '-c session_triggers.enabled=off');
 $client->quit;
 is(admin($node, 'app', 'SELECT count(*) FROM fired'), '0',
 	'S: enabled = off: nothing fires, and GRANT SET lets others do it');
@@ -166,8 +161,7 @@ admin($node, 'postgres', 'ALTER SYSTEM SET session_triggers.instance_num = 12');
 is(admin($node, 'postgres', 'SHOW session_triggers.instance_num'), '1', 'S: instance_num does not change by itself');
 $node->reload;
 ok(instance_num_is('12'), 'S: instance_num changes by a reload');
-$client = connect_raw($node, user => 'alice', database => 'app');
-$client->ready;
+$client = open_session($node, 'alice');
 $client->quit;
 is(admin($node, 'app', 'DELETE FROM fired RETURNING *'), 'after_user_logon|12', 'S, V1: functions see it');
 is(admin($node, 'postgres', q{SELECT pending_restart FROM pg_settings WHERE name = 'session_triggers.instance_num'}),
@@ -288,7 +282,7 @@ EOF
 	};
 	my %off = (PGOPTIONS => '-c session_triggers.enabled=off');
 	my $one_session = sub {
-		my $session = connect_raw($moving, user => 'alice', database => 'app');
+		my $session = connect_as($moving, 'alice');
 		@messages = $session->ready;
 		$session->quit;
 		return;

@@ -417,7 +417,7 @@ for my $name (qw(login_event_trigger logoff_event_trigger))
 	is_deeply($errors, [], "D: DROP EVENT TRIGGER $name");
 }
 $client->quit;
-unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:|panic in/, 'no server process crashed');
+log_is_clean($node, 'no server process crashed');
 $node->stop;
 
 done_testing();

@@ -74,16 +74,10 @@ sub set_trigger
 	return;
 }
 
-sub connect_as
-{
-	my ($user, %options) = @_;
-	return connect_raw($node, user => $user, database => 'app', %options);
-}
-
 sub is_cut
 {
-	my ($position, $pid, $event, $what) = @_;
-	my @lines = grep { /\|ERROR:/ } log_lines($node, $position, $pid);
+	my ($position, $client, $event, $what) = @_;
+	my @lines = grep { /\|ERROR:/ } log_lines($node, $position, $client);
 	is(scalar(@lines), 1, "F10: $event: $what: one error in the log");
 	like(
 		$lines[0] // '',
@@ -92,9 +86,7 @@ sub is_cut
 	return;
 }
 
-my $holder = connect_as('root', options => '-c session_triggers.enabled=off');
-$holder->ready;
-$holder->query('SELECT pg_advisory_lock(42)');
+my $holder = hold_lock($node);
 $holder->query('BEGIN; LOCK TABLE locked');
 admin($node, 'postgres', "ALTER ROLE alice SET session_triggers.${_}_timeout = '300ms'") for qw(logon logoff);
 
@@ -104,15 +96,15 @@ for my $event (qw(logon logoff))
 	{
 		set_trigger($event, $function);
 		my $position = log_position($node);
-		my $client = connect_as('alice');
+		my $client = connect_as($node, 'alice');
 		my @messages = $client->ready;
 		my @warnings = map { $_->{M} } grep { $_->{type} eq 'N' } @messages;
 
 		is_deeply(\@warnings, $event eq 'logon' ? [$WARNING] : [], "F10: $event: $function: the session starts");
 		is(scalar $client->query('SELECT 1'), '1', "F10: $event: $function: and works");
 		$client->quit;
-		wait_until($node, 'app', 'SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = ' . $client->pid, 't');
-		is_cut($position, $client->pid, $event, $function);
+		wait_for_exit($node, $client);
+		is_cut($position, $client, $event, $function);
 		is(admin($node, 'app', 'SELECT count(*) FROM fired'), '0', "F2: $event: $function: nothing stays");
 	}
 	is(admin($node, 'app', 'SELECT last_value FROM cancels'),
@@ -122,11 +114,10 @@ for my $event (qw(logon logoff))
 ### No limit, and one that is over
 set_trigger('logon', 'wait_for_lock');
 admin($node, 'postgres', 'ALTER ROLE bob SET session_triggers.logon_timeout = 0');
-my $waiting = connect_as('bob');
+my $waiting = connect_as($node, 'bob');
 wait_until($node, 'app', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}, '1');
 # A session that has a limit comes and goes meanwhile.
-my $limited = connect_as('alice');
-$limited->ready;
+my $limited = open_session($node, 'alice');
 is(admin($node, 'app', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}),
 	'1', 'F10: 0 is no limit');
 $holder->query('COMMIT');
@@ -136,15 +127,14 @@ $waiting->quit;
 $limited->quit;
 
 set_trigger('logon', 'log_session');
-my $client = connect_as('alice');
-$client->ready;
+my $client = open_session($node, 'alice');
 is(scalar $client->query(q{SELECT pg_sleep(0.6) IS NOT NULL}), 't', 'F10: the limit ends with the firing');
 $client->quit;
 
 ### reject
 set_trigger('logon', 'wait_for_nothing');
 admin($node, 'postgres', "ALTER ROLE alice SET session_triggers.logon_failure = 'reject'");
-$client = connect_as('alice');
+$client = connect_as($node, 'alice');
 my @messages = $client->messages;
 is_deeply(
 	[ map { @{$_}{qw(S C M)} } grep { $_->{type} eq 'E' } @messages ],
@@ -157,8 +147,7 @@ set_trigger('logon', 'log_session');
 admin($node, 'postgres', q{ALTER SYSTEM SET synchronous_standby_names = 'absent'});
 $node->reload;
 # Commits wait once the checkpointer has taken note: try until one does.
-my $writer = connect_as('root', options => '-c session_triggers.enabled=off');
-$writer->ready;
+my $writer = open_quiet_session($node);
 my $waits = 0;
 until ($waits)
 {
@@ -170,7 +159,7 @@ until ($waits)
 	}
 	$writer->messages unless $waits;
 }
-$client = connect_as('alice');
+$client = connect_as($node, 'alice');
 @messages = $client->ready;
 is_deeply(
 	[ map { $_->{M} } grep { $_->{type} eq 'N' } @messages ],
@@ -201,11 +190,10 @@ $$;
 EOF
 set_trigger('logon', 'talk');
 my $position = log_position($node);
-$client = connect_as('alice');
-ok( wait_until($node, 'app',
-		q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'alice' AND wait_event = 'ClientWrite'}, '1'),
+$client = connect_as($node, 'alice');
+ok(wait_for_event($node, 'alice', 'ClientWrite'),
 	'the server waits for the client to read');
-ok(wait_until($node, 'app', q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'alice'}, '0'),
+ok(wait_for_exit($node, 'alice'),
 	'F10: who does not read is not waited for');
 like(slurp_file($node->logfile, $position),
 	qr/57014\|LOG:  canceling event triggers due to session_triggers.logon_timeout\n.*DETAIL:  The triggers went on/,
@@ -213,13 +201,13 @@ like(slurp_file($node->logfile, $position),
 set_trigger('logon', undef);
 
 ### S: who may set them
-$client = connect_as('bob', options => '-c session_triggers.logon_timeout=1');
+$client = connect_as($node, 'bob', options => '-c session_triggers.logon_timeout=1');
 @messages = $client->messages;
 is_deeply(
 	[ map { @{$_}{qw(S C)} } grep { $_->{type} eq 'E' } @messages ],
 	[ 'FATAL', '42501' ],
 	'S: a user cannot set the limit');
-unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:|was terminated/, 'no server process crashed');
+log_is_clean($node, 'no server process crashed');
 $node->stop;
 
 done_testing();

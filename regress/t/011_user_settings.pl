@@ -93,31 +93,17 @@ sub start_session
 {
 	my ($what, $options) = @_;
 	my $number = ++$sessions;
-	my $client = connect_raw(
-		$node,
-		user => 'alice',
-		database => 'app',
-		options => "-c test.session=$number " . ($options // ''));
+	my $client = connect_as($node, 'alice', options => "-c test.session=$number " . ($options // ''));
 	my @messages = $client->messages;
 	$what{$number} = $what if @messages && $messages[-1]{type} eq 'Z';
 	return $client;
-}
-
-# A command that may fail, or end the session.
-sub run
-{
-	my ($client, $sql) = @_;
-	my @messages = $client->query($sql);
-	return;
 }
 
 # Every session that was let in is recorded twice; gives those that are not.
 sub check_records
 {
 	my ($title) = @_;
-	ok( wait_until(
-			$node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'alice'}, '0'),
-		"$title: all sessions have ended");
+	ok(wait_for_exit($node, 'alice'), "$title: all sessions have ended");
 	my %rows = map { split /=/ } split /\n/, admin($node, 'app', <<'EOS');
 SELECT session || '=' || string_agg(event, ' ' ORDER BY event) FROM session_log GROUP BY session
 EOS
@@ -186,12 +172,7 @@ cmp_ok($let_in, '>', 0.9 * @values, 'most values are taken as a startup option')
 # A role that sets it for itself; the session that does is not swept.
 my $setter = start_session('the setter');
 # ALTER ROLE refuses to reset some that it sets.
-my $root = connect_raw(
-	$node,
-	user => 'root',
-	database => 'app',
-	options => '-c allow_system_table_mods=on -c session_triggers.enabled=off');
-$root->ready;
+my $root = open_session($node, 'root', options => '-c allow_system_table_mods=on -c session_triggers.enabled=off');
 my $set = 0;
 for my $value (@values)
 {
@@ -208,7 +189,7 @@ check_records('ALTER ROLE');
 for my $value (@values)
 {
 	my $client = start_session("SET @$value");
-	run($client, 'SET ' . command($value));
+	$client->try_query('SET ' . command($value));
 	$client->quit;
 }
 check_records('SET');
@@ -226,7 +207,7 @@ check_records('ALTER DATABASE');
 for my $order ([@values], [ reverse @values ])
 {
 	$setter = start_session('the setter');
-	run($setter, 'ALTER ROLE alice SET ' . command($_))
+	$setter->try_query('ALTER ROLE alice SET ' . command($_))
 	  for grep { $_->[0] !~ /^(local_preload_libraries|transaction_\w+)$/ } @$order;
 	start_session('all settings')->quit;
 	$setter->quit;
@@ -292,7 +273,7 @@ EOS
 for my $set ('SET DateStyle = German', q{SET DateStyle = 'ISO, YMD'}, 'SET DateStyle TO DEFAULT')
 {
 	$client = start_session($set);
-	run($client, $set);
+	$client->try_query($set);
 	$client->quit;
 }
 check_records('settings of the configuration file');
@@ -309,7 +290,7 @@ END
 $$;
 EOS
 $client = start_session('a plan of the client\'s');
-run($client, 'SET transform_null_equals = on; SELECT helper(1)');
+$client->try_query('SET transform_null_equals = on; SELECT helper(1)');
 $client->quit;
 check_records('plans');
 admin($node, 'app', <<'EOS');
@@ -327,7 +308,7 @@ ok(wait_until($node, 'postgres', 'SHOW DateStyle', 'ISO, MDY'), 'the configurati
 my %notice;
 for my $encoding (qw(UTF8 LATIN1 WIN1252))
 {
-	$client = connect_raw($node, user => 'alice', database => 'app',
+	$client = connect_as($node, 'alice',
 		options => "-c test.session=0 -c client_encoding=$encoding");
 	($notice{$encoding}) = map { $_->{M} } grep { $_->{type} eq 'N' } $client->ready;
 	$client->quit;
@@ -338,49 +319,48 @@ is($notice{LATIN1}, 'caf?? costs 1 ???', 'F7: in ASCII if that has no such chara
 %what = ();
 for my $level (qw(error warning notice log debug5))
 {
-	my @notices = grep { $_->{type} eq 'N' && $_->{V} eq 'NOTICE' } connect_raw($node, user => 'alice', database => 'app',
+	my @notices = grep { $_->{type} eq 'N' && $_->{V} eq 'NOTICE' } connect_as($node, 'alice',
 		options => "-c test.session=0 -c client_min_messages=$level")->ready;
 	is(scalar @notices, $level =~ /error|warning/ ? 0 : 1, "F5, F7: client_min_messages = $level");
 }
-ok(wait_until($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'alice'}, '0'),
-	'those sessions have ended');
+ok(wait_for_exit($node, 'alice'), 'those sessions have ended');
 admin($node, 'app', 'TRUNCATE session_log');
 
 ### Whatever is not a setting
 my %sessions = (
-	'open transaction' => sub { run($_[0], 'BEGIN; INSERT INTO lines VALUES (1)') },
-	'failed transaction' => sub { run($_[0], 'BEGIN'); run($_[0], 'SELECT 1/0') },
-	'read-only transaction' => sub { run($_[0], 'BEGIN READ ONLY; SELECT 1') },
+	'open transaction' => sub { $_[0]->try_query('BEGIN; INSERT INTO lines VALUES (1)') },
+	'failed transaction' => sub { $_[0]->try_query('BEGIN'); $_[0]->try_query('SELECT 1/0') },
+	'read-only transaction' => sub { $_[0]->try_query('BEGIN READ ONLY; SELECT 1') },
 	'serializable transaction' =>
-	  sub { run($_[0], 'BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT count(*) FROM lines') },
+	  sub { $_[0]->try_query('BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT count(*) FROM lines') },
 	'deferrable transaction' =>
-	  sub { run($_[0], 'BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE; SELECT count(*) FROM lines') },
+	  sub { $_[0]->try_query('BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE; SELECT count(*) FROM lines') },
 	'session characteristics' =>
-	  sub { run($_[0], 'SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE') },
-	'savepoints' => sub { run($_[0], 'BEGIN; SAVEPOINT a; SAVEPOINT b'); run($_[0], 'SELECT 1/0') },
-	'SET ROLE' => sub { run($_[0], 'SET ROLE bob') },
-	'SET LOCAL ROLE' => sub { run($_[0], 'BEGIN; SET LOCAL ROLE bob') },
+	  sub { $_[0]->try_query('SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE') },
+	'savepoints' => sub { $_[0]->try_query('BEGIN; SAVEPOINT a; SAVEPOINT b'); $_[0]->try_query('SELECT 1/0') },
+	'SET ROLE' => sub { $_[0]->try_query('SET ROLE bob') },
+	'SET LOCAL ROLE' => sub { $_[0]->try_query('BEGIN; SET LOCAL ROLE bob') },
 	'cursors' => sub {
-		run($_[0], 'BEGIN; DECLARE a CURSOR WITH HOLD FOR TABLE lines; DECLARE b CURSOR FOR TABLE lines; COMMIT');
-		run($_[0], 'BEGIN; DECLARE c CURSOR FOR TABLE lines; FETCH c');
+		$_[0]->try_query('BEGIN; DECLARE a CURSOR WITH HOLD FOR TABLE lines; DECLARE b CURSOR FOR TABLE lines; COMMIT');
+		$_[0]->try_query('BEGIN; DECLARE c CURSOR FOR TABLE lines; FETCH c');
 	},
-	'LISTEN' => sub { run($_[0], 'LISTEN x; NOTIFY x') },
-	'advisory locks' => sub { run($_[0], 'SELECT pg_advisory_lock(1)') },
-	'table locks' => sub { run($_[0], 'BEGIN; LOCK TABLE lines') },
+	'LISTEN' => sub { $_[0]->try_query('LISTEN x; NOTIFY x') },
+	'advisory locks' => sub { $_[0]->try_query('SELECT pg_advisory_lock(1)') },
+	'table locks' => sub { $_[0]->try_query('BEGIN; LOCK TABLE lines') },
 	'temporary tables of the same names' => sub {
-		run($_[0], 'CREATE TEMP TABLE session_log (x int); CREATE TEMP VIEW looking AS SELECT 1 AS y');
-		run($_[0], 'CREATE TEMP TABLE pg_class (x int); SET search_path = pg_temp, public, pg_catalog');
+		$_[0]->try_query('CREATE TEMP TABLE session_log (x int); CREATE TEMP VIEW looking AS SELECT 1 AS y');
+		$_[0]->try_query('CREATE TEMP TABLE pg_class (x int); SET search_path = pg_temp, public, pg_catalog');
 	},
 	'temporary tables and buffers' =>
-	  sub { run($_[0], 'SET temp_buffers = 100; CREATE TEMP TABLE x AS SELECT 1') },
+	  sub { $_[0]->try_query('SET temp_buffers = 100; CREATE TEMP TABLE x AS SELECT 1') },
 	'DISCARD ALL' => sub {
-		run($_[0], 'DISCARD ALL');
+		$_[0]->try_query('DISCARD ALL');
 		# it has discarded that, too
-		run($_[0], "SET test.session = $_[1]");
+		$_[0]->try_query("SET test.session = $_[1]");
 	},
 	'prepared transaction' => sub {
-		run($_[0], "BEGIN; INSERT INTO lines VALUES (2); PREPARE TRANSACTION 'p$_[1]'");
-		run($_[0], "ROLLBACK PREPARED 'p$_[1]'");
+		$_[0]->try_query("BEGIN; INSERT INTO lines VALUES (2); PREPARE TRANSACTION 'p$_[1]'");
+		$_[0]->try_query("ROLLBACK PREPARED 'p$_[1]'");
 	},
 	'COPY broken off' => sub {
 		$_[0]->send_query('COPY lines FROM STDIN');

@@ -20,7 +20,7 @@ CREATE ROLE root LOGIN SUPERUSER;
 GRANT pg_signal_backend TO alice;
 CREATE EXTENSION sesstrig_faults;
 CREATE EXTENSION dblink;
-CREATE TABLE session_log (pid int, event text, what text);
+CREATE TABLE session_log (id int GENERATED ALWAYS AS IDENTITY, pid int, event text, what text);
 CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -36,7 +36,7 @@ BEGIN
     IF pg_trigger_depth() <> 0 THEN
         what := what || ', within another trigger';
     END IF;
-    INSERT INTO public.session_log VALUES (pg_backend_pid(), tg_event, what);
+    INSERT INTO public.session_log (pid, event, what) VALUES (pg_backend_pid(), tg_event, what);
     -- belongs to no extension, and no cursor of the client's is in its way
     CREATE TABLE public.made AS SELECT 1;
     DROP TABLE public.made;
@@ -133,49 +133,14 @@ CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION log_session();
 CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_session();
 EOS
 
-sub connect_as
-{
-	my ($user, %params) = @_;
-	my $client = connect_raw($node, user => $user, database => 'app', %params);
-	$client->ready;
-	return $client;
-}
-
 sub alice
 {
-	my $client = connect_as('alice', @_);
+	my $client = open_session($node, 'alice', @_);
 	$client->query('CREATE TEMP TABLE mark ()');
 	return $client;
 }
 
-# A session that fires nothing, for what the tests do to others.
-sub quiet_root
-{
-	return connect_as('root', options => '-c session_triggers.enabled=off');
-}
-
-sub run
-{
-	my ($client, $sql) = @_;
-	my @messages = $client->query($sql);
-	return;
-}
-
-sub has_ended
-{
-	my ($client) = @_;
-	return wait_until($node, 'postgres', 'SELECT count(*) FROM pg_stat_activity WHERE pid = ' . $client->pid, '0');
-}
-
-sub rows_of
-{
-	my ($client) = @_;
-	return admin($node, 'app', 'SELECT event, what FROM session_log WHERE pid = ' . $client->pid
-		. " AND event = 'before_user_logoff'");
-}
-
-my $root = quiet_root();
-my $blocked = q{SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'advisory' AND pid = };
+my $root = open_quiet_session($node);
 
 # Each end brings a session of alice's to its end. It may use $root, which holds
 # advisory lock 42.
@@ -185,7 +150,7 @@ sub block
 {
 	my ($client, $sql) = @_;
 	$client->send_query($sql // 'SELECT pg_advisory_lock(42)');
-	ok(wait_until($node, 'postgres', $blocked . $client->pid, 't'), 'the query waits');
+	ok(wait_for_event($node, $client, 'advisory'), 'the query waits');
 	return;
 }
 
@@ -198,18 +163,18 @@ sub unblock
 my @ends = (
 	# name, whether it fires with logoff_on = client, what to do, parameters
 	[ 'Terminate', 1, sub { $_[0]->quit } ],
-	[ 'Terminate in a transaction', 1, sub { run($_[0], 'BEGIN; LOCK locked'); $_[0]->quit } ],
-	[ 'Terminate in a failed transaction', 1, sub { run($_[0], 'BEGIN; SELECT 1/0'); $_[0]->quit } ],
+	[ 'Terminate in a transaction', 1, sub { $_[0]->try_query('BEGIN; LOCK locked'); $_[0]->quit } ],
+	[ 'Terminate in a failed transaction', 1, sub { $_[0]->try_query('BEGIN; SELECT 1/0'); $_[0]->quit } ],
 	[ 'end of file while idle', 1, sub { $_[0]->drop } ],
-	[ 'end of file in a transaction', 1, sub { run($_[0], 'BEGIN; LOCK locked'); $_[0]->drop } ],
-	[ 'end of file in a failed transaction', 1, sub { run($_[0], 'BEGIN; SELECT 1/0'); $_[0]->drop } ],
+	[ 'end of file in a transaction', 1, sub { $_[0]->try_query('BEGIN; LOCK locked'); $_[0]->drop } ],
+	[ 'end of file in a failed transaction', 1, sub { $_[0]->try_query('BEGIN; SELECT 1/0'); $_[0]->drop } ],
 	[ 'client killed in a query', 1, sub { block($_[0]); $_[0]->drop; unblock() } ],
 	[ 'client killed in a query, over TCP', 1, sub { block($_[0]); $_[0]->drop; unblock() }, tcp => '127.0.0.1' ],
 	[   'connection broken in a query', 0,
-		sub { run($_[0], 'SET client_connection_check_interval = 10'); block($_[0]); $_[0]->drop } ],
+		sub { $_[0]->try_query('SET client_connection_check_interval = 10'); block($_[0]); $_[0]->drop } ],
 	[   'connection broken in a transaction', 0,
 		sub {
-			run($_[0], 'SET client_connection_check_interval = 10; BEGIN; LOCK locked');
+			$_[0]->try_query('SET client_connection_check_interval = 10; BEGIN; LOCK locked');
 			block($_[0]);
 			$_[0]->drop;
 		} ],
@@ -217,44 +182,45 @@ my @ends = (
 		sub { $_[0]->send_query('COPY mark FROM STDIN'); $_[0]->quit } ],
 	[ 'pg_terminate_backend', 0, sub { terminate(@_) } ],
 	[ 'pg_terminate_backend in a transaction', 0,
-		sub { run($_[0], 'BEGIN; LOCK locked; DECLARE c CURSOR FOR SELECT 1'); terminate(@_) } ],
+		sub { $_[0]->try_query('BEGIN; LOCK locked; DECLARE c CURSOR FOR SELECT 1'); terminate(@_) } ],
 	[ 'pg_terminate_backend in a failed transaction', 0,
-		sub { run($_[0], 'BEGIN; SELECT 1/0'); terminate(@_) } ],
+		sub { $_[0]->try_query('BEGIN; SELECT 1/0'); terminate(@_) } ],
 	[ 'pg_terminate_backend in a query', 0, sub { block($_[0]); terminate(@_) } ],
 	[ 'pg_terminate_backend in a procedure that has committed', 0,
 		sub { block($_[0], 'CALL commit_and_wait()'); terminate(@_) } ],
-	[ 'pg_terminate_backend of itself in a cursor\'s loop', 0, sub { run($_[0], 'SELECT loop_over_cursor()') } ],
-	[ 'pg_terminate_backend of itself in a function that catches all', 0, sub { run($_[0], 'SELECT hold_out()') } ],
-	[ 'pg_terminate_backend of itself in a trigger', 0, sub { run($_[0], 'INSERT INTO digger VALUES (1)') } ],
+	[ 'pg_terminate_backend of itself in a cursor\'s loop', 0, sub { $_[0]->try_query('SELECT loop_over_cursor()') } ],
+	[ 'pg_terminate_backend of itself in a function that catches all', 0, sub { $_[0]->try_query('SELECT hold_out()') } ],
+	[ 'pg_terminate_backend of itself in a trigger', 0, sub { $_[0]->try_query('INSERT INTO digger VALUES (1)') } ],
 	[   'a held cursor', 1,
-		sub { run($_[0], 'BEGIN; DECLARE held CURSOR WITH HOLD FOR SELECT 1; COMMIT'); $_[0]->quit } ],
+		sub { $_[0]->try_query('BEGIN; DECLARE held CURSOR WITH HOLD FOR SELECT 1; COMMIT'); $_[0]->quit } ],
 	[   'pg_terminate_backend of a VACUUM', 0,
 		sub {
-			run($_[0], 'CREATE TEMP TABLE big AS SELECT generate_series(1, 1000) AS x');
-			run($_[0], 'CREATE INDEX ON big (x); DELETE FROM big; SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1');
+			$_[0]->try_query('CREATE TEMP TABLE big AS SELECT generate_series(1, 1000) AS x');
+			$_[0]->try_query('CREATE INDEX ON big (x); DELETE FROM big; SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1');
 			$_[0]->send_query('VACUUM big');
-			ok(wait_until($node, 'postgres',
-					q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'VacuumDelay' AND pid = } . $_[0]->pid, '1'),
-				'VACUUM sleeps');
+			ok(wait_for_event($node, $_[0], 'VacuumDelay'), 'VACUUM sleeps');
 			terminate(@_);
 		} ],
-	[ 'pg_terminate_backend of itself with no stack left', 0, sub { run($_[0], 'SELECT dig()') } ],
+	[ 'pg_terminate_backend of itself with no stack left', 0, sub { $_[0]->try_query('SELECT dig()') } ],
 	[   'pg_terminate_backend while the client does not read', 0,
 		sub {
 			$_[0]->send_query(q{SELECT repeat('x', 1000) FROM generate_series(1, 1000000)});
-			wait_until($node, 'postgres',
-				q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'ClientWrite' AND pid = } . $_[0]->pid, '1');
+			wait_for_event($node, $_[0], 'ClientWrite');
 			terminate(@_);
 		} ],
-	[ 'idle_session_timeout', 0, sub { run($_[0], 'SET idle_session_timeout = 10') } ],
+	[ 'idle_session_timeout', 0, sub { $_[0]->try_query('SET idle_session_timeout = 10') } ],
 	[   'idle_in_transaction_session_timeout', 0,
-		sub { run($_[0], 'SET idle_in_transaction_session_timeout = 10; BEGIN; LOCK locked') } ],
-	[ 'exit_on_error', 0, sub { run($_[0], 'SET exit_on_error = on'); run($_[0], 'SELECT 1/0') } ],
+		sub { $_[0]->try_query('SET idle_in_transaction_session_timeout = 10; BEGIN; LOCK locked') } ],
+	[ 'exit_on_error', 0, sub { $_[0]->try_query('SET exit_on_error = on'); $_[0]->try_query('SELECT 1/0') } ],
 	[ 'a violation of the protocol', 0, sub { $_[0]->send_message('!', ''); $_[0]->messages } ]);
 push @ends,
-  [ 'transaction_timeout', 0, sub { run($_[0], $_) for 'SET transaction_timeout = 10', 'SELECT pg_advisory_lock(42)' } ],
-  [ 'transaction_timeout while idle', 0, sub { run($_[0], 'SET transaction_timeout = 10; BEGIN; LOCK locked') } ]
+  [ 'transaction_timeout', 0, sub { $_[0]->try_query($_) for 'SET transaction_timeout = 10', 'SELECT pg_advisory_lock(42)' } ],
+  [ 'transaction_timeout while idle', 0, sub { $_[0]->try_query('SET transaction_timeout = 10; BEGIN; LOCK locked') } ]
   if $major >= 17;
+
+# What such a session leaves in the log.
+my $logged_on = 'after_user_logon|no table, caught';
+my $logged_both = "$logged_on\nbefore_user_logoff|mark, caught";
 
 $root->query('SELECT pg_advisory_lock(42)');
 for my $mode (qw(client exit))
@@ -266,13 +232,11 @@ for my $mode (qw(client exit))
 		my $position = log_position($node);
 		my $client = alice(%params);
 		$end->($client);
-		ok(has_ended($client), "$mode: $name: the session ends");
-		is(rows_of($client),
-			$by_client || $mode eq 'exit'
-			? 'before_user_logoff|mark, caught'
-			: '',
+		ok(wait_for_exit($node, $client), "$mode: $name: the session ends");
+		is( session_rows($node, $client, 'event, what'),
+			$by_client || $mode eq 'exit' ? $logged_both : $logged_on,
 			"X, F6, F8: $mode: $name");
-		is(join("\n", grep { /event trigger/ } log_lines($node, $position, $client->pid)),
+		is(join("\n", grep { /event trigger/ } log_lines($node, $position, $client)),
 			'', "$mode: $name: the log has no failure of a trigger");
 	}
 }
@@ -297,12 +261,12 @@ for my $mode (qw(client exit))
 			sub { $_[0]->quit },
 			sub { $_[0]->drop },
 			sub { terminate(@_) },
-			sub { run($_[0], 'SET idle_session_timeout = 10') })
+			sub { $_[0]->try_query('SET idle_session_timeout = 10') })
 		{
 			my $client = connect_raw($node, user => 'alice', database => $database);
 			$client->ready;
 			$end->($client);
-			has_ended($client);
+			wait_for_exit($node, $client);
 		}
 		my @before = split /\|/, $before;
 		my $expected = join '|', map { $before[$_] + (4, 1, 1, 1)[$_] } 0 .. 3;
@@ -320,7 +284,7 @@ CREATE EXTENSION dblink;
 CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS \$\$
 BEGIN
     PERFORM dblink_exec('host=@{[$node->host]} port=@{[$node->port]} dbname=app user=root options=-csession_triggers.enabled=off',
-        format('INSERT INTO session_log VALUES (%s, %L, %L)', pg_backend_pid(), tg_event, 'dropped'));
+        format('INSERT INTO session_log (pid, event, what) VALUES (%s, %L, %L)', pg_backend_pid(), tg_event, 'dropped'));
 END
 \$\$;
 CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_session();
@@ -329,7 +293,7 @@ my $client = connect_raw($node, user => 'alice', database => 'dropped');
 $client->ready;
 $client->query('BEGIN; SELECT 1');
 admin($node, 'postgres', 'DROP DATABASE dropped WITH (FORCE)');
-is(rows_of($client), 'before_user_logoff|dropped', 'X: exit: DROP DATABASE WITH (FORCE)');
+is(session_rows($node, $client, 'event, what'), 'before_user_logoff|dropped', 'X: exit: DROP DATABASE WITH (FORCE)');
 
 ### Those that never fire
 admin($node, 'app', 'TRUNCATE session_log');
@@ -345,7 +309,7 @@ for (1 .. 100)
 	my @messages = $refused->messages;
 	last if $messages[-1]{type} eq 'E';
 	$refused->quit;
-	has_ended($refused);
+	wait_for_exit($node, $refused);
 	admin($node, 'app', 'TRUNCATE session_log');
 }
 rename $node->data_dir . '/pg_hba.conf.old', $node->data_dir . '/pg_hba.conf';
@@ -369,7 +333,7 @@ $root->quit;
 kill KILL => $killed;
 ok($node->wait_for_log(qr/all server processes terminated; reinitializing/), 'a SIGKILL restarts the server');
 ok(wait_until_ready($node), 'and it is back');
-is(rows_of($client), '', 'X: SIGKILL fires nothing');
+is(session_rows($node, $client, 'event, what'), $logged_on, 'X: SIGKILL fires nothing');
 
 ### Failures, and limits, at an exit
 sub set_logoff
@@ -381,13 +345,13 @@ sub set_logoff
 }
 set_logoff('fail');
 admin($node, 'postgres', 'ALTER ROLE alice SET session_triggers.logoff_on = exit');
-$root = quiet_root();
+$root = open_quiet_session($node);
 my $position = log_position($node);
 $client = alice();
 is_deeply([ map { $_->{C} } grep { $_->{type} =~ /[EN]/ } $client->query('SELECT loop_over_cursor()') ],
 	['57P01'], 'F4: exit: the client hears of the end alone');
-ok(has_ended($client), 'F4: exit: a failed logoff ends');
-is( join("\n", grep { /FATAL|P0042/ } log_lines($node, $position, $client->pid)),
+ok(wait_for_exit($node, $client), 'F4: exit: a failed logoff ends');
+is( join("\n", grep { /FATAL|P0042/ } log_lines($node, $position, $client)),
 	join("\n",
 		'57P01|FATAL:  terminating connection due to administrator command',
 		'P0042|ERROR:  logoff fails',
@@ -399,8 +363,8 @@ set_logoff('hang');
 $position = log_position($node);
 $client = alice();
 terminate($client);
-ok(has_ended($client), 'F10: exit: a logoff that hangs ends');
-like(join("\n", log_lines($node, $position, $client->pid)),
+ok(wait_for_exit($node, $client), 'F10: exit: a logoff that hangs ends');
+like(log_text($node, $position, $client),
 	qr/^57014\|ERROR:  canceling event triggers due to session_triggers.logoff_timeout$/m,
 	'F10: exit: the log says why');
 
@@ -413,15 +377,15 @@ for my $end (sub { terminate(@_) }, sub { $_[0]->send_terminate })
 	admin($node, 'app', 'CREATE EVENT TRIGGER logoff2 ON before_user_logoff EXECUTE FUNCTION log_session()');
 	$client = alice();
 	$end->($client);
-	wait_until($node, 'postgres', $blocked . $client->pid, 't');
+	wait_for_event($node, $client, 'advisory');
 	for (1 .. 3)
 	{
 		terminate($client);
 		$root->query('SELECT pg_cancel_backend(' . $client->pid . ')');
 	}
 	$root->query('SELECT pg_advisory_unlock(42)');
-	ok(has_ended($client), 'exit: the session ends');
-	is(rows_of($client), 'before_user_logoff|mark, caught',
+	ok(wait_for_exit($node, $client), 'exit: the session ends');
+	is(session_rows($node, $client, 'event, what'), $logged_both,
 		'F9, X: exit: neither a cancel nor another request to end takes the firing away');
 	$root->query('SELECT pg_advisory_lock(42)');
 	admin($node, 'app', 'DROP EVENT TRIGGER logoff2');
@@ -444,12 +408,12 @@ for my $command ('CREATE DATABASE copied TEMPLATE big', 'CREATE DATABASE copied 
 		$client = alice();
 		$client->send_query($command);
 		Time::HiRes::usleep(1000 * $wait);
-		my $killer = quiet_root();
+		my $killer = open_quiet_session($node);
 		$killer->query('SELECT pg_terminate_backend(' . $client->pid . ')');
 		my @rest = $client->messages;
-		ok(has_ended($client), "$command: the session ends");
+		ok(wait_for_exit($node, $client), "$command: the session ends");
 		$ended{$command}++ if !grep { $_->{type} eq 'C' } @rest;
-		is(rows_of($client), 'before_user_logoff|mark, caught', "X: exit: a session that ends during $command");
+		is(session_rows($node, $client, 'event, what'), $logged_both, "X: exit: a session that ends during $command");
 		$killer->query($_) for 'DROP EXTENSION IF EXISTS hstore', 'DROP DATABASE IF EXISTS copied';
 		$killer->quit;
 	}
@@ -464,9 +428,9 @@ admin($node, 'postgres', 'ALTER DATABASE big IS_TEMPLATE false; ALTER ROLE alice
 sub several_alices
 {
 	my @clients = map { alice() } 1 .. 4;
-	run($clients[1], 'BEGIN; LOCK locked');
-	run($clients[2], 'BEGIN');
-	run($clients[2], 'SELECT 1/0');
+	$clients[1]->try_query('BEGIN; LOCK locked');
+	$clients[2]->try_query('BEGIN');
+	$clients[2]->try_query('SELECT 1/0');
 	$clients[3]->send_query('TABLE locked');
 	wait_until($node, 'postgres',
 		q{SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid = } . $clients[3]->pid, '1');
@@ -493,17 +457,10 @@ for my $mode (qw(client exit))
 
 	admin($node, 'app', 'TRUNCATE session_log');
 	@clients = several_alices();
-	# It waits for the clients, which go once it has begun.
-	$node->command_ok(
-		[ 'pg_ctl', '-D', $node->data_dir, '-m', 'smart', '--no-wait', 'stop' ], 'a smart shutdown begins');
-	$node->wait_for_log(qr/received smart shutdown request/);
+	# It waits for the clients, which leave once it has begun.
+	my $shutdown = start_smart_shutdown($node);
 	$_->send_terminate for @clients;
-	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
-	{
-		last if !-e $node->data_dir . '/postmaster.pid';
-		Time::HiRes::sleep(0.1);
-	}
-	$node->_update_pid(0);
+	ok(finish_shutdown($node, $shutdown), 'a smart shutdown completes');
 	$node->start;
 	is(logoffs(), '4', "X: $mode: a smart shutdown waits for the clients");
 }
@@ -529,20 +486,12 @@ like(slurp_file($node->logfile),
 set_logoff('log_session');
 admin($node, 'postgres', 'ALTER ROLE alice RESET session_triggers.logoff_timeout');
 $client = alice();
-my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
-kill KILL => $postmaster;
+$node->kill9;
 is_deeply([ map { $_->{C} } $client->messages ], ['57P01'], 'X: a session whose postmaster is killed ends');
-for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
-{
-	last if !kill 0 => $client->pid;
-	Time::HiRes::sleep(0.1);
-}
-ok(!kill(0 => $client->pid), 'X: at once');
-# Its file is still there.
-$node->_update_pid(-1);
+ok(poll_until(sub { return !kill 0 => $client->pid; }), 'X: at once');
 $node->start;
-is(rows_of($client), '', 'X: and fires nothing');
+is(session_rows($node, $client, 'event, what'), $logged_on, 'X: and fires nothing');
 $node->stop;
-unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:/, 'no assertion failed');
+log_is_clean($node, 'no assertion failed', expected => qr/was terminated by signal 9/);
 
 done_testing();

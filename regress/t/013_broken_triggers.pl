@@ -75,7 +75,7 @@ for (@broken)
 			my $what = "$function, $policy, $user";
 			my $expected = ref $code ? $code->{$user} : $code;
 			my $position = log_position($node);
-			my $client = connect_raw($node, user => $user, database => 'app');
+			my $client = connect_as($node, $user);
 			my @told = grep { $_->{type} =~ /[EN]/ } $client->messages;
 			is(scalar @told, 1, "$what: the client gets one message");
 			if ($policy eq 'reject' && $user eq 'alice')
@@ -89,13 +89,12 @@ for (@broken)
 				is(scalar $client->query('SELECT 1'), '1', "F3: $what: it works");
 				$client->quit;
 			}
-			ok( wait_until($node, 'postgres', 'SELECT count(*) FROM pg_stat_activity WHERE pid = ' . $client->pid, '0'),
-				"$what: it ends");
-			my @errors = grep { /\|ERROR:/ } log_lines($node, $position, $client->pid);
+			ok(wait_for_exit($node, $client), "$what: it ends");
+			my @errors = grep { /\|ERROR:/ } log_lines($node, $position, $client);
 			is(scalar @errors, 1, "$what: one error in the log");
 			like($errors[0] // '', qr/^$expected\|/, "$what: with its code");
 			like($errors[0] =~ s/^.*?ERROR:  //r, $message, "F3: $what: the log says why");
-			like(join("\n", log_lines($node, $position, $client->pid)),
+			like(log_text($node, $position, $client),
 				qr/CONTEXT: .*event trigger "logon" on event after_user_logon/, "F3: $what: and where");
 		}
 	}
@@ -103,7 +102,7 @@ for (@broken)
 		'3', "$function: logoff fired for those that were served");
 
 	# The documented ways to get in and mend it
-	my $root = connect_raw($node, user => 'root', database => 'app', options => '-c session_triggers.enabled=off');
+	my $root = connect_as($node, 'root', options => '-c session_triggers.enabled=off');
 	is_deeply([ grep { $_->{type} =~ /[EN]/ } $root->ready ], [], "S: $function: a superuser gets in with PGOPTIONS");
 	is_deeply([ map { $_->{M} } grep { $_->{type} eq 'E' } $root->query('DROP EVENT TRIGGER logon') ],
 		[], "$function: and can drop the trigger");
@@ -116,7 +115,7 @@ for my $policy (qw(continue reject))
 	admin($node, 'app', "ALTER DATABASE app SET session_triggers.logon_failure = $policy");
 	admin($node, 'app', 'CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION recursive()');
 	my $position = log_position($node);
-	my $client = connect_raw($node, user => 'alice', database => 'app');
+	my $client = connect_as($node, 'alice');
 	my @messages = $client->messages;
 	if ($policy eq 'continue')
 	{
@@ -129,8 +128,7 @@ for my $policy (qw(continue reject))
 		is("$messages[-1]{V} $messages[-1]{C}", 'FATAL 08001',
 			'S: a recursive connection, reject: the session is refused');
 	}
-	ok(wait_until($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'alice'}, '0'),
-		'all sessions of the recursion end');
+	ok(wait_for_exit($node, 'alice'), 'all sessions of the recursion end');
 	my $log = slurp_file($node->logfile, $position);
 	like($log, qr/FATAL:  (sorry, too many clients already|remaining connection slots are reserved)/,
 		'the log says what ended the recursion');
@@ -138,6 +136,6 @@ for my $policy (qw(continue reject))
 	admin($node, 'app', 'DROP EVENT TRIGGER logon');
 }
 
-unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:|was terminated by signal/, 'no server process crashed');
+log_is_clean($node, 'no server process crashed', expected => qr/panic in the session trigger core/);
 $node->stop;
 done_testing();

@@ -1,23 +1,40 @@
-# What the tests of session triggers share: a cluster that tells what a session
-# does, connections that fire nothing, and a client that shows every message.
+# What the TAP tests of session triggers share: clusters, sessions in them, waits,
+# the rows and log lines that a session leaves, and a client that shows every
+# message of the protocol.
+#
+# Most tests work in a database "app", with a role "alice", whose sessions are
+# under test, and a superuser "root".
 package SessionTriggers;
 
 use strict;
 use warnings FATAL => 'all';
 
+use Carp;
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
 
 use Exporter 'import';
-our @EXPORT = qw(new_node admin wait_until wait_until_ready log_position log_lines connect_raw $WARNING);
+our @EXPORT = qw(
+  new_node admin start_smart_shutdown finish_shutdown
+  connect_raw connect_as open_session open_quiet_session hold_lock
+  poll_until wait_until wait_for_event wait_for_exit wait_until_ready
+  take_rows session_rows
+  log_position log_lines log_text exit_status log_is_clean
+  $WARNING);
 
-# Rule F3
+# The text of the one WARNING that a failed logon sends to the client (rule F3).
 our $WARNING =
   'event trigger occur error after user login. For more information, see log';
 
-# A cluster that listens on 127.0.0.1 and, if there is one, ::1 as well as on a
-# socket. Each line of its log says pid|SQLSTATE| first. Parameters: conf, for
-# postgresql.conf; install_path; and those of PostgreSQL::Test::Cluster's init.
+### Clusters
+
+# Creates a cluster that listens on 127.0.0.1 and, if there is one, on ::1 as
+# well as on a socket. Each line of its log starts with "pid|SQLSTATE|".
+# Parameters: conf, which is added to postgresql.conf; install_path; and those of
+# PostgreSQL::Test::Cluster's init().
 sub new_node
 {
 	my ($name, %params) = @_;
@@ -26,17 +43,18 @@ sub new_node
 	my $node = PostgreSQL::Test::Cluster->new($name, install_path => $install_path);
 
 	$node->init(%params);
-	$node->append_conf('postgresql.conf', <<"EOF");
+	$node->append_conf('postgresql.conf', <<"EOC");
 listen_addresses = '127.0.0.1, ::1'
 log_line_prefix = '%p|%e|'
 log_statement = none
 max_connections = 40
 $conf
-EOF
+EOC
 	return $node;
 }
 
-# Runs SQL in a session of the superuser's that fires nothing.
+# Runs SQL in a session of the superuser that fires nothing, and returns what
+# psql prints.
 sub admin
 {
 	my ($node, $database, $sql) = @_;
@@ -44,55 +62,221 @@ sub admin
 	return $node->safe_psql($database, $sql);
 }
 
-# Waits until a query, in sessions that fire nothing, gives this result.
+# Starts a smart shutdown, which waits until the clients have left, and returns
+# once the postmaster has received the request. The result is for
+# finish_shutdown().
+sub start_smart_shutdown
+{
+	my ($node) = @_;
+	my $position = log_position($node);
+	my $output = '';
+	my $pg_ctl = IPC::Run::start([ 'pg_ctl', '-D', $node->data_dir, '-m', 'smart', '-w', 'stop' ],
+		'<', \undef, '>&', \$output);
+	$node->wait_for_log(qr/received smart shutdown request/, $position);
+	return $pg_ctl;
+}
+
+# Waits for the end of that shutdown, and returns whether the server is down. In
+# any case it is down afterward, and can be started again.
+sub finish_shutdown
+{
+	my ($node, $pg_ctl) = @_;
+	my $is_down = $pg_ctl->finish;
+	# The object does not know of a shutdown that it has not done itself. It
+	# learns of it here, where it finds no server to stop.
+	$node->stop('fast', fail_ok => 1);
+	return $is_down;
+}
+
+### Sessions
+
+# Connects to the database "app" as a role, and returns the client, which has yet
+# to read the messages of the start. The parameters are those of connect_raw().
+sub connect_as
+{
+	my ($node, $role, %params) = @_;
+	return connect_raw($node, user => $role, database => 'app', %params);
+}
+
+# Does the same, and waits until the session is ready for a query.
+sub open_session
+{
+	my $client = connect_as(@_);
+	$client->ready;
+	return $client;
+}
+
+# Opens a session of the superuser "root" that fires nothing.
+sub open_quiet_session
+{
+	my ($node) = @_;
+	return open_session($node, 'root', options => '-c session_triggers.enabled=off');
+}
+
+# Opens such a session that holds an advisory lock, number 42 by default.
+sub hold_lock
+{
+	my ($node, $key) = @_;
+	my $holder = open_quiet_session($node);
+	$holder->query('SELECT pg_advisory_lock(' . ($key // 42) . ')');
+	return $holder;
+}
+
+### Waits
+#
+# A wait returns whether its condition was met in time. In void context, where
+# nobody looks at the result, it dies if the condition was not met.
+
+sub _waited
+{
+	my ($met, $what) = @_;
+	croak "timed out waiting for $what" unless $met || defined wantarray;
+	return $met;
+}
+
+# Waits until a function returns true.
+sub poll_until
+{
+	my ($condition) = @_;
+	my $met = 0;
+	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		$met = $condition->() ? 1 : 0;
+		last if $met;
+		usleep(100_000);
+	}
+	return _waited($met, 'a condition');
+}
+
+# Waits until a query, in sessions that fire nothing, gives this result, which is
+# "t" by default.
 sub wait_until
 {
 	my ($node, $database, $sql, $expected) = @_;
 	local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off';
-	return $node->poll_query_until($database, $sql, $expected);
+	return _waited($node->poll_query_until($database, $sql, $expected), qq{"$sql"});
 }
 
-# Waits until a server that restarts by itself takes connections.
+# The condition on pg_stat_activity for the session of a client, or for the
+# sessions of a role, which is given by its name.
+sub _is_session_of
+{
+	my ($who) = @_;
+	return ref $who ? 'pid = ' . $who->pid : "usename = '$who'";
+}
+
+# Waits until one session of a client or role waits for an event, as
+# pg_stat_activity.wait_event calls it.
+sub wait_for_event
+{
+	my ($node, $who, $event) = @_;
+	return wait_until($node, 'postgres',
+		"SELECT count(*) FROM pg_stat_activity WHERE wait_event = '$event' AND " . _is_session_of($who), '1');
+}
+
+# Waits until the session of a client, or all sessions of a role, have ended.
+sub wait_for_exit
+{
+	my ($node, $who) = @_;
+	return wait_until($node, 'postgres', 'SELECT count(*) FROM pg_stat_activity WHERE ' . _is_session_of($who), '0');
+}
+
+# Waits until a server that restarts by itself accepts connections.
 sub wait_until_ready
 {
 	my ($node) = @_;
-	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
-	{
-		return 1 if system('pg_isready', '-q', '-h', $node->host, '-p', $node->port) == 0;
-		select(undef, undef, undef, 0.1);
-	}
-	return 0;
+	return poll_until(sub { return system('pg_isready', '-q', '-h', $node->host, '-p', $node->port) == 0; });
 }
 
-# Where the log ends now.
+### Rows
+
+# Empties the table "fired" of the database "app", and returns these columns of
+# its rows, by default the column "line", in the order of their "id".
+sub take_rows
+{
+	my ($node, $columns) = @_;
+	$columns //= 'line';
+	return admin($node, 'app',
+		"WITH taken AS (DELETE FROM fired RETURNING *) SELECT $columns FROM taken ORDER BY id");
+}
+
+# Returns these columns of the rows that a client's session wrote to the table
+# "session_log" of the database "app", in the order of their "id".
+sub session_rows
+{
+	my ($node, $client, $columns) = @_;
+	return admin($node, 'app', "SELECT $columns FROM session_log WHERE pid = " . $client->pid . ' ORDER BY id');
+}
+
+### The server log
+
+# Returns where the log ends now.
 sub log_position
 {
 	my ($node) = @_;
 	return -s $node->logfile;
 }
 
-# The lines that a process wrote to the log since that position, each without
-# its pid, and without debugging messages; lines of a message that has several
-# come as one.
+# Returns the lines that the session of a client, or the process with a pid, wrote
+# to the log since that position, each without the pid. A message of several lines
+# counts as one line; messages at debug levels are left out.
 sub log_lines
 {
-	my ($node, $position, $pid) = @_;
+	my ($node, $position, $who) = @_;
+	my $pid = ref $who ? $who->pid : $who;
 	my $log = slurp_file($node->logfile, $position);
 	my $wanted = 1;
 	$log =~ s/\n\t/ /g;
 	return grep {
-		# Detail, hint and context belong to the message before them.
+		# Detail, hint, and context belong to the message before them.
 		$wanted = !/\|DEBUG:/ unless /\|(?:DETAIL|HINT|QUERY|CONTEXT|LOCATION|STATEMENT):/;
 		$wanted;
 	} map { s/^\Q$pid\E\|//r } grep { /^\Q$pid\E\|/ } split /\n/, $log;
 }
 
+# Returns the same lines as one string.
+sub log_text { return join "\n", log_lines(@_); }
+
+# Waits until the postmaster has logged how the process of a client's session
+# ended, and returns its words, such as "exited with exit code 0". The postmaster
+# logs them for every process at debug2 only.
+sub exit_status
+{
+	my ($node, $position, $client) = @_;
+	my $pid = $client->pid;
+	my $report = qr/\(PID $pid\) (exited with exit code \d+|was terminated by signal \d+)/;
+	$node->wait_for_log($report, $position);
+	return (slurp_file($node->logfile, $position) =~ $report)[0];
+}
+
+# What the server says of something that was not released. Most comes from the
+# resource owners, whose words are the second as of PostgreSQL 17.
+my $unreleased = join '|', 'WARNING:  .*leak', 'resource was not closed', 'snapshots seem to remain',
+  'snapshot \S+ still active', 'not closed at end-of-transaction';
+
+# Tests that the whole log tells of no failed assertion, crash, PANIC, or panic
+# in the core, and of nothing that was not released. A test that provokes one of
+# these says which lines it expects.
+sub log_is_clean
+{
+	my ($node, $title, %params) = @_;
+	my @lines =
+	  grep { /TRAP:|PANIC:|terminated by signal|panic in the session trigger core|panicked at|$unreleased/ }
+	  split /\n/, slurp_file($node->logfile);
+	@lines = grep { !/$params{expected}/ } @lines if $params{expected};
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is(join("\n", @lines), '', $title);
+}
+
+### The client
+
+# Connects, and returns a client that speaks the protocol itself; see its new()
+# for the parameters.
 sub connect_raw
 {
 	return SessionTriggers::Client->new(@_);
 }
 
-# A client that speaks the protocol itself.
 package SessionTriggers::Client;
 
 use Carp;
@@ -135,7 +319,6 @@ sub messages
 	my @messages;
 	while (my $message = $self->next_message)
 	{
-		$self->{pid} = $message->{pid} if $message->{type} eq 'K';
 		push @messages, $message;
 		last if $message->{type} eq 'Z';
 	}
@@ -167,6 +350,14 @@ sub query
 	croak "\"$sql\" ended the connection" unless @messages;
 	my ($row) = grep { $_->{type} eq 'D' } @messages;
 	return $row && $row->{values}[0];
+}
+
+# Runs one command that may fail, or end the session.
+sub try_query
+{
+	my ($self, $sql) = @_;
+	my @messages = $self->query($sql);
+	return;
 }
 
 sub send_query
@@ -264,7 +455,7 @@ sub next_message
 	}
 	elsif ($type eq 'K')
 	{
-		@message{qw(pid key)} = unpack('N a*', $body);
+		@message{qw(pid key)} = @{$self}{qw(pid key)} = unpack('N a*', $body);
 	}
 	elsif ($type eq 'A')
 	{

@@ -43,9 +43,8 @@ like(
 	'C2: pgaudit, an event trigger itself, records the commands');
 
 $start = log_position($node);
-my $client = connect_raw($node, user => 'alice', database => 'app');
+my $client = connect_as($node, 'alice');
 is(scalar(grep { $_->{type} =~ /[NE]/ } $client->ready), 0, 'C2: the session starts');
-my $pid = $client->pid;
 is(scalar $client->query(q{SELECT oracle.substr('hello', 2, 2)}), 'el', 'C2: orafce computes');
 $client->query('SET search_path = oracle, public, pg_catalog');
 is(scalar $client->query(q{SELECT pg_typeof('x'::varchar2(3))}), 'varchar2', "D5: orafce's own type comes first");
@@ -54,7 +53,7 @@ $client->quit;
 is( admin($node, 'app', 'SELECT event, name FROM fired ORDER BY id'),
 	"after_user_logon|alice\nbefore_user_logoff|alice",
 	'C2: a function that uses orafce fires at logon and logoff');
-is( scalar(grep { /LOG:  AUDIT: SESSION,\d+,\d+,WRITE,INSERT,.*INTO public\.fired/ } log_lines($node, $start, $pid)),
+is( scalar(grep { /LOG:  AUDIT: SESSION,\d+,\d+,WRITE,INSERT,.*INTO public\.fired/ } log_lines($node, $start, $client)),
 	2, 'C2: pgaudit records what the trigger writes');
 unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:|ERROR:|WARNING:/, 'C2: no complaint');
 $node->stop;

@@ -10,7 +10,6 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use SessionTriggers;
 use Test::More;
-use Time::HiRes ();
 
 my $peers = $ENV{SESSTRIG_PEERS};
 plan skip_all => 'SESSTRIG_PEERS names no directory with PgBouncer' unless $peers;
@@ -57,17 +56,13 @@ SQL
 # What the triggers did, as "pid event, ...".
 sub fired
 {
-	return admin($node, 'app', <<'SQL');
-WITH taken AS (DELETE FROM fired RETURNING *)
-SELECT string_agg(concat(pid, ' ', event), ', ' ORDER BY id) FROM taken
-SQL
+	return take_rows($node, q{concat(pid, ' ', event)}) =~ s/\n/, /gr;
 }
 
 # The same, when the pool's connection to the server is gone.
 sub fired_in_the_end
 {
-	wait_until($node, 'app', q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'alice'}, '0')
-	  or die 'the pool still has its connection';
+	wait_for_exit($node, 'alice') or die 'the pool still has its connection';
 	return fired();
 }
 
@@ -182,7 +177,7 @@ for my $mode ('session', 'session without reset', 'transaction')
 }
 
 $node->stop;
-unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:|leak/, 'F12: nothing is left behind');
+log_is_clean($node, 'F12: nothing is left behind');
 done_testing();
 
 # A running PgBouncer with a pool of one connection to the database app.
@@ -221,7 +216,7 @@ sub start
 	$self->{process} = IPC::Run::start([ "$peers/pgbouncer/usr/sbin/pgbouncer", '-q', "$dir/ini" ],
 		'<', \'', '>&', \$output);
 	push @running, $self->{process};
-	poll(sub { -e $self->{log} && PostgreSQL::Test::Utils::slurp_file($self->{log}) =~ / process up: / })
+	main::poll_until(sub { -e $self->{log} && PostgreSQL::Test::Utils::slurp_file($self->{log}) =~ / process up: / })
 	  or die "PgBouncer did not start: $output";
 	return $self;
 }
@@ -239,23 +234,12 @@ sub client
 sub wait_for_waiting
 {
 	my ($self, $admin, $count) = @_;
-	return poll(
+	return main::poll_until(
 		sub {
 			my @messages = $admin->query('SHOW POOLS');
 			# database, user, cl_active, cl_waiting
 			return grep { $_->{type} eq 'D' && $_->{values}[0] eq 'app' && $_->{values}[3] == $count } @messages;
 		});
-}
-
-sub poll
-{
-	my ($condition) = @_;
-	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
-	{
-		return 1 if $condition->();
-		Time::HiRes::usleep(100_000);
-	}
-	return 0;
 }
 
 END

@@ -110,12 +110,9 @@ sub run_client
 	delete local $ENV{LD_LIBRARY_PATH};
 
 	IPC::Run::run([ @{ $driver->{command} }, $url ], '>', \$out, '2>', \$err, $timer);
-	wait_until($node, 'app', "SELECT count(*) FROM pg_stat_activity WHERE usename = '$user'", '0')
+	wait_for_exit($node, $user)
 	  or die "$driver->{name} left its session behind";
-	my $fired = admin($node, 'app', <<'SQL');
-WITH taken AS (DELETE FROM fired RETURNING *) SELECT line FROM taken ORDER BY id
-SQL
-	return ($out . $err, $fired);
+	return ($out . $err, take_rows($node));
 }
 
 my $works = "select 1\nprepared 42\n";
@@ -159,5 +156,5 @@ for my $driver (@drivers)
 }
 
 $node->stop;
-unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:|leak/, 'F12: nothing is left behind');
+log_is_clean($node, 'F12: nothing is left behind');
 done_testing();

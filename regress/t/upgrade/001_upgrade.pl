@@ -60,9 +60,7 @@ EOF
 sub one_session
 {
 	my ($node) = @_;
-	my $client = connect_raw($node, user => 'alice', database => 'app');
-	$client->ready;
-	$client->quit;
+	open_session($node, 'alice')->quit;
 	return;
 }
 
