@@ -42,9 +42,13 @@ END
 $$;
 CREATE FUNCTION after() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM nextval('public.after_calls');
     INSERT INTO public.fired (line) VALUES ('after ' || tg_event);
 END
 $$;
+-- shows calls of after() even if they are rolled back
+CREATE SEQUENCE after_calls;
+GRANT USAGE ON SEQUENCE after_calls TO PUBLIC;
 EOF
 
 sub set_triggers
@@ -57,11 +61,20 @@ sub set_triggers
 				EXECUTE format('DROP EVENT TRIGGER %I', name);
 			END LOOP;
 		END $$});
+	admin($node, 'app', q{SELECT setval('after_calls', 1, false)});
 	for my $function (@functions)
 	{
 		$n++;
 		admin($node, 'app', "CREATE EVENT TRIGGER t$n ON $event EXECUTE FUNCTION $function()");
 	}
+	return;
+}
+
+# Tests that after(), the function of the last trigger, has not been called.
+sub is_after_not_called
+{
+	my ($title) = @_;
+	is(admin($node, 'app', 'SELECT is_called FROM after_calls'), 'f', $title);
 	return;
 }
 
@@ -108,8 +121,8 @@ $listener->query('LISTEN channel');
 my $position = log_position($node);
 my ($client, @messages) = connect_ready('alice', application_name => 'client');
 is_failed_logon('RAISE', @messages);
-is($client->query('SELECT count(*) FROM fired'),
-	'0', 'F2: rows are rolled back, and later triggers do not run');
+is($client->query('SELECT count(*) FROM fired'), '0', 'F2: rows are rolled back');
+is_after_not_called('F2: triggers after the failed one do not run');
 is( $client->query(
 		q{SELECT concat_ws(',', current_user, current_setting('work_mem') <> '4321kB',
 			current_setting('application_name'),
@@ -245,6 +258,7 @@ $position = log_position($node);
 is(scalar(grep { $_->{type} =~ /[NE]/ } @messages), 0, 'F4: logon has nothing to tell');
 is_deeply([ $client->quit ], [], 'F4: the client is told nothing');
 is(admin($node, 'app', 'SELECT count(*) FROM fired'), '0', 'F2: a failed logoff is rolled back');
+is_after_not_called('F2: triggers after the failed one do not run at logoff');
 is_deeply(
 	[ log_lines($node, $position, $client) ],
 	[
@@ -332,6 +346,7 @@ like($lines, qr/^P0042\|CONTEXT:  .* event trigger "t2" on event after_user_logo
 like($lines, qr/^P0042\|FATAL:  secret of alice$/m, 'S: reject: the end is in the log');
 is(admin($node, 'app', 'SELECT count(*) FROM fired'),
 	'0', 'S: reject: all is rolled back, and logoff does not fire');
+is_after_not_called('S: reject: neither triggers after the failed one nor those of logoff run');
 
 # The end of a superuser's session shows that logoff would have fired.
 ($client, @messages) = connect_ready('root');

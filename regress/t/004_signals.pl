@@ -90,7 +90,7 @@ for my $event (qw(logon logoff))
 		$client->quit;
 	}
 	is(exit_status($node, $position, $client), 'exited with exit code 0', "F9: $event: the process exits with 0");
-	is(log_text($node, $position, $client) =~ /57014/ ? 1 : 0, 0, "F9: $event: the log has nothing of it");
+	unlike(log_text($node, $position, $client), qr/57014/, "F9: $event: the log has nothing of it");
 	is(take_rows($node), "$event{$event}\nafter $event{$event}\nafter before_user_logoff",
 		"F9: $event: all triggers have run");
 	$holder = hold_lock($node);
@@ -108,7 +108,7 @@ ok(wait_until($node, 'app', "$waits 'SELECT%'"), 'a query waits for a lock');
 $client->drop;
 $other->quit;
 ok(wait_until($node, 'app', "$waits 'event trigger%'"), 'logoff of a lost client waits for a lock');
-signal_alice('pg_cancel_backend');
+is(signal_alice('pg_cancel_backend'), 't', 'the cancel is sent');
 $holder->query('SELECT pg_advisory_unlock(42)');
 ok(wait_for_exit($node, 'alice'), 'the lost client ends');
 is(take_rows($node), "before_user_logoff\nafter before_user_logoff\nafter before_user_logoff",
@@ -181,7 +181,7 @@ for my $event (qw(logon logoff))
 	set_trigger($event, 'wait');
 	$client = waiting_alice($event);
 	$position = log_position($node);
-	ok($node->stop('fast'), "F9: a fast shutdown during $event completes");
+	ok($node->stop('fast', fail_ok => 1), "F9: a fast shutdown during $event completes");
 	@messages = $client->messages;
 	is($messages[-1]{C}, '57P01', 'F9: the client is told') if $event eq 'logon';
 	is(scalar(@messages), 0, 'F9: the client is told nothing') if $event eq 'logoff';

@@ -26,8 +26,9 @@ GRANT SELECT ON big TO PUBLIC;
 CREATE TABLE ran (what text);
 CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-    INSERT INTO public.fired (event, login_user, backend_type)
-    SELECT tg_event, polar_login_user, backend_type FROM pg_stat_activity WHERE pid = pg_backend_pid();
+    -- has a row also in a process that pg_stat_activity does not list
+    INSERT INTO public.fired (event, login_user, backend_type) VALUES
+    (tg_event, polar_login_user, (SELECT backend_type FROM pg_stat_activity WHERE pid = pg_backend_pid()));
 END
 $$;
 CREATE FUNCTION log_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
@@ -70,6 +71,8 @@ is_deeply([ $client->quit ], [], 'it ends');
 is(take_rows($node, 'event, login_user, backend_type'), '', 'E7: a logical walsender fires nothing');
 
 $node->backup('backup');
+ok( wait_until($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender'}, '0'),
+	'the walsenders of pg_basebackup have ended');
 is(take_rows($node, 'event, login_user, backend_type'), '', 'E7: pg_basebackup fires nothing');
 
 # Background workers

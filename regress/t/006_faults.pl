@@ -116,9 +116,9 @@ like($log, panic_report('fault requested by session_triggers.fault', 'src/pg/fau
 ### F13: a panic below a trigger's function
 set_triggers('faults_panic', 'faults_panic');
 $log = failed_session('panic in a trigger', 'alice');
-like($log, panic_report('fault requested by a trigger', 'src/ffi/server.rs', 'a', 'after_user_logon'),
+like($log, panic_report('fault requested by a trigger', 'src/ffi/session.rs', 'a', 'after_user_logon'),
 	'F13: a panic in a logon trigger is in the log with message, place and context');
-like($log, panic_report('fault requested by a trigger', 'src/ffi/server.rs', 'b', 'before_user_logoff'),
+like($log, panic_report('fault requested by a trigger', 'src/ffi/session.rs', 'b', 'before_user_logoff'),
 	'F13: a panic in a logoff trigger is in the log with message, place and context');
 
 ### Errors

@@ -168,18 +168,20 @@ is(admin($node, 'postgres', q{SELECT pending_restart FROM pg_settings WHERE name
 	'f', 'S: a reload is all it takes');
 
 my @wrong = (
-	[ 'instance_num = many', qr/invalid value for parameter "session_triggers.instance_num": "many"/ ],
-	[ 'instance_num = 0', qr/0 is outside the valid range for parameter "session_triggers.instance_num"/ ],
-	[ 'enabled = perhaps', qr/parameter "session_triggers.enabled" requires a Boolean value/ ],
-	[ 'logon_failure = panic', qr/invalid value for parameter "session_triggers.logon_failure": "panic"/ ],
-	[ 'nothing = 1', qr/invalid configuration parameter name "session_triggers.nothing"/ ]);
+	# line, what the log says, and the value that stays
+	[ 'instance_num = many', qr/invalid value for parameter "session_triggers.instance_num": "many"/, '13' ],
+	[ 'instance_num = 0', qr/0 is outside the valid range for parameter "session_triggers.instance_num"/, '13' ],
+	[ 'enabled = perhaps', qr/parameter "session_triggers.enabled" requires a Boolean value/, 'on' ],
+	[ 'logon_failure = panic', qr/invalid value for parameter "session_triggers.logon_failure": "panic"/, 'continue' ],
+	[ 'nothing = 1', qr/invalid configuration parameter name "session_triggers.nothing"/, '' ]);
 admin($node, 'postgres', 'ALTER SYSTEM RESET ALL');
 $node->append_conf('postgresql.conf', 'session_triggers.instance_num = 13');
 $node->reload;
 ok(instance_num_is('13'), 'S: instance_num comes from postgresql.conf');
 for my $case (@wrong)
 {
-	my ($line, $message) = @$case;
+	my ($line, $message, $value) = @$case;
+	my ($name) = split / /, $line;
 	my $file = $node->data_dir . '/postgresql.conf';
 	my $good = slurp_file($file);
 
@@ -187,7 +189,9 @@ for my $case (@wrong)
 	$node->append_conf('postgresql.conf', "session_triggers.$line");
 	$node->reload;
 	ok($node->wait_for_log($message, $position), "S: $line is refused in postgresql.conf");
-	is(admin($node, 'postgres', 'SHOW session_triggers.instance_num'), '13', 'S: and the old value stays');
+	# In a session without options, which would set session_triggers.enabled.
+	is($node->safe_psql('postgres', "SELECT current_setting('session_triggers.$name', true)"),
+		$value, 'S: and the old value stays');
 	if ($line eq 'instance_num = 0')
 	{
 		$node->stop;

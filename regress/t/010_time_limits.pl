@@ -30,6 +30,7 @@ $$;
 CREATE FUNCTION wait_for_table() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     IF polar_login_user = 'alice' THEN
+        INSERT INTO public.fired VALUES (tg_event, polar_login_user);
         LOCK TABLE public.locked;
     END IF;
 END
@@ -37,6 +38,7 @@ $$;
 CREATE FUNCTION wait_for_nothing() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     IF polar_login_user = 'alice' THEN
+        INSERT INTO public.fired VALUES (tg_event, polar_login_user);
         PERFORM pg_sleep(3600);
     END IF;
 END
@@ -45,6 +47,7 @@ $$;
 CREATE FUNCTION catch_cancel() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     IF polar_login_user = 'alice' THEN
+        INSERT INTO public.fired VALUES (tg_event, polar_login_user);
         LOOP
             BEGIN
                 PERFORM pg_sleep(3600);
@@ -72,6 +75,12 @@ sub set_trigger
 	admin($node, 'app', "DROP EVENT TRIGGER IF EXISTS t; TRUNCATE fired; SELECT setval('cancels', 1, false)");
 	admin($node, 'app', "CREATE EVENT TRIGGER t ON $event{$event} EXECUTE FUNCTION $function()") if $function;
 	return;
+}
+
+sub wait_event_of
+{
+	my ($client) = @_;
+	return admin($node, 'app', 'SELECT wait_event FROM pg_stat_activity WHERE pid = ' . $client->pid);
 }
 
 sub is_cut
@@ -103,7 +112,6 @@ for my $event (qw(logon logoff))
 		is_deeply(\@warnings, $event eq 'logon' ? [$WARNING] : [], "F10: $event: $function: the session starts");
 		is(scalar $client->query('SELECT 1'), '1', "F10: $event: $function: and works");
 		$client->quit;
-		wait_for_exit($node, $client);
 		is_cut($position, $client, $event, $function);
 		is(admin($node, 'app', 'SELECT count(*) FROM fired'), '0', "F2: $event: $function: nothing stays");
 	}
@@ -115,7 +123,7 @@ for my $event (qw(logon logoff))
 set_trigger('logon', 'wait_for_lock');
 admin($node, 'postgres', 'ALTER ROLE bob SET session_triggers.logon_timeout = 0');
 my $waiting = connect_as($node, 'bob');
-wait_until($node, 'app', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}, '1');
+ok(wait_for_event($node, 'bob', 'advisory'), 'a session without a limit waits for the lock');
 # A session that has a limit comes and goes meanwhile.
 my $limited = open_session($node, 'alice');
 is(admin($node, 'app', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}),
@@ -148,17 +156,15 @@ admin($node, 'postgres', q{ALTER SYSTEM SET synchronous_standby_names = 'absent'
 $node->reload;
 # Commits wait once the checkpointer has taken note: try until one does.
 my $writer = open_quiet_session($node);
-my $waits = 0;
-until ($waits)
-{
-	$writer->send_query(q{INSERT INTO fired VALUES ('probe', 'root')});
-	until ($waits || IO::Select->new($writer->{socket})->can_read(0.1))
-	{
-		$waits = admin($node, 'app',
-			'SELECT count(*) FROM pg_stat_activity WHERE wait_event = \'SyncRep\' AND pid = ' . $writer->pid);
-	}
-	$writer->messages unless $waits;
-}
+my $is_written = 1;
+ok( poll_until(
+		sub {
+			$writer->send_query(q{INSERT INTO fired VALUES ('probe', 'root')}) if $is_written;
+			$is_written = IO::Select->new($writer->{socket})->can_read(0.1);
+			$writer->messages if $is_written;
+			return !$is_written && wait_event_of($writer) eq 'SyncRep';
+		}),
+	'a commit waits for the standby');
 $client = connect_as($node, 'alice');
 @messages = $client->ready;
 is_deeply(

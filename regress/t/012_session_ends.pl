@@ -163,18 +163,18 @@ sub unblock
 my @ends = (
 	# name, whether it fires with logoff_on = client, what to do, parameters
 	[ 'Terminate', 1, sub { $_[0]->quit } ],
-	[ 'Terminate in a transaction', 1, sub { $_[0]->try_query('BEGIN; LOCK locked'); $_[0]->quit } ],
+	[ 'Terminate in a transaction', 1, sub { $_[0]->query('BEGIN; LOCK locked'); $_[0]->quit } ],
 	[ 'Terminate in a failed transaction', 1, sub { $_[0]->try_query('BEGIN; SELECT 1/0'); $_[0]->quit } ],
 	[ 'end of file while idle', 1, sub { $_[0]->drop } ],
-	[ 'end of file in a transaction', 1, sub { $_[0]->try_query('BEGIN; LOCK locked'); $_[0]->drop } ],
+	[ 'end of file in a transaction', 1, sub { $_[0]->query('BEGIN; LOCK locked'); $_[0]->drop } ],
 	[ 'end of file in a failed transaction', 1, sub { $_[0]->try_query('BEGIN; SELECT 1/0'); $_[0]->drop } ],
 	[ 'client killed in a query', 1, sub { block($_[0]); $_[0]->drop; unblock() } ],
 	[ 'client killed in a query, over TCP', 1, sub { block($_[0]); $_[0]->drop; unblock() }, tcp => '127.0.0.1' ],
 	[   'connection broken in a query', 0,
-		sub { $_[0]->try_query('SET client_connection_check_interval = 10'); block($_[0]); $_[0]->drop } ],
+		sub { $_[0]->query('SET client_connection_check_interval = 10'); block($_[0]); $_[0]->drop } ],
 	[   'connection broken in a transaction', 0,
 		sub {
-			$_[0]->try_query('SET client_connection_check_interval = 10; BEGIN; LOCK locked');
+			$_[0]->query('SET client_connection_check_interval = 10; BEGIN; LOCK locked');
 			block($_[0]);
 			$_[0]->drop;
 		} ],
@@ -182,7 +182,7 @@ my @ends = (
 		sub { $_[0]->send_query('COPY mark FROM STDIN'); $_[0]->quit } ],
 	[ 'pg_terminate_backend', 0, sub { terminate(@_) } ],
 	[ 'pg_terminate_backend in a transaction', 0,
-		sub { $_[0]->try_query('BEGIN; LOCK locked; DECLARE c CURSOR FOR SELECT 1'); terminate(@_) } ],
+		sub { $_[0]->query('BEGIN; LOCK locked; DECLARE c CURSOR FOR SELECT 1'); terminate(@_) } ],
 	[ 'pg_terminate_backend in a failed transaction', 0,
 		sub { $_[0]->try_query('BEGIN; SELECT 1/0'); terminate(@_) } ],
 	[ 'pg_terminate_backend in a query', 0, sub { block($_[0]); terminate(@_) } ],
@@ -192,11 +192,11 @@ my @ends = (
 	[ 'pg_terminate_backend of itself in a function that catches all', 0, sub { $_[0]->try_query('SELECT hold_out()') } ],
 	[ 'pg_terminate_backend of itself in a trigger', 0, sub { $_[0]->try_query('INSERT INTO digger VALUES (1)') } ],
 	[   'a held cursor', 1,
-		sub { $_[0]->try_query('BEGIN; DECLARE held CURSOR WITH HOLD FOR SELECT 1; COMMIT'); $_[0]->quit } ],
+		sub { $_[0]->query('BEGIN; DECLARE held CURSOR WITH HOLD FOR SELECT 1; COMMIT'); $_[0]->quit } ],
 	[   'pg_terminate_backend of a VACUUM', 0,
 		sub {
-			$_[0]->try_query('CREATE TEMP TABLE big AS SELECT generate_series(1, 1000) AS x');
-			$_[0]->try_query('CREATE INDEX ON big (x); DELETE FROM big; SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1');
+			$_[0]->query('CREATE TEMP TABLE big AS SELECT generate_series(1, 1000) AS x');
+			$_[0]->query('CREATE INDEX ON big (x); DELETE FROM big; SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1');
 			$_[0]->send_query('VACUUM big');
 			ok(wait_for_event($node, $_[0], 'VacuumDelay'), 'VACUUM sleeps');
 			terminate(@_);
@@ -205,13 +205,13 @@ my @ends = (
 	[   'pg_terminate_backend while the client does not read', 0,
 		sub {
 			$_[0]->send_query(q{SELECT repeat('x', 1000) FROM generate_series(1, 1000000)});
-			wait_for_event($node, $_[0], 'ClientWrite');
+			ok(wait_for_event($node, $_[0], 'ClientWrite'), 'the server waits for the client to read');
 			terminate(@_);
 		} ],
-	[ 'idle_session_timeout', 0, sub { $_[0]->try_query('SET idle_session_timeout = 10') } ],
+	[ 'idle_session_timeout', 0, sub { $_[0]->query('SET idle_session_timeout = 10') } ],
 	[   'idle_in_transaction_session_timeout', 0,
-		sub { $_[0]->try_query('SET idle_in_transaction_session_timeout = 10; BEGIN; LOCK locked') } ],
-	[ 'exit_on_error', 0, sub { $_[0]->try_query('SET exit_on_error = on'); $_[0]->try_query('SELECT 1/0') } ],
+		sub { $_[0]->query('SET idle_in_transaction_session_timeout = 10; BEGIN; LOCK locked') } ],
+	[ 'exit_on_error', 0, sub { $_[0]->query('SET exit_on_error = on'); $_[0]->try_query('SELECT 1/0') } ],
 	[ 'a violation of the protocol', 0, sub { $_[0]->send_message('!', ''); $_[0]->messages } ]);
 push @ends,
   [ 'transaction_timeout', 0, sub { $_[0]->try_query($_) for 'SET transaction_timeout = 10', 'SELECT pg_advisory_lock(42)' } ],
@@ -252,11 +252,12 @@ EOS
 for my $mode (qw(client exit))
 {
 	admin($node, 'postgres', "ALTER ROLE alice SET session_triggers.logoff_on = $mode");
-	my @difference;
 	for my $database (qw(app plain))
 	{
-		# sessions of this test's own count as well
-		my $before = counts($database);
+		# The sessions of psql count as well, once they have ended.
+		wait_until($node, 'postgres', "SELECT count(*) FROM pg_stat_activity WHERE datname = '$database' AND pid <> "
+			  . $root->pid, '0');
+		my @before = split /\|/, counts($database);
 		for my $end (
 			sub { $_[0]->quit },
 			sub { $_[0]->drop },
@@ -268,11 +269,7 @@ for my $mode (qw(client exit))
 			$end->($client);
 			wait_for_exit($node, $client);
 		}
-		my @before = split /\|/, $before;
-		my $expected = join '|', map { $before[$_] + (4, 1, 1, 1)[$_] } 0 .. 3;
-		ok( wait_until($node, 'postgres', <<"EOS", $expected),
-SELECT sessions, sessions_abandoned, sessions_fatal, sessions_killed FROM pg_stat_database WHERE datname = '$database'
-EOS
+		is(counts($database), join('|', map { $before[$_] + (4, 1, 1, 1)[$_] } 0 .. 3),
 			"X: $mode: ends are counted in pg_stat_database, in $database");
 	}
 }
@@ -296,32 +293,30 @@ admin($node, 'postgres', 'DROP DATABASE dropped WITH (FORCE)');
 is(session_rows($node, $client, 'event, what'), 'before_user_logoff|dropped', 'X: exit: DROP DATABASE WITH (FORCE)');
 
 ### Those that never fire
-admin($node, 'app', 'TRUNCATE session_log');
+
+# Tries to connect, and returns the SQLSTATE of the refusal, if it is one.
+sub refusal
+{
+	my $connection = connect_as($node, 'alice');
+	my $last = ($connection->messages)[-1];
+	$connection->quit;
+	return $last->{type} eq 'E' ? $last->{C} : '';
+}
+
 append_to_file($node->data_dir . '/pg_hba.conf.new', "local all alice reject\nhost all alice 127.0.0.1/32 reject\n"
 	  . slurp_file($node->data_dir . '/pg_hba.conf'));
 rename $node->data_dir . '/pg_hba.conf', $node->data_dir . '/pg_hba.conf.old';
 rename $node->data_dir . '/pg_hba.conf.new', $node->data_dir . '/pg_hba.conf';
 $node->reload;
-my $refused;
-for (1 .. 100)
-{
-	$refused = connect_raw($node, user => 'alice', database => 'app');
-	my @messages = $refused->messages;
-	last if $messages[-1]{type} eq 'E';
-	$refused->quit;
-	wait_for_exit($node, $refused);
-	admin($node, 'app', 'TRUNCATE session_log');
-}
+ok(poll_until(sub { return refusal() eq '28000'; }), 'connections are refused by pg_hba.conf');
+# Those that were let in before the server had read the file have left rows.
+wait_for_exit($node, 'alice');
+admin($node, 'app', 'TRUNCATE session_log');
+is(refusal(), '28000', 'another one is refused');
 rename $node->data_dir . '/pg_hba.conf.old', $node->data_dir . '/pg_hba.conf';
-$node->reload;
 admin($node, 'postgres', 'ALTER ROLE alice CONNECTION LIMIT 0');
-wait_until($node, 'postgres', q{SELECT count(*) FROM pg_hba_file_rules WHERE auth_method = 'reject'}, '0');
-for (1 .. 100)
-{
-	$refused = connect_raw($node, user => 'alice', database => 'app');
-	my @messages = $refused->messages;
-	last if $messages[-1]{C} eq '53300';
-}
+$node->reload;
+ok(poll_until(sub { return refusal() eq '53300'; }), 'connections are refused by the limit of the role');
 admin($node, 'postgres', 'ALTER ROLE alice CONNECTION LIMIT -1');
 is(admin($node, 'app', 'SELECT count(*) FROM session_log'), '0',
 	'X: refused connections fire neither event');
@@ -330,8 +325,9 @@ is(admin($node, 'app', 'SELECT count(*) FROM session_log'), '0',
 $client = alice();
 my $killed = $client->pid;
 $root->quit;
+my $position = log_position($node);
 kill KILL => $killed;
-ok($node->wait_for_log(qr/all server processes terminated; reinitializing/), 'a SIGKILL restarts the server');
+ok($node->wait_for_log(qr/all server processes terminated; reinitializing/, $position), 'a SIGKILL restarts the server');
 ok(wait_until_ready($node), 'and it is back');
 is(session_rows($node, $client, 'event, what'), $logged_on, 'X: SIGKILL fires nothing');
 
@@ -346,7 +342,7 @@ sub set_logoff
 set_logoff('fail');
 admin($node, 'postgres', 'ALTER ROLE alice SET session_triggers.logoff_on = exit');
 $root = open_quiet_session($node);
-my $position = log_position($node);
+$position = log_position($node);
 $client = alice();
 is_deeply([ map { $_->{C} } grep { $_->{type} =~ /[EN]/ } $client->query('SELECT loop_over_cursor()') ],
 	['57P01'], 'F4: exit: the client hears of the end alone');
@@ -377,7 +373,7 @@ for my $end (sub { terminate(@_) }, sub { $_[0]->send_terminate })
 	admin($node, 'app', 'CREATE EVENT TRIGGER logoff2 ON before_user_logoff EXECUTE FUNCTION log_session()');
 	$client = alice();
 	$end->($client);
-	wait_for_event($node, $client, 'advisory');
+	ok(wait_for_event($node, $client, 'advisory'), 'exit: logoff waits for a lock');
 	for (1 .. 3)
 	{
 		terminate($client);
@@ -400,6 +396,8 @@ admin($node, 'big', 'CREATE TABLE t AS SELECT generate_series(1, 100000) AS x');
 admin($node, 'postgres', 'ALTER DATABASE big IS_TEMPLATE true');
 $position = log_position($node);
 my %ended;
+# It is connected before, so as not to come too late for a short command.
+my $killer = open_quiet_session($node);
 for my $command ('CREATE DATABASE copied TEMPLATE big', 'CREATE DATABASE copied TEMPLATE big STRATEGY file_copy', 'CREATE EXTENSION hstore')
 {
 	# Whenever it is hit: from before the command's start to after its end
@@ -408,17 +406,16 @@ for my $command ('CREATE DATABASE copied TEMPLATE big', 'CREATE DATABASE copied 
 		$client = alice();
 		$client->send_query($command);
 		Time::HiRes::usleep(1000 * $wait);
-		my $killer = open_quiet_session($node);
 		$killer->query('SELECT pg_terminate_backend(' . $client->pid . ')');
 		my @rest = $client->messages;
 		ok(wait_for_exit($node, $client), "$command: the session ends");
 		$ended{$command}++ if !grep { $_->{type} eq 'C' } @rest;
 		is(session_rows($node, $client, 'event, what'), $logged_both, "X: exit: a session that ends during $command");
 		$killer->query($_) for 'DROP EXTENSION IF EXISTS hstore', 'DROP DATABASE IF EXISTS copied';
-		$killer->quit;
 	}
 	cmp_ok($ended{$command} // 0, '>', 0, "$command did not come to its end each time");
 }
+$killer->quit;
 unlike(slurp_file($node->logfile, $position), qr/TRAP:|PANIC:|was terminated by signal|you don't own a lock/,
 	'X: exit: what cleans up behind itself does');
 admin($node, 'postgres', 'ALTER DATABASE big IS_TEMPLATE false; ALTER ROLE alice NOCREATEDB');
@@ -472,7 +469,7 @@ for my $function (qw(hang hang_on))
 	admin($node, 'postgres', q{ALTER ROLE alice SET session_triggers.logoff_timeout = '300ms'});
 	$position = log_position($node);
 	$client = alice();
-	ok($node->stop('fast') // 1, 'F10, X: exit: a fast shutdown completes');
+	ok($node->stop('fast', fail_ok => 1), "F10, X: exit: $function: a fast shutdown completes");
 	my $log = slurp_file($node->logfile, $position);
 	like($log, qr/canceling event triggers due to session_triggers.logoff_timeout/, "F10: exit: $function: the log says why");
 	like($log, qr/database system is shut down/, "F10: exit: $function: the server is down");
