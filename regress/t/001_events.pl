@@ -1,5 +1,5 @@
 # When the two events fire, and what their functions see: rules E1, E2, E3, E9,
-# V1 and V2.
+# V1, and V2.
 use strict;
 use warnings FATAL => 'all';
 
@@ -24,7 +24,7 @@ CREATE TABLE session_log (
     id int GENERATED ALWAYS AS IDENTITY, pid int,
     event text, tag text, login_user text, database_name text, client_ip text, instance_num int, what text
 );
--- what: whether settings and temporary tables of the session are there
+-- what: which settings and temporary tables of the session are visible
 CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     INSERT INTO public.session_log (pid, event, tag, login_user, database_name, client_ip, instance_num, what)
@@ -41,7 +41,7 @@ END
 $$;
 EOF
 
-# A session that is older than the first trigger of its database.
+# A session that started before the first trigger of its database was created
 my $old = open_session($node, 'bob');
 
 admin($node, 'app', <<'EOF');
@@ -53,24 +53,25 @@ $old->quit;
 is(session_rows($node, $old, 'event'), 'before_user_logoff',
 	'E9: a session older than the first trigger fires logoff');
 
-# A session that changes the triggers itself
+# Sessions that change the triggers themselves
 admin($node, 'app', 'ALTER EVENT TRIGGER logon DISABLE');
 $old = open_session($node, 'root');
 $old->query('DROP EVENT TRIGGER logoff');
 $old->quit;
-is(session_rows($node, $old, 'event'), '', 'E9: a session that dropped the trigger does not fire it');
+is(session_rows($node, $old, 'event'), '', 'E9: a session that dropped the logoff trigger does not fire it');
 $old = open_session($node, 'root');
 $old->query('CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_session()');
 $old->quit;
-is(session_rows($node, $old, 'event'), 'before_user_logoff', 'E9: a session that created the trigger fires it');
+is(session_rows($node, $old, 'event'), 'before_user_logoff', 'E9: a session that created the logoff trigger fires it');
 $old = open_session($node, 'root');
 $old->query('BEGIN');
 $old->query('DROP EVENT TRIGGER logoff');
 $old->quit;
-is(session_rows($node, $old, 'event'), 'before_user_logoff', 'E9, F6: a DROP that was not committed does not count');
+is(session_rows($node, $old, 'event'), 'before_user_logoff',
+	'E9, F6: a DROP that was not committed has no effect on logoff');
 admin($node, 'app', 'ALTER EVENT TRIGGER logon ENABLE');
 
-# TCP, ended by Terminate
+# A TCP connection that is ended by Terminate
 my $all = 'event, tag, login_user, database_name, client_ip, instance_num';
 my $client = connect_as($node, 'alice', tcp => '127.0.0.1', options => '-c test.options=set');
 my @messages = $client->ready;
@@ -78,19 +79,19 @@ is(session_rows($node, $client, $all),
 	'after_user_logon|LOGON|alice|app|127.0.0.1|7',
 	'E1, E2, E3, V1: logon over TCP fired, and committed, before ReadyForQuery');
 is(session_rows($node, $client, 'what'), 'role=set database=set options=set preloaded=on',
-	'E3: role, database and startup settings and preloaded libraries are there at logon');
+	'E3: settings of the role, the database, and the connection request, and preloaded libraries, are there at logon');
 like(join('', map { $_->{type} } @messages),
 	qr/^R[SK]+N[S]*Z$/,
-	'E3: the messages of the start of a session are in order');
-is($client->query('SELECT 1'), '1', 'the session works');
+	'E3: the messages at the start of a session are in the right order');
+is($client->query('SELECT 1'), '1', 'the session runs queries');
 $client->query('DISCARD ALL');
 is_deeply([ $client->quit ], [], 'logoff sends nothing to the client');
 is(session_rows($node, $client, $all),
 	"after_user_logon|LOGON|alice|app|127.0.0.1|7\n"
 	  . 'before_user_logoff|LOGOFF|alice|app|127.0.0.1|7',
-	'E1, E2, E3, V1: both events fired once, logoff on Terminate');
+	'E1, E2, E3, V1: each event fired once, logoff on Terminate');
 
-# Unix socket, ended by the end of the connection
+# A connection over a Unix socket that the client closes
 $client = open_session($node, 'alice');
 $client->query("SET test.session = 'kept'");
 $client->query('CREATE TEMP TABLE mark ()');
@@ -98,25 +99,26 @@ $client->drop;
 ok( wait_until(
 		$node, 'app',
 		"SELECT count(*) = 2 FROM session_log WHERE pid = " . $client->pid),
-	'E3: the end of the connection fires logoff');
+	'E3: a closed connection fires logoff');
 is(session_rows($node, $client, "event, login_user, database_name, client_ip IS NULL, instance_num"),
 	"after_user_logon|alice|app|t|7\nbefore_user_logoff|alice|app|t|7",
-	'V1: a Unix socket has no address');
+	'V1: polar_client_ip is null over a Unix socket');
 like(
 	session_rows($node, $client, 'what'),
 	qr/session=kept temp=(pg_temp\w*\.)?mark$/,
-	'E3: settings and temporary tables of the session are there at logoff');
+	'E3: settings and temporary tables of the session are still there at logoff');
 
-# A client that goes away while the server works for it. Over a Unix socket, and
-# after a reset, the server notices when it sends the result; else when it reads.
+# Closes a connection while its session waits for the lock, releases the lock, and
+# returns the events that the session fired. Over a Unix socket, and after a reset,
+# the server notices the loss when it sends the result; otherwise when it reads.
 sub drop_while_waiting
 {
 	my ($connection, $holder) = @_;
-	ok(wait_for_event($node, 'alice', 'advisory'), 'the session waits');
+	ok(wait_for_event($node, 'alice', 'advisory'), 'the session waits for the lock');
 	my $pid = admin($node, 'app', q{SELECT pid FROM pg_stat_activity WHERE usename = 'alice'});
 	$connection->drop;
 	$holder->quit;
-	ok(wait_for_exit($node, 'alice'), 'it ends');
+	ok(wait_for_exit($node, 'alice'), 'the session ends');
 	return admin($node, 'app', "SELECT event FROM session_log WHERE pid = $pid ORDER BY id");
 }
 
@@ -143,7 +145,7 @@ for my $unread (0, 1)
 {
 	my $lock = hold_lock($node);
 	$client = connect_as($node, 'alice', tcp => '127.0.0.1');
-	# Closing with something unread, the other trigger's notice, is a reset.
+	# If the other trigger's notice is unread, closing resets the connection.
 	my $message = $client->next_message;
 	$message = $client->next_message until $unread || $message->{type} eq 'N';
 	is(drop_while_waiting($client, $lock), "after_user_logon\nbefore_user_logoff",
@@ -151,17 +153,17 @@ for my $unread (0, 1)
 }
 admin($node, 'app', 'DROP EVENT TRIGGER wait');
 
-# IPv6
+# A connection over IPv6
 SKIP:
 {
 	skip 'there is no ::1 here', 1
 	  unless slurp_file($node->logfile) =~ /listening on IPv6 address "::1"/;
 	$client = open_session($node, 'alice', tcp => '::1');
 	$client->quit;
-	is(session_rows($node, $client, 'client_ip'), "::1\n::1", 'V1: an IPv6 address');
+	is(session_rows($node, $client, 'client_ip'), "::1\n::1", 'V1: polar_client_ip can be an IPv6 address');
 }
 
-# After upstream's login event
+# Order after upstream's login event
 SKIP:
 {
 	skip 'the login event came with 17', 2 if $node->pg_version < 17;
@@ -183,15 +185,15 @@ EOF
 	is_deeply(
 		[ map { $_->{M} } grep { $_->{type} eq 'N' } @messages ],
 		[ 'login of LOGIN', 'after_user_logon of LOGON' ],
-		'E3: both events are before ReadyForQuery');
+		'E3: both events fire before ReadyForQuery');
 	$client->quit;
 	admin($node, 'app', 'DROP EVENT TRIGGER zz_login');
 }
 
-# Who logged on stays who logged on
+# SET ROLE and SET SESSION AUTHORIZATION do not change who logged on.
 $client = open_session($node, 'alice');
 $client->query('SET ROLE bob');
-is($client->query('SELECT current_user'), 'bob', 'SET ROLE works');
+is($client->query('SELECT current_user'), 'bob', 'SET ROLE changes the current user');
 $client->quit;
 is(session_rows($node, $client, 'event, login_user'),
 	"after_user_logon|alice\nbefore_user_logoff|alice",
@@ -199,18 +201,18 @@ is(session_rows($node, $client, 'event, login_user'),
 
 $client = open_session($node, 'root');
 $client->query('SET SESSION AUTHORIZATION bob');
-is($client->query('SELECT session_user'), 'bob', 'SET SESSION AUTHORIZATION works');
+is($client->query('SELECT session_user'), 'bob', 'SET SESSION AUTHORIZATION changes the session user');
 $client->quit;
 is(session_rows($node, $client, 'event, login_user'),
 	"after_user_logon|root\nbefore_user_logoff|root",
 	'V2: SET SESSION AUTHORIZATION does not change polar_login_user');
 
-# The instance number stays, too
+# Neither does a reload change the instance number of a session.
 $client = open_session($node, 'alice');
 $node->append_conf('postgresql.conf', 'session_triggers.instance_num = 8');
 $node->reload;
 ok(poll_until(sub { return $client->query('SHOW session_triggers.instance_num') eq '8'; }),
-	'the session has the new setting');
+	'the reload reaches the session');
 $client->quit;
 is(session_rows($node, $client, 'event, instance_num'),
 	"after_user_logon|7\nbefore_user_logoff|7",
@@ -221,21 +223,21 @@ is(session_rows($node, $client, 'event, instance_num'),
 	"after_user_logon|8\nbefore_user_logoff|8",
 	'V2: a new session has the new polar_instance_num');
 
-# Once per session, and in no session that was not let in
+# Each event fires once per session, and not for a connection that is refused.
 is( admin(
 		$node, 'app',
 		'SELECT count(*) FROM (SELECT FROM session_log GROUP BY pid, event HAVING count(*) > 1) AS twice'),
 	'0',
-	'E3: no session fired twice');
+	'E3: no session fired an event twice');
 my $before = admin($node, 'app', 'SELECT count(*) FROM session_log');
 my $nobody = connect_as($node, 'nobody');
 is(($nobody->messages)[-1]{C}, '28000', 'a role that does not exist is refused');
 admin($node, 'app', 'ALTER ROLE bob CONNECTION LIMIT 0');
 my $limited = connect_as($node, 'bob');
-is(($limited->messages)[-1]{C}, '53300', 'a role with too many connections is refused');
-# Both connections have ended, so their processes are gone.
+is(($limited->messages)[-1]{C}, '53300', 'a role at its connection limit is refused');
+# Their sockets are closed, so their processes have exited.
 is(admin($node, 'app', 'SELECT count(*) FROM session_log'),
-	$before, 'X: a session that was not let in fires nothing');
+	$before, 'X: a refused connection fires nothing');
 
 $node->stop;
 done_testing();

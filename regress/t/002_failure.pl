@@ -1,5 +1,5 @@
-# What a failed firing does to the client, the log, the session and the
-# statistics: rules F2, F3, F4, F6 and logon_failure.
+# What a failed firing does to the client, the log, the session, and the
+# statistics: rules F2, F3, F4, F6, and logon_failure.
 use strict;
 use warnings FATAL => 'all';
 
@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use SessionTriggers;
 use Test::More;
 
-# At debug2 the postmaster logs how each of its processes ended.
+# The postmaster logs at debug2 how each of its processes ended.
 my $node = new_node('failure', conf => 'log_min_messages = debug2');
 $node->start;
 admin($node, 'postgres', 'CREATE DATABASE app');
@@ -78,24 +78,25 @@ sub is_after_not_called
 	return;
 }
 
-# The client's part of F3, as it must look in every failed logon.
+# Tests that a client got the messages of a failed logon, as F3 has them.
 sub is_failed_logon
 {
 	my ($what, @messages) = @_;
 	my @notices = grep { $_->{type} eq 'N' } @messages;
-	is(scalar(@notices), 1, "F3: $what: one message");
+	is(scalar(@notices), 1, "F3: $what: the client gets one notice");
 	is("$notices[0]{S} $notices[0]{V} $notices[0]{C} $notices[0]{M}",
-		"WARNING WARNING 01000 $WARNING", "F3: $what: it is the warning");
+		"WARNING WARNING 01000 $WARNING", "F3: $what: the notice is the warning");
 	is(join(' ', sort grep { $_ ne 'type' } keys %{ $notices[0] }),
-		'C F L M R S V', "F3: $what: it has no detail, hint or context");
-	is(scalar(grep { $_->{type} eq 'E' } @messages), 0, "F3: $what: no ErrorResponse");
+		'C F L M R S V', "F3: $what: the warning has no detail, hint, or context");
+	is(scalar(grep { $_->{type} eq 'E' } @messages), 0, "F3: $what: there is no ErrorResponse");
 	is("$messages[-1]{type}$messages[-1]{status}",
 		'ZI', "F3: $what: the session is idle");
 	unlike(join("\0", map { %$_ } @messages),
-		qr/secret/, "F3: $what: no word of the error");
+		qr/secret/, "F3: $what: no message has a word of the error");
 	return;
 }
 
+# Opens a session, and returns the client and the messages of the start.
 sub connect_ready
 {
 	my $client = connect_as($node, @_);
@@ -129,23 +130,23 @@ is( $client->query(
 			coalesce(current_setting('test.trace', true), ''),
 			to_regclass('pg_temp.trace') IS NULL)}),
 	'alice,t,client,,t',
-	'F2: settings, the role and temporary tables are rolled back');
+	'F2: settings, the role, and temporary tables are rolled back');
 is_deeply(
 	[ grep { $_->{type} eq 'S' && $_->{value} eq 'changed by a trigger' } @messages ],
-	[], 'F2: the client is not told of a setting that was rolled back');
+	[], 'F2: the client is not told of settings that are rolled back');
 
 my ($error, @more) = log_lines($node, $position, $client);
-like($error, qr/^P0042\|ERROR:  secret of alice$/, 'F3: the log has severity, SQLSTATE and message');
+like($error, qr/^P0042\|ERROR:  secret of alice$/, 'F3: the log has severity, SQLSTATE, and message');
 my $lines = join "\n", @more;
 like($lines, qr/^P0042\|DETAIL:  secret detail$/m, 'F3: the log has the detail');
 like($lines, qr/^P0042\|HINT:  secret hint$/m, 'F3: the log has the hint');
 like(
 	$lines,
 	qr/^P0042\|CONTEXT:  PL\/pgSQL function .*fail\(\) line 3 at RAISE event trigger "t2" on event after_user_logon$/m,
-	'F3: the log has the context, with trigger and event');
+	'F3: the log has the context, which names trigger and event');
 is(scalar(@more), 3, 'F3: the log has nothing else');
 
-# Notifications come in order, so that of the failed logon would be first.
+# Notifications arrive in order, so that of the failed logon would come first.
 admin($node, 'app', "NOTIFY channel, 'mark'");
 my @notified;
 push @notified, map { $_->{payload} } grep { $_->{type} eq 'A' } $listener->query('SELECT 1')
@@ -156,30 +157,30 @@ $listener->quit;
 $client->query('BEGIN');
 $client->query(q{INSERT INTO fired (line) VALUES ('mine')});
 $client->query('ROLLBACK');
-is_deeply([ $client->quit ], [], 'F3: the session ends as any other');
+is_deeply([ $client->quit ], [], 'F3: the session ends like any other');
 is_normal_end('after a failed logon', $position, $client);
 
 # logon_warning, client_min_messages
 ($client, @messages) = connect_ready('alice', options => '-c client_min_messages=error');
 is_failed_logon('client_min_messages = error', @messages);
-is($client->query('SHOW client_min_messages'), 'error', 'F3: client_min_messages is what it was');
+is($client->query('SHOW client_min_messages'), 'error', 'F3: client_min_messages is what the client asked for');
 $client->quit;
 ($client, @messages) = connect_ready('alice', options => '-c session_triggers.logon_warning=off');
-is(scalar(grep { $_->{type} =~ /[NE]/ } @messages), 0, 'S: logon_warning = off: no message');
+is(scalar(grep { $_->{type} =~ /[NE]/ } @messages), 0, 'S: logon_warning = off: the client gets no message');
 is($client->query('SELECT count(*) FROM fired'), '0', 'S: logon_warning = off: the logon failed');
 $client->quit;
 
-# Not even the most talkative client is told.
+# The error stays hidden even if the client asks for every message.
 ($client, @messages) = connect_ready('root', options => '-c client_min_messages=debug5');
 is(scalar(grep { $_->{type} eq 'E' || $_->{V} && $_->{V} eq 'ERROR' } @messages),
-	0, 'F3: client_min_messages = debug5: no error');
+	0, 'F3: client_min_messages = debug5: the client gets no error');
 is(scalar(grep { ($_->{M} // '') eq $WARNING } @messages),
-	1, 'F3: client_min_messages = debug5: one warning');
+	1, 'F3: client_min_messages = debug5: the client gets one warning');
 unlike(join("\0", map { %$_ } @messages),
-	qr/secret/, 'F3: client_min_messages = debug5: no word of the error');
+	qr/secret/, 'F3: client_min_messages = debug5: no message has a word of the error');
 $client->quit;
 
-# The way around
+# How to connect without firing
 ($client, @messages) = connect_ready('root', options => '-c session_triggers.enabled=off');
 is(scalar(grep { $_->{type} =~ /[NE]/ } @messages),
 	0, 'S: a superuser can turn the triggers off in the connection request');
@@ -189,9 +190,9 @@ $position = log_position($node);
 is_deeply(
 	[ @{ $messages[-1] }{qw(type V C M)} ],
 	[ 'E', 'FATAL', '42501', 'permission denied to set parameter "session_triggers.enabled"' ],
-	'S: others are refused who try');
+	'S: a role that is not a superuser is refused if it tries');
 unlike(slurp_file($node->logfile, $position),
-	qr/secret/, 'S: for them no trigger ran');
+	qr/secret/, 'S: no trigger runs for such a role');
 
 ### F3: other errors
 set_triggers('after_user_logon', 'fail');
@@ -231,7 +232,7 @@ for my $failure (@failures)
 	$position = log_position($node);
 	($client, @messages) = connect_ready('alice');
 	is_failed_logon("$function()", @messages);
-	is($client->query('SELECT count(*) FROM fired'), '0', "F2: $function(): all is rolled back");
+	is($client->query('SELECT count(*) FROM fired'), '0', "F2: $function(): the logon is rolled back");
 	$client->quit;
 	$lines = log_text($node, $position, $client);
 	like($lines, qr/^\Q$sqlstate\E\|ERROR:  .*\Q$message\E/m, "F3: $function(): the error is in the log");
@@ -241,13 +242,13 @@ for my $failure (@failures)
 	set_triggers('before_user_logoff', $function);
 	$position = log_position($node);
 	($client) = connect_ready('alice');
-	is_deeply([ $client->quit ], [], "F4: $function(): the client is told nothing");
+	is_deeply([ $client->quit ], [], "F4: $function(): the client gets no message at logoff");
 	$lines = log_text($node, $position, $client);
 	like($lines, qr/^\Q$sqlstate\E\|ERROR:  .*\Q$message\E/m, "F4: $function(): the error is in the log");
 	like($lines, qr/^\Q$sqlstate\E\|CONTEXT:  .*\Q$context\Ebefore_user_logoff$/m,
 		"F4: $function(): the context is in the log");
 	is_normal_end("$function()", $position, $client);
-	is(admin($node, 'app', 'SELECT count(*) FROM fired'), '0', "F2: $function(): logoff is rolled back");
+	is(admin($node, 'app', 'SELECT count(*) FROM fired'), '0', "F2: $function(): the logoff is rolled back");
 }
 
 ### F4, F2: a failed logoff
@@ -255,8 +256,8 @@ set_triggers('before_user_logoff', qw(leave_traces fail after));
 my $ends_before = admin($node, 'postgres', $ends);
 $position = log_position($node);
 ($client, @messages) = connect_ready('alice');
-is(scalar(grep { $_->{type} =~ /[NE]/ } @messages), 0, 'F4: logon has nothing to tell');
-is_deeply([ $client->quit ], [], 'F4: the client is told nothing');
+is(scalar(grep { $_->{type} =~ /[NE]/ } @messages), 0, 'F4: the client gets no message at logon');
+is_deeply([ $client->quit ], [], 'F4: the client gets no message at logoff');
 is(admin($node, 'app', 'SELECT count(*) FROM fired'), '0', 'F2: a failed logoff is rolled back');
 is_after_not_called('F2: triggers after the failed one do not run at logoff');
 is_deeply(
@@ -271,18 +272,18 @@ is_deeply(
   or diag log_text($node, $position, $client);
 is_normal_end('Terminate', $position, $client);
 is(admin($node, 'postgres', $ends), $ends_before,
-	'F4: pg_stat_database counts a normal end');
+	'F4: pg_stat_database counts a normal end of the session');
 
-# Upstream counts a client that just goes away as abandoned; so it stays.
+# Upstream counts a session whose client just goes away as abandoned, and so do we.
 ($client) = connect_ready('alice');
 $client->drop;
 is_normal_end('end of file', $position, $client);
 my $expected = join '|',
   (split(/\|/, $ends_before))[0] + 1, (split(/\|/, $ends_before))[ 1, 2 ];
 is(admin($node, 'postgres', $ends), $expected,
-	'F4: pg_stat_database counts a client that went away as without a trigger');
+	'F4: pg_stat_database counts a client that went away as abandoned');
 
-### F6: an open or a failed transaction at logoff
+### F6: an open or failed transaction at logoff
 set_triggers('before_user_logoff', 'after');
 for my $way (qw(quit drop))
 {
@@ -301,20 +302,20 @@ for my $way (qw(quit drop))
 		$client->$way;
 		is_normal_end($what, $position, $client);
 		is(take_rows($node), 'after before_user_logoff',
-			"F6: $what: rolled back, and then the trigger runs");
-		# Upstream has a line of its own for one of these.
+			"F6: $what: the transaction is rolled back, and then the trigger runs");
+		# Upstream logs one of these ends itself.
 		is_deeply(
 			[ grep { !/^08006\|LOG:  unexpected EOF/ } log_lines($node, $position, $client) ],
-			[], "F6: $what: there is nothing to log");
+			[], "F6: $what: the log has nothing else");
 	}
 }
 ($client) = connect_ready('alice');
 $client->query('BEGIN READ ONLY');
 $client->quit;
 is(take_rows($node),
-	'after before_user_logoff', 'F6: a read-only transaction does not stand in the way');
+	'after before_user_logoff', 'F6: an open read-only transaction does not make the trigger fail');
 
-# An implicit transaction: Parse, Bind and Execute without Sync
+# An implicit transaction: Parse, Bind, and Execute without Sync
 ($client) = connect_ready('alice');
 $client->send_message('P', "\0INSERT INTO fired (line) VALUES ('mine')\0" . pack('n', 0));
 $client->send_message('B', "\0\0" . pack('nnn', 0, 0, 0));
@@ -331,31 +332,32 @@ $position = log_position($node);
 my $rejected = connect_as($node, 'alice');
 @messages = $rejected->messages;
 is_deeply([ map { $_->{type} } grep { $_->{type} !~ /[RSK]/ } @messages ],
-	['E'], 'S: reject: the client gets an error and nothing else');
+	['E'], 'S: reject: the client gets one error and nothing else');
 is_deeply(
 	[ @{ $messages[-1] }{qw(S V C M)} ],
 	[ 'FATAL', 'FATAL', 'P0042', 'secret of alice' ],
-	'S: reject: it has SQLSTATE and message of the trigger\'s error');
+	'S: reject: the error has the SQLSTATE and the message of the trigger\'s error');
 is(join(' ', sort grep { $_ ne 'type' } keys %{ $messages[-1] }),
-	'C F L M R S V', 'S: reject: it has no detail, hint or context');
+	'C F L M R S V', 'S: reject: the error has no detail, hint, or context');
 $lines = log_text($node, $position, $rejected);
 like($lines, qr/^P0042\|ERROR:  secret of alice$/m, 'S: reject: the error is in the log');
-like($lines, qr/^P0042\|DETAIL:  secret detail$/m, 'S: reject: with its detail');
-like($lines, qr/^P0042\|HINT:  secret hint$/m, 'S: reject: with its hint');
-like($lines, qr/^P0042\|CONTEXT:  .* event trigger "t2" on event after_user_logon$/m, 'S: reject: with its context');
-like($lines, qr/^P0042\|FATAL:  secret of alice$/m, 'S: reject: the end is in the log');
+like($lines, qr/^P0042\|DETAIL:  secret detail$/m, 'S: reject: its detail is in the log');
+like($lines, qr/^P0042\|HINT:  secret hint$/m, 'S: reject: its hint is in the log');
+like($lines, qr/^P0042\|CONTEXT:  .* event trigger "t2" on event after_user_logon$/m,
+	'S: reject: its context is in the log');
+like($lines, qr/^P0042\|FATAL:  secret of alice$/m, 'S: reject: the end of the session is in the log');
 is(admin($node, 'app', 'SELECT count(*) FROM fired'),
 	'0', 'S: reject: all is rolled back, and logoff does not fire');
 is_after_not_called('S: reject: neither triggers after the failed one nor those of logoff run');
 
-# The end of a superuser's session shows that logoff would have fired.
+# A superuser's session shows that the logoff trigger would have fired.
 ($client, @messages) = connect_ready('root');
 is_failed_logon('reject, superuser', @messages);
 $client->quit;
 is(take_rows($node),
-	'after before_user_logoff', 'S: reject: a superuser gets in');
+	'after before_user_logoff', 'S: reject: a superuser is let in');
 
-# Superuser is who logged on as one, whatever role the session starts with.
+# What counts is the role that logs on, whatever role the session starts with.
 admin($node, 'app', <<'EOF');
 CREATE ROLE lowered LOGIN SUPERUSER;
 ALTER ROLE lowered SET role = bob;
@@ -363,29 +365,29 @@ CREATE ROLE raised LOGIN IN ROLE root, bob;
 EOF
 @messages = connect_as($node, 'lowered')->messages;
 is($messages[-1]{C} // $messages[-1]{type},
-	'Z', 'S: reject: a superuser whose session starts with another role gets in');
+	'Z', 'S: reject: a superuser whose session starts with another role is let in');
 @messages = connect_as($node, 'raised', options => '-c role=root')->messages;
 is($messages[-1]{C} // $messages[-1]{type},
-	'P0042', 'S: reject: a role that starts its session as a superuser is rejected');
+	'P0042', 'S: reject: a role whose session starts with a superuser as its role is rejected');
 admin($node, 'app', 'TRUNCATE fired');
 
-# For one role alone
+# Rejection for one role alone
 admin($node, 'app', $_)
   for 'ALTER DATABASE app RESET session_triggers.logon_failure',
   q{ALTER ROLE alice SET session_triggers.logon_failure = 'reject'};
 @messages = connect_as($node, 'alice')->messages;
-is($messages[-1]{C}, 'P0042', 'S: reject for a role');
+is($messages[-1]{C}, 'P0042', 'S: logon_failure can be set for one role');
 admin($node, 'app', 'ALTER ROLE alice RESET ALL');
 ($client, @messages) = connect_ready('alice');
 is_failed_logon('continue again', @messages);
 $client->quit;
 
-# libpq takes a failed logon for a good connection.
+# libpq regards a failed logon as a successful connection.
 my ($status, $stdout, $stderr) = $node->psql('app', 'SELECT 1', connstr => $node->connstr('app') . ' user=alice');
 is($status, 0, 'F3: libpq connects');
-is($stdout, '1', 'F3: libpq connects: a query works');
-is($stderr, "WARNING:  $WARNING", 'F3: libpq connects: one message');
+is($stdout, '1', 'F3: libpq runs a query');
+is($stderr, "WARNING:  $WARNING", 'F3: libpq prints the warning alone');
 
-log_is_clean($node, 'F12: nothing is left behind');
+log_is_clean($node, 'F12: the log has no failed assertion and no leak');
 $node->stop;
 done_testing();

@@ -1,5 +1,5 @@
-# What a successful firing leaves in the session, and what is seen of one while
-# it runs: rules F5, F8 and F11.
+# What a successful firing leaves in the session, and what other sessions see of
+# one while it runs: rules F5, F8, and F11.
 use strict;
 use warnings FATAL => 'all';
 
@@ -50,7 +50,7 @@ BEGIN
     END;
 END
 $$;
--- waits for whoever holds the lock
+-- waits until the lock is released
 CREATE FUNCTION wait() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF polar_login_user = 'alice' THEN
@@ -78,12 +78,12 @@ is( $client->query(
 		q{SELECT concat_ws(',', session_user, current_user, current_setting('role'), current_setting('work_mem'),
 			current_setting('DateStyle'), current_setting('test.stays'))}),
 	'alice,bob,bob,4321kB,German, DMY,there',
-	'F5: SET, SET ROLE and set_config() stay');
+	'F5: the effects of SET, SET ROLE, and set_config() stay');
 is( $client->query(
 		q{SELECT concat_ws(',', current_setting('maintenance_work_mem') <> '5432kB',
 			coalesce(current_setting('test.goes', true), ''))}),
 	't,',
-	'F5: SET LOCAL goes with the firing\'s transaction');
+	'F5: the effect of SET LOCAL ends with the firing\'s transaction');
 $client->query('RESET ROLE');
 is($client->query('SELECT current_user'), 'alice', 'F5: RESET ROLE resets to the role that logged on');
 is($client->query('SELECT line FROM note'), 'kept', 'F5: temporary tables stay');
@@ -94,9 +94,9 @@ $client = connect_as($node, 'root');
 @messages = $client->ready;
 %last = map { $_->{name} => $_->{value} } grep { $_->{type} eq 'S' } @messages;
 is("$last{session_authorization} $last{is_superuser}",
-	'bob off', 'F5: the client is told session_authorization');
+	'bob off', 'F5: the client is told session_authorization and is_superuser');
 is($client->query("SELECT session_user || ' ' || current_user"),
-	'bob bob', 'F5: SET SESSION AUTHORIZATION stays');
+	'bob bob', 'F5: the effect of SET SESSION AUTHORIZATION stays');
 $client->quit;
 
 ### F8
@@ -108,18 +108,18 @@ EOF
 my $position = log_position($node);
 $client = connect_as($node, 'alice');
 @messages = $client->ready;
-is(scalar(grep { $_->{type} =~ /[NE]/ } @messages), 0, 'F8: a caught error is no failure of the logon');
+is(scalar(grep { $_->{type} =~ /[NE]/ } @messages), 0, 'F8: an error that is caught does not fail the logon');
 $client->quit;
 is( take_rows($node),
 	join("\n", map { ("before $_", "caught $_") } qw(after_user_logon before_user_logoff)),
 	'F8: EXCEPTION blocks catch errors in both events');
-is_deeply([ log_lines($node, $position, $client) ], [], 'F8: a caught error is not logged');
+is_deeply([ log_lines($node, $position, $client) ], [], 'F8: an error that is caught is not logged');
 admin($node, 'app', 'DROP EVENT TRIGGER t1; DROP EVENT TRIGGER t2');
 
 ### F11
 my $holder = open_session($node, 'root');
 
-# What others see of alice, once she waits for the lock.
+# Returns what others see of alice's session.
 sub activity
 {
 	return admin($node, 'app', q{
@@ -135,11 +135,12 @@ is(activity(), 'active|event trigger "slow_logon" on event after_user_logon|t|t'
 	'F11: pg_stat_activity shows a logon firing');
 $holder->query('SELECT pg_advisory_unlock(42)');
 $client->ready;
-is($client->query('SELECT line FROM fired'), 'waited after_user_logon', 'the logon went on');
+is($client->query('SELECT line FROM fired'), 'waited after_user_logon',
+	'the logon trigger goes on once it has the lock');
 ok( wait_until($node, 'app',
 		q{SELECT state = 'idle' AND xact_start IS NULL AND backend_xmin IS NULL
 		FROM pg_stat_activity WHERE usename = 'alice'}),
-	'F11: after it, the session is idle');
+	'F11: pg_stat_activity shows an idle session after the firing');
 
 admin($node, 'app', <<'EOF');
 DROP EVENT TRIGGER slow_logon;
@@ -152,9 +153,9 @@ ok(wait_for_event($node, 'alice', 'advisory'), 'a logoff trigger waits for a loc
 is(activity(), 'active|event trigger "slow_logoff" on event before_user_logoff|t|t',
 	'F11: pg_stat_activity shows a logoff firing');
 $holder->query('SELECT pg_advisory_unlock(42)');
-is_deeply([ $client->messages ], [], 'the logoff went on');
+is_deeply([ $client->messages ], [], 'the session ends once the trigger has the lock');
 is(take_rows($node), "waited after_user_logon\nwaited before_user_logoff",
-	'the logoff trigger has run');
+	'both triggers have run to their end');
 $holder->quit;
 
 $node->stop;

@@ -1,4 +1,4 @@
-# Which processes fire nothing, and what a standby does: rules E7 and E8.
+# Which processes fire nothing, and what fires on a standby: rules E7 and E8.
 use strict;
 use warnings FATAL => 'all';
 
@@ -26,7 +26,7 @@ GRANT SELECT ON big TO PUBLIC;
 CREATE TABLE ran (what text);
 CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-    -- has a row also in a process that pg_stat_activity does not list
+    -- a row is written in a process that pg_stat_activity does not list, too
     INSERT INTO public.fired (event, login_user, backend_type) VALUES
     (tg_event, polar_login_user, (SELECT backend_type FROM pg_stat_activity WHERE pid = pg_backend_pid()));
 END
@@ -41,7 +41,8 @@ CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION log_session();
 CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_session();
 EOF
 
-# What a client's session leaves, to show that the next ones could.
+# Tests that a session has fired both events, and that nothing else has. This shows
+# that the triggers work in between the tests of processes that fire nothing.
 sub is_fired
 {
 	my ($what, $user) = @_;
@@ -59,15 +60,15 @@ is_fired('an ordinary session fires both events', 'alice');
 $client = connect_raw($node, user => 'sender', replication => 'true');
 $client->ready;
 my @messages = $client->query('IDENTIFY_SYSTEM');
-is(scalar(grep { $_->{type} eq 'D' } @messages), 1, 'a physical walsender works');
-is_deeply([ $client->quit ], [], 'it ends');
+is(scalar(grep { $_->{type} eq 'D' } @messages), 1, 'a physical walsender runs a command');
+is_deeply([ $client->quit ], [], 'a physical walsender ends');
 is(take_rows($node, 'event, login_user, backend_type'), '', 'E7: a physical walsender fires nothing');
 
 $client = open_session($node, 'sender', replication => 'database');
 @messages = $client->query('IDENTIFY_SYSTEM');
-is((grep { $_->{type} eq 'D' } @messages)[0]{values}[3], 'app', 'a logical walsender is connected to the database');
-is($client->query('SELECT count(*) FROM big'), '1000', 'it runs queries');
-is_deeply([ $client->quit ], [], 'it ends');
+is((grep { $_->{type} eq 'D' } @messages)[0]{values}[3], 'app', 'a logical walsender is connected to a database');
+is($client->query('SELECT count(*) FROM big'), '1000', 'a logical walsender runs queries');
+is_deeply([ $client->quit ], [], 'a logical walsender ends');
 is(take_rows($node, 'event, login_user, backend_type'), '', 'E7: a logical walsender fires nothing');
 
 $node->backup('backup');
@@ -77,13 +78,13 @@ is(take_rows($node, 'event, login_user, backend_type'), '', 'E7: pg_basebackup f
 
 # Background workers
 admin($node, 'app', q{SELECT faults_run_worker('app', 'INSERT INTO ran VALUES (1)')});
-is(admin($node, 'app', 'DELETE FROM ran RETURNING what'), '1', 'a background worker works');
+is(admin($node, 'app', 'DELETE FROM ran RETURNING what'), '1', 'a background worker runs its command');
 is(take_rows($node, 'event, login_user, backend_type'), '', 'E7: a background worker fires nothing');
 
 admin($node, 'app', 'CREATE EVENT TRIGGER ddl ON ddl_command_end EXECUTE FUNCTION log_ddl()');
 admin($node, 'app', q{SELECT faults_run_worker('app', 'CREATE TABLE made ()')});
 is(admin($node, 'app', 'DELETE FROM ran RETURNING what'), '1',
-	'V1: in a background worker nobody has logged on');
+	'V1: in a background worker all variables but polar_instance_num are null');
 admin($node, 'app', 'DROP EVENT TRIGGER ddl');
 
 # Parallel workers
@@ -92,7 +93,7 @@ $client->query(q{SELECT set_config(name, 'on', false) FROM pg_settings
 	WHERE name IN ('debug_parallel_query', 'force_parallel_mode')});
 my $plan = join "\n", map { $_->{values}[0] } grep { $_->{type} eq 'D' }
   $client->query('EXPLAIN (ANALYZE, COSTS OFF) SELECT count(*) FROM big');
-like($plan, qr/Workers Launched: 1/, 'a parallel worker ran');
+like($plan, qr/Workers Launched: 1/, 'a parallel worker is launched');
 $client->quit;
 is_fired('a parallel worker fires nothing of its own', 'alice');
 
@@ -103,7 +104,7 @@ INSERT INTO busy SELECT generate_series(1, 1000);
 DELETE FROM busy;
 EOF
 ok( wait_until($node, 'app', q{SELECT autovacuum_count > 0 FROM pg_stat_user_tables WHERE relname = 'busy'}),
-	'autovacuum ran');
+	'autovacuum has vacuumed a table');
 is(take_rows($node, 'event, login_user, backend_type'), '', 'E7: autovacuum fires nothing');
 
 # Single-user mode
@@ -111,18 +112,18 @@ $node->stop;
 my ($in, $out, $err) = ("INSERT INTO ran VALUES ('single')\n", '', '');
 ok( IPC::Run::run([ 'postgres', '--single', '-D', $node->data_dir, 'app' ],
 		'<', \$in, '>', \$out, '2>', \$err),
-	'single-user mode works');
+	'single-user mode exits with success');
 $node->start;
-is(admin($node, 'app', 'DELETE FROM ran RETURNING what'), 'single', 'its command ran');
+is(admin($node, 'app', 'DELETE FROM ran RETURNING what'), 'single', 'single-user mode has run its command');
 is(take_rows($node, 'event, login_user, backend_type'), '', 'E7: single-user mode fires nothing');
 
-### E8
+### E8: standbys
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'backup', has_streaming => 1);
 $standby->append_conf('postgresql.conf', 'session_triggers.instance_num = 2');
 $standby->start;
 
-# The standby knows what the primary knows.
+# Waits until the standby has replayed everything on the primary.
 sub catch_up
 {
 	my $lsn = admin($node, 'postgres', 'SELECT pg_current_wal_insert_lsn()');
@@ -131,6 +132,8 @@ sub catch_up
 	return;
 }
 
+# Opens a session of alice's on the standby. Returns the client, and the texts of
+# the errors and notices of the start.
 sub standby_messages
 {
 	my (%params) = @_;
@@ -142,14 +145,14 @@ sub standby_messages
 my $position = log_position($standby);
 ($client, @messages) = standby_messages();
 is_deeply(\@messages, [$WARNING], 'E8, F3: a logon trigger that writes fails on a standby');
-is($client->query('SELECT count(*) FROM big'), '1000', 'E8: the session goes on');
-is($client->query('SHOW transaction_read_only'), 'on', 'E8: in read-only transactions');
-is_deeply([ $client->quit ], [], 'E8: it ends');
+is($client->query('SELECT count(*) FROM big'), '1000', 'E8: after a failed logon trigger the session reads');
+is($client->query('SHOW transaction_read_only'), 'on', 'E8: the transactions of the session are read-only');
+is_deeply([ $client->quit ], [], 'E8: the client gets no message at logoff');
 my @errors = grep { /^25006\|ERROR:  cannot execute INSERT in a read-only transaction/ }
   log_lines($standby, $position, $client);
-is(scalar(@errors), 2, 'E8: both events fired, in a read-only transaction');
+is(scalar(@errors), 2, 'E8: both events fire, in a read-only transaction');
 
-# A session of the standby's sees what the primary does in the meantime.
+# Triggers that are created or dropped on the primary while a session is open
 ($client) = standby_messages();
 admin($node, 'app', <<'EOF');
 CREATE FUNCTION tell() RETURNS event_trigger LANGUAGE plpgsql AS $$
@@ -165,24 +168,24 @@ CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION tell();
 EOF
 catch_up();
 $position = log_position($standby);
-is_deeply([ $client->quit ], [], 'E8: the old session ends');
+is_deeply([ $client->quit ], [], 'E8: a session that is older than the change ends');
 is( join("\n", grep { /LOG:  / } log_lines($standby, $position, $client)),
 	'00000|LOG:  before_user_logoff alice 2 t',
-	'E8, E9: CREATE on the primary counts for an old session of the standby');
+	'E8, E9: a session of the standby fires a trigger that the primary has created since');
 ($client, @messages) = standby_messages(tcp => '127.0.0.1');
-is_deeply(\@messages, ['after_user_logon alice 2 1000'], 'E8: a logon trigger that reads works');
+is_deeply(\@messages, ['after_user_logon alice 2 1000'], 'E8: a logon trigger that only reads succeeds');
 $client->quit;
 
 ($client) = standby_messages();
 admin($node, 'app', 'DROP EVENT TRIGGER logon; DROP EVENT TRIGGER logoff');
 catch_up();
 $position = log_position($standby);
-is_deeply([ $client->quit ], [], 'E8: the old session ends');
+is_deeply([ $client->quit ], [], 'E8: a session that is older than the change ends');
 is(log_text($standby, $position, $client),
-	'', 'E8, E9: DROP on the primary counts for an old session of the standby');
+	'', 'E8, E9: a session of the standby does not fire a trigger that the primary has dropped since');
 ($client, @messages) = standby_messages();
-is_deeply(\@messages, [], 'E8: and for a new one');
-is($client->query('SELECT 1'), '1', 'E8: which works');
+is_deeply(\@messages, [], 'E8: a new session of the standby does not fire the dropped trigger either');
+is($client->query('SELECT 1'), '1', 'E8: the new session runs queries');
 $client->quit;
 
 ### A standby of the standby, restarts, and promotion
@@ -205,14 +208,15 @@ my $cascade = PostgreSQL::Test::Cluster->new('cascade');
 $cascade->init_from_backup($standby, 'cascade', has_streaming => 1);
 $cascade->start;
 
-# A session on a standby, which is told to the log alone.
+# Tests that a session on a standby fires both events, which write to the log.
 sub is_told
 {
 	my ($server, $what) = @_;
 	my $position = log_position($server);
 	my $client = connect_as($server, 'alice');
-	is_deeply([ grep { $_->{type} =~ /[NE]/ } $client->ready ], [], "E8: $what: the client is served");
-	is($client->query('SELECT pg_is_in_recovery()'), 't', "E8: $what: it is a standby");
+	is_deeply([ grep { $_->{type} =~ /[NE]/ } $client->ready ], [],
+		"E8: $what: the client gets no error and no notice");
+	is($client->query('SELECT pg_is_in_recovery()'), 't', "E8: $what: the server is in recovery");
 	$client->quit;
 	is( join("\n", grep { /LOG:  \w+_user/ } log_lines($server, $position, $client)),
 		"00000|LOG:  after_user_logon of alice on a standby\n00000|LOG:  before_user_logoff of alice on a standby",
@@ -228,22 +232,23 @@ is_told($cascade, 'standby whose upstream has restarted');
 $cascade->restart;
 is_told($cascade, 'restarted standby of a standby');
 
-# A session that outlives the promotion fires logoff as on any primary.
+# A session that is older than the promotion fires logoff as on any primary.
 my ($old) = standby_messages();
 $standby->promote;
 ok(wait_until($standby, 'postgres', 'SELECT pg_is_in_recovery()', 'f'), 'the standby is promoted');
 ($client, @messages) = standby_messages();
-is_deeply(\@messages, [], 'E8: promoted: a new session is served');
+is_deeply(\@messages, [], 'E8: promoted: the client of a new session gets no error and no notice');
 $_->quit for $client, $old;
 is(admin($standby, 'app', 'SELECT what, count(*) FROM ran GROUP BY what ORDER BY what'),
 	"after_user_logon|1\nbefore_user_logoff|2",
-	'E8: promoted: both events write, also in a session that is older');
+	'E8: promoted: both events write, also in a session that is older than the promotion');
 my $lsn = admin($standby, 'postgres', 'SELECT pg_current_wal_insert_lsn()');
-ok(wait_until($cascade, 'postgres', "SELECT pg_last_wal_replay_lsn() >= '$lsn'"), 'its standby has followed');
+ok(wait_until($cascade, 'postgres', "SELECT pg_last_wal_replay_lsn() >= '$lsn'"),
+	'the standby of the promoted server has caught up');
 is_told($cascade, 'standby of the promoted server');
-is(admin($cascade, 'app', 'SELECT count(*) FROM ran'), '3', 'E8: and has the rows');
+is(admin($cascade, 'app', 'SELECT count(*) FROM ran'), '3', 'E8: the standby of the promoted server has the rows');
 
 $cascade->stop;
 $standby->stop;
-log_is_clean($_, 'F12: nothing is left behind') for $node, $standby, $cascade;
+log_is_clean($_, 'F12: the log has no failed assertion and no leak') for $node, $standby, $cascade;
 done_testing();

@@ -23,7 +23,7 @@ BEGIN
     INSERT INTO public.fired (event) VALUES (tg_event);
 END
 $$;
--- fails with a cursor, a lock, a temporary table and a temporary file at hand
+-- fails while it has a cursor, a lock, a temporary table, and a temporary file
 CREATE FUNCTION fail_busy() RETURNS event_trigger LANGUAGE plpgsql AS $$
 DECLARE
     i int;
@@ -60,8 +60,8 @@ EOF
 	return;
 }
 
-# One session, all of it: its failed start, what it finds of the failure, and
-# its failed end. Gives what it wrote to the log.
+# Tests one whole session: its failed logon, what is left of the failure, and its
+# failed logoff. Returns what the session wrote to the log.
 sub failed_session
 {
 	my ($what, $user) = @_;
@@ -70,7 +70,7 @@ sub failed_session
 	my @messages = $client->ready;
 
 	is_deeply([ map { "$_->{V} $_->{C} $_->{M}" } grep { $_->{type} =~ /[NE]/ } @messages ],
-		["WARNING 01000 $WARNING"], "$what: the logon is a failed one");
+		["WARNING 01000 $WARNING"], "$what: the client gets the warning alone");
 	is("$messages[-1]{type}$messages[-1]{status}", 'ZI', "$what: the session is idle");
 	is( $client->query(
 			q{SELECT string_agg(locktype || ' ' || mode, ',') FROM pg_locks
@@ -83,18 +83,19 @@ sub failed_session
 				public.faults_temp_files(), (SELECT count(*) FROM pg_ls_tmpdir()),
 				(SELECT count(*) FROM pg_class WHERE relpersistence = 't'))}),
 		'0,0,0,0,0',
-		"F12: $what: no cursor, statement, temporary file or table is left");
+		"F12: $what: no cursor, prepared statement, temporary file, or temporary table is left");
 	ok( wait_until($node, 'app',
 			'SELECT state = \'idle\' AND backend_xid IS NULL AND backend_xmin IS NULL FROM pg_stat_activity WHERE pid = '
 			  . $client->pid),
 		"F12: $what: no transaction or snapshot is left");
-	# An ordinary error, to see that the failure did not disturb their handling.
-	is(($client->query('SELECT 1/0'))[0]{C}, '22012', "$what: errors work");
-	is($client->query('SELECT 1'), '1', "$what: the session goes on");
-	is_deeply([ $client->quit ], [], "$what: the client is told nothing at the end");
+	# An ordinary error shows that the failure has not disturbed error handling.
+	is(($client->query('SELECT 1/0'))[0]{C}, '22012', "$what: an error of a query is reported");
+	is($client->query('SELECT 1'), '1', "$what: the session goes on after it");
+	is_deeply([ $client->quit ], [], "$what: the client gets no message at logoff");
 	return log_text($node, $position, $client);
 }
 
+# Matches what the log has of a panic in one firing.
 sub panic_report
 {
 	my ($message, $file, $trigger, $event) = @_;
@@ -109,17 +110,17 @@ admin($node, 'app', 'GRANT EXECUTE ON FUNCTION pg_ls_tmpdir() TO PUBLIC');
 set_triggers('log_session', 'log_session');
 my $log = failed_session('panic in the core', 'panicker');
 like($log, panic_report('fault requested by session_triggers.fault', 'src/pg/fault.rs', 'a', 'after_user_logon'),
-	'F13: a panic at logon is in the log with message, place and context');
+	'F13: a panic of the core at logon is in the log with message, place, and context');
 like($log, panic_report('fault requested by session_triggers.fault', 'src/pg/fault.rs', 'b', 'before_user_logoff'),
-	'F13: a panic at logoff is in the log with message, place and context');
+	'F13: a panic of the core at logoff is in the log with message, place, and context');
 
-### F13: a panic below a trigger's function
+### F13: a panic below the function of a trigger
 set_triggers('faults_panic', 'faults_panic');
 $log = failed_session('panic in a trigger', 'alice');
 like($log, panic_report('fault requested by a trigger', 'src/ffi/session.rs', 'a', 'after_user_logon'),
-	'F13: a panic in a logon trigger is in the log with message, place and context');
+	'F13: a panic in a logon trigger is in the log with message, place, and context');
 like($log, panic_report('fault requested by a trigger', 'src/ffi/session.rs', 'b', 'before_user_logoff'),
-	'F13: a panic in a logoff trigger is in the log with message, place and context');
+	'F13: a panic in a logoff trigger is in the log with message, place, and context');
 
 ### Errors
 set_triggers('faults_error', 'faults_error');
@@ -132,22 +133,22 @@ for my $place ([ 'a', 'after_user_logon' ], [ 'b', 'before_user_logoff' ])
 ST001\|DETAIL:  fault: detail
 ST001\|HINT:  fault: hint
 ST001\|CONTEXT:  event trigger "$trigger" on event $event$/m,
-		"F3, F4: the error of $event is in the log");
+		"F3, F4: the error of $event is in the log with detail, hint, and context");
 }
 
 set_triggers('fail_busy', 'fail_busy');
 $log = failed_session('error in the middle of things', 'alice');
 is(scalar(() = $log =~ /^22012\|ERROR:  division by zero$/mg), 3,
-	'both events failed where they should, and the query between them');
+	'both events fail with the division, as does the query between them');
 
-is(admin($node, 'app', 'SELECT count(*) FROM fired'), '0', 'F2: all of it was rolled back');
+is(admin($node, 'app', 'SELECT count(*) FROM fired'), '0', 'F2: no failed firing has left a row');
 
 ### F12: a thousand sessions, each of which succeeds or fails in both events
 admin($node, 'app', <<'EOF');
 CREATE SEQUENCE logons;
 CREATE SEQUENCE logoffs;
 GRANT USAGE ON SEQUENCE logons, logoffs TO PUBLIC;
--- what is odd fails
+-- fails if its number is odd
 CREATE FUNCTION take_turn() RETURNS event_trigger LANGUAGE plpgsql AS $$
 DECLARE
     n int := nextval(CASE tg_tag WHEN 'LOGON' THEN 'public.logons' ELSE 'public.logoffs' END);
@@ -164,6 +165,7 @@ $$;
 EOF
 set_triggers('take_turn', 'take_turn');
 
+# Runs sessions of a role, so many clients at a time, and so many of each.
 sub sessions
 {
 	my ($user, $clients, $each) = @_;
@@ -177,30 +179,30 @@ sub sessions
 			'--username', $user, '--client', $clients, '--transactions', $each,
 			'--file', $script, 'app'
 		],
-		"F12: $clients times $each sessions of $user work");
+		"F12: $each sessions of each of $clients clients of $user succeed");
 	return;
 }
 
 my $position = log_position($node);
 sessions('alice', 4, 250);
 ok( wait_until($node, 'app', 'SELECT (SELECT last_value FROM logons) = (SELECT last_value FROM logoffs)'),
-	'F12: each session fired logoff once');
+	'F12: logoff has fired as often as logon');
 my $count = admin($node, 'app', 'SELECT last_value FROM logons');
-cmp_ok($count, '>=', 1000, 'F12: a thousand sessions fired logon');
+cmp_ok($count, '>=', 1000, 'F12: logon has fired a thousand times');
 ok( wait_until($node, 'app', q{SELECT count(*) = 0 FROM pg_stat_activity
 		WHERE usename IS NOT NULL AND backend_type = 'client backend' AND pid <> pg_backend_pid()}),
 	'F12: no backend is left');
 is( admin($node, 'app', q{SELECT event, count(*), count(*) FILTER (WHERE n % 2 = 1), count(DISTINCT n)
 		FROM fired GROUP BY event ORDER BY event}),
 	join("\n", map { my $even = int($count / 2); "$_|$even|0|$even" } qw(after_user_logon before_user_logoff)),
-	'F12, F2: each success, and no failure, has its row');
+	'F12, F2: each firing that succeeded, and none that failed, has a row');
 is( admin($node, 'app', 'SELECT max(n) FROM (SELECT count(*) AS n FROM fired GROUP BY pid, event) AS t'),
 	'1',
 	'F12: no session fired an event twice');
 my @errors = slurp_file($node->logfile, $position) =~ /^\d+\|P0001\|ERROR:  odd$/mg;
 is(scalar(@errors), 2 * int(($count + 1) / 2), 'F12, F3, F4: each failure is in the log once');
 
-### and a few hundred that panic
+### F13: two hundred sessions that panic in both events
 $position = log_position($node);
 sessions('panicker', 4, 50);
 ok( wait_until($node, 'app', q{SELECT count(*) = 0 FROM pg_stat_activity
@@ -208,10 +210,10 @@ ok( wait_until($node, 'app', q{SELECT count(*) = 0 FROM pg_stat_activity
 	'F13: no backend is left');
 cmp_ok(
 	scalar(() = slurp_file($node->logfile, $position) =~ /\|XX000\|ERROR:  panic in the session trigger core/g),
-	'>=', 400, 'F13: they all panicked, in both events');
-is(admin($node, 'app', 'SELECT last_value FROM logons'), $count, 'F13: before any trigger');
+	'>=', 400, 'F13: each session panicked in both events');
+is(admin($node, 'app', 'SELECT last_value FROM logons'), $count, 'F13: each panic came before any trigger');
 
-### what is left
+### F12: what is left after all of them
 is( admin($node, 'app', q{SELECT count(*) FROM pg_locks l
 		WHERE pid IS DISTINCT FROM pg_backend_pid()
 			AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = l.pid AND backend_type <> 'client backend')}),
@@ -224,6 +226,6 @@ is(admin($node, 'app', 'SELECT count(*) FROM pg_ls_tmpdir()'), '0', 'F12: no tem
 is(admin($node, 'postgres', 'SELECT pg_postmaster_start_time()'), $started, 'F13: the server has not restarted');
 $node->stop;
 $log = slurp_file($node->logfile);
-log_is_clean($node, 'F12: assertions and resource owners are silent', expected => qr/panic in the session trigger core/);
-unlike($log, qr/terminated by signal|reinitializing|panicked at/, 'F13: nothing crashed');
+log_is_clean($node, 'F12: the log has no failed assertion and no leak', expected => qr/panic in the session trigger core/);
+unlike($log, qr/terminated by signal|reinitializing|panicked at/, 'F13: no process has crashed');
 done_testing();

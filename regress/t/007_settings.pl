@@ -26,7 +26,7 @@ $$;
 CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION log_session();
 EOF
 
-### kinds and defaults
+### Types and defaults
 is( admin($node, 'postgres', q{
 		SELECT name, vartype, boot_val, context, min_val, max_val, enumvals
 		FROM pg_settings WHERE name IN (
@@ -38,24 +38,25 @@ is( admin($node, 'postgres', q{
 		'session_triggers.instance_num|integer|1|sighup|1|2147483647|',
 		'session_triggers.logon_failure|enum|continue|superuser|||{continue,reject}',
 		'session_triggers.logon_warning|bool|on|user|||'),
-	'S: kinds, defaults and contexts');
+	'S: types, defaults, ranges, and contexts are as specified');
 is( $node->safe_psql('postgres', q{
 		SELECT count(*) FROM pg_settings WHERE name LIKE 'session\_triggers.%'
 		AND (source <> 'default' OR setting <> boot_val OR pending_restart)}),
 	'0',
-	'S: where nothing is set, the defaults hold');
+	'S: every setting has its default where nothing is set');
 my $conf = slurp_file($node->data_dir . '/postgresql.conf');
 ok($conf =~ /^#session_triggers\.\Q$_\E = /m, "S: postgresql.conf describes $_")
   for qw(enabled instance_num logon_failure logon_warning);
 
-### who may set what, and to what
+### Who may set what, and to which values
 my %client = map {
 	my $client = connect_raw($node, user => $_, database => 'postgres');
 	$client->ready;
 	($_ => $client)
 } qw(alice root);
 
-# The SQLSTATE and the error of a command; or nothing.
+# Runs a command, and returns SQLSTATE, message, detail, and hint of its error, or
+# nothing if it succeeds.
 sub refusal
 {
 	my ($user, $sql) = @_;
@@ -125,9 +126,9 @@ my @table = (
 		'42602 invalid configuration parameter name "session_triggers.nothing" "session_triggers" is a reserved prefix.'
 	]);
 is(refusal($_->[0], $_->[1]), $_->[2], "S: $_->[0]: $_->[1]") for @table;
-is($client{root}->query('SHOW session_triggers.logon_failure'), 'reject', 'S: a setting is set');
+is($client{root}->query('SHOW session_triggers.logon_failure'), 'reject', 'S: SET has changed logon_failure');
 
-# and in the connection request
+# The same in the connection request
 my @messages = connect_raw(
 	$node,
 	user => 'root',
@@ -139,18 +140,19 @@ is("$messages[-1]{V} $messages[-1]{C}", 'FATAL 55P02', 'S: instance_num is refus
 	user => 'alice',
 	database => 'postgres',
 	options => '-c session_triggers.logon_failure=continue')->messages;
-is("$messages[-1]{V} $messages[-1]{C}", 'FATAL 42501', 'S: so is logon_failure from others than superusers');
+is("$messages[-1]{V} $messages[-1]{C}", 'FATAL 42501',
+	'S: logon_failure is refused in the connection request of a role that is not a superuser');
 
-# A superuser can hand a setting to a role.
+# A superuser can grant a role the right to set session_triggers.enabled.
 admin($node, 'app', 'GRANT SET ON PARAMETER session_triggers.enabled TO alice');
 my $client = open_session($node, 'alice', options => '-c session_triggers.enabled=off');
 $client->quit;
 is(admin($node, 'app', 'SELECT count(*) FROM fired'), '0',
-	'S: enabled = off: nothing fires, and GRANT SET lets others do it');
+	'S: enabled = off keeps logon from firing, for a role with GRANT SET, too');
 
 $_->quit for values %client;
 
-### the configuration file
+### The configuration file
 sub instance_num_is
 {
 	my ($value) = @_;
@@ -158,14 +160,16 @@ sub instance_num_is
 }
 
 admin($node, 'postgres', 'ALTER SYSTEM SET session_triggers.instance_num = 12');
-is(admin($node, 'postgres', 'SHOW session_triggers.instance_num'), '1', 'S: instance_num does not change by itself');
+is(admin($node, 'postgres', 'SHOW session_triggers.instance_num'), '1',
+	'S: instance_num does not change before a reload');
 $node->reload;
-ok(instance_num_is('12'), 'S: instance_num changes by a reload');
+ok(instance_num_is('12'), 'S: a reload changes instance_num');
 $client = open_session($node, 'alice');
 $client->quit;
-is(admin($node, 'app', 'DELETE FROM fired RETURNING *'), 'after_user_logon|12', 'S, V1: functions see it');
+is(admin($node, 'app', 'DELETE FROM fired RETURNING *'), 'after_user_logon|12',
+	'S, V1: functions see the new instance_num');
 is(admin($node, 'postgres', q{SELECT pending_restart FROM pg_settings WHERE name = 'session_triggers.instance_num'}),
-	'f', 'S: a reload is all it takes');
+	'f', 'S: instance_num needs no restart');
 
 my @wrong = (
 	# line, what the log says, and the value that stays
@@ -177,7 +181,7 @@ my @wrong = (
 admin($node, 'postgres', 'ALTER SYSTEM RESET ALL');
 $node->append_conf('postgresql.conf', 'session_triggers.instance_num = 13');
 $node->reload;
-ok(instance_num_is('13'), 'S: instance_num comes from postgresql.conf');
+ok(instance_num_is('13'), 'S: instance_num can be set in postgresql.conf');
 for my $case (@wrong)
 {
 	my ($line, $message, $value) = @$case;
@@ -191,13 +195,13 @@ for my $case (@wrong)
 	ok($node->wait_for_log($message, $position), "S: $line is refused in postgresql.conf");
 	# In a session without options, which would set session_triggers.enabled.
 	is($node->safe_psql('postgres', "SELECT current_setting('session_triggers.$name', true)"),
-		$value, 'S: and the old value stays');
+		$value, "S: $line leaves the old value in effect");
 	if ($line eq 'instance_num = 0')
 	{
 		$node->stop;
 		$position = log_position($node);
-		ok(!$node->start(fail_ok => 1), 'S: the server does not start with it');
-		like(slurp_file($node->logfile, $position), $message, 'S: and says why');
+		ok(!$node->start(fail_ok => 1), "S: the server does not start with $line");
+		like(slurp_file($node->logfile, $position), $message, "S: $line is what keeps the server from starting");
 	}
 	open my $handle, '>', $file or die "could not write $file: $!";
 	print $handle $good;
@@ -205,7 +209,8 @@ for my $case (@wrong)
 	$node->start if $line eq 'instance_num = 0';
 }
 $node->restart;
-is(admin($node, 'postgres', 'SHOW session_triggers.instance_num'), '13', 'S: the server starts again');
+is(admin($node, 'postgres', 'SHOW session_triggers.instance_num'), '13',
+	'S: the server starts again without the wrong settings');
 
 ### E5: pg_dump
 admin($node, 'app', <<'EOF');
@@ -225,22 +230,22 @@ my $catalog = q{SELECT evtname, evtevent, evtowner::regrole, evtfoid::regprocedu
 my $dump = $node->basedir . '/app.sql';
 {
 	local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off';
-	$node->command_ok([ 'pg_dump', '--file' => $dump, 'app' ], 'E5: pg_dump works');
+	$node->command_ok([ 'pg_dump', '--file' => $dump, 'app' ], 'E5: pg_dump succeeds');
 	$node->command_ok(
 		[ 'psql', '--no-psqlrc', '--quiet', '--set' => 'ON_ERROR_STOP=1', '--file' => $dump, 'restored' ],
-		'E5: what it wrote can be loaded');
+		'E5: the output of pg_dump can be loaded');
 }
-is(admin($node, 'app', "SELECT count(*) FROM ($catalog) AS t"), '5', 'E5: there are five triggers');
-is(admin($node, 'restored', $catalog), admin($node, 'app', $catalog), 'E5: all of them, as they were');
+is(admin($node, 'app', "SELECT count(*) FROM ($catalog) AS t"), '5', 'E5: there are five triggers to dump');
+is(admin($node, 'restored', $catalog), admin($node, 'app', $catalog), 'E5: the restored triggers are the same');
 admin($node, 'restored', 'TRUNCATE fired');
 $client = connect_raw($node, user => 'alice', database => 'restored');
 $client->ready;
 $client->quit;
 is(admin($node, 'restored', 'SELECT event FROM fired'), "after_user_logon\nbefore_user_logoff",
-	'E5: they fire');
+	'E5: the restored triggers fire');
 $node->stop;
 
-### C1: a data directory goes from the stock server to this one, and back
+### C1: a data directory moves from the stock server to this one, and back
 SKIP:
 {
 	my $stock = $ENV{SESSTRIG_STOCK_BINDIR};
@@ -254,10 +259,11 @@ SKIP:
 log_line_prefix = '%p|%e|'
 session_triggers.instance_num = 5
 session_triggers.logon_failure = 'reject'
-# A worker that the stop meets would log a FATAL of its own.
+# A worker that is running at the shutdown would log a FATAL of its own.
 autovacuum = off
 EOF
 
+	# Runs a function while the server of that installation is up.
 	my $run = sub {
 		my ($bindir, $sub) = @_;
 		my ($libdir) = run_command([ "$bindir/pg_config", '--libdir' ]);
@@ -267,11 +273,12 @@ EOF
 		system_or_bail(@ctl, 'start');
 		my $done = eval { $sub->(); 1 };
 		my $error = $@;
-		# psql does not wait for its session to end, but "smart" does.
+		# psql does not wait for its session to end, but a smart shutdown does.
 		system_or_bail(@ctl, '--mode' => $done ? 'smart' : 'fast', 'stop');
 		die $error unless $done;
 		return;
 	};
+	# Runs SQL, tests that it gives no error, and returns what psql prints.
 	my $sql = sub {
 		my ($database, $command, %environment) = @_;
 		local @ENV{ keys %environment } = values %environment;
@@ -281,7 +288,7 @@ EOF
 				'--set' => 'ON_ERROR_STOP=1', '--command' => $command,
 				'--dbname' => $moving->connstr($database)
 			]);
-		is($errors, '', "$command: no error");
+		is($errors, '', "C1: $command: psql prints no error");
 		return $result;
 	};
 	my %off = (PGOPTIONS => '-c session_triggers.enabled=off');
@@ -297,7 +304,7 @@ EOF
 		$stock,
 		sub {
 			is($sql->('postgres', 'SHOW session_triggers.instance_num'),
-				'5', 'C1: the stock server takes our settings as they are');
+				'5', 'C1: the stock server accepts our settings as custom ones');
 			$sql->('postgres', 'CREATE ROLE alice LOGIN');
 			$sql->('postgres', 'CREATE DATABASE app');
 			$sql->('app',
@@ -313,17 +320,18 @@ EOF
 			  for qw(after_user_logon before_user_logoff);
 			$one_session->();
 			is($sql->('app', $fired, %off), "after_user_logon|5\nbefore_user_logoff|5",
-				'C1: here the triggers fire');
+				'C1: the triggers fire on our server');
 		});
 	$run->(
 		$stock,
 		sub {
 			$one_session->();
 			is(scalar(grep { $_->{type} =~ /[NE]/ } @messages),
-				0, 'C1: the stock server starts the session');
+				0, 'C1: the stock server starts a session without a message');
 			is($sql->('app', $fired), "after_user_logon|5\nbefore_user_logoff|5",
-				'C1: there they do not fire');
-			is($sql->('app', 'SELECT count(*) FROM pg_event_trigger'), '2', 'C1: though they are there');
+				'C1: the triggers do not fire on the stock server');
+			is($sql->('app', 'SELECT count(*) FROM pg_event_trigger'), '2',
+				'C1: the stock server has the triggers in its catalog');
 			$sql->('app', 'ALTER EVENT TRIGGER after_user_logon DISABLE');
 			$sql->('app', 'CREATE TABLE made_there (i int)');
 		});
@@ -333,10 +341,11 @@ EOF
 			$one_session->();
 			is( $sql->('app', $fired, %off),
 				"after_user_logon|5\nbefore_user_logoff|5\nbefore_user_logoff|5",
-				'C1: back here, those that are enabled fire');
-			is($sql->('app', 'SELECT count(*) FROM made_there', %off), '0', 'C1: and all else is there');
+				'C1: back on our server, the triggers that are enabled fire');
+			is($sql->('app', 'SELECT count(*) FROM made_there', %off), '0',
+				'C1: a table from the stock server is there');
 		});
-	unlike(slurp_file($moving->logfile), qr/TRAP:|PANIC:|ERROR:|FATAL:/, 'C1: no server complained');
+	unlike(slurp_file($moving->logfile), qr/TRAP:|PANIC:|ERROR:|FATAL:/, 'C1: neither server has logged an error');
 }
 
 done_testing();

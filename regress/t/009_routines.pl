@@ -1,5 +1,5 @@
-# Routines without quotes around their text, as clients other than psql send
-# them: rules D1 to D3 and D5, and the spelled events of E4.
+# Routines without quotes around their bodies, as clients other than psql send
+# them: rules D1 to D3 and D5 to D7, and the spelled-out events of E4.
 use strict;
 use warnings FATAL => 'all';
 
@@ -16,7 +16,7 @@ my $client = connect_raw($node, user => (getpwuid($<))[0], database => 'postgres
 $client->ready;
 $client->query('CREATE SCHEMA other');
 
-# The errors of a command, and its values.
+# Runs a command, and returns its errors and its rows, with | between values.
 sub run
 {
 	my ($sql) = @_;
@@ -26,7 +26,7 @@ sub run
 	return (\@errors, \@rows);
 }
 
-# The same through Parse, Bind, Execute and Sync.
+# Runs it through Parse, Bind, Execute, and Sync, and returns its errors.
 sub run_extended
 {
 	my ($sql) = @_;
@@ -37,7 +37,7 @@ sub run_extended
 	return grep { $_->{type} eq 'E' } $client->messages;
 }
 
-### What runs: name, statement, a call and its result
+### Routines that work: what they show, statement, a call, and its result
 my @routines = (
 	[
 		'no parentheses', 'CREATE FUNCTION f RETURN int IS BEGIN RETURN 1; END;',
@@ -184,20 +184,21 @@ for my $routine (@routines)
 	my $drop = "DROP FUNCTION IF EXISTS f(); DROP FUNCTION IF EXISTS f(int); DROP FUNCTION IF EXISTS f(float8); DROP FUNCTION IF EXISTS other.g()";
 	run($drop);
 	my ($errors) = run($sql);
-	is_deeply([ map { $_->{M} } @$errors ], [], "D: $name: simple query");
+	is_deeply([ map { $_->{M} } @$errors ], [], "D: $name: a simple query creates it");
 	($errors, my $rows) = run($call);
-	is_deeply([ map({ $_->{M} } @$errors), @$rows ], [ $expected // () ], "D: $name: what it does");
+	is_deeply([ map({ $_->{M} } @$errors), @$rows ], [ $expected // () ], "D: $name: its call gives the result");
 
 	run($drop);
-	# Some are procedures or have other names: those are replaced.
+	# Procedures, and functions with other names, are still there.
 	(my $again = $sql) =~ s/^create (?:or replace )?(?=function|procedure)/CREATE OR REPLACE /i;
-	is_deeply([ map { $_->{M} } run_extended($again) ], [], "D: $name: extended protocol");
+	is_deeply([ map { $_->{M} } run_extended($again) ], [], "D: $name: the extended protocol creates it");
 
 	($errors, $rows) = run("SELECT 'before'; $again" . ($again =~ /;\s*$/ ? '' : ';') . " SELECT 'after'");
-	is_deeply([ map({ $_->{M} } @$errors), @$rows ], [ 'before', 'after' ], "D: $name: between other statements");
+	is_deeply([ map({ $_->{M} } @$errors), @$rows ], [ 'before', 'after' ],
+		"D: $name: it can stand between other statements");
 }
 
-### D1: rights, and what pg_dump will write
+### D1: rights, and the form that pg_dump will write
 my ($errors, $rows) = run(<<'EOF');
 CREATE FUNCTION owner_rights RETURN int IS BEGIN RETURN 1; END;
 CREATE FUNCTION definer_rights RETURN int AUTHID DEFINER IS BEGIN RETURN 1; END;
@@ -213,9 +214,9 @@ is_deeply(
 	"D1: a routine has its owner's rights unless it says otherwise");
 ($errors, $rows) = run(q{SELECT pg_get_functiondef('owner_rights'::regproc)});
 like($rows->[0], qr/^CREATE OR REPLACE FUNCTION public\.owner_rights\(\)\n RETURNS integer\n LANGUAGE plpgsql\n SECURITY DEFINER\n SET search_path TO 'public', 'pg_trusted', 'pg_temp'\nAS \$function\$ BEGIN RETURN 1; END\$function\$\n$/,
-	'D4: it is written in the standard form');
+	'D4: pg_get_functiondef() writes the standard form');
 
-### D1: the path of creation
+### D1: the search_path of the creation
 my $definition = q{SELECT coalesce(array_to_string(proconfig, ' '), '-') FROM pg_proc WHERE proname = 'path' ORDER BY oid DESC LIMIT 1};
 for my $case (
 	[ 'SET search_path = other, pg_catalog', '', 'search_path=other, pg_catalog, pg_trusted, pg_temp' ],
@@ -237,27 +238,30 @@ for my $case (
 	$client->query('DROP FUNCTION IF EXISTS public.path()');
 	$client->query($path);
 	($errors, $rows) = run("CREATE FUNCTION public.path RETURN int $options IS BEGIN RETURN 1; END; $definition");
-	is_deeply([ map({ $_->{M} } @$errors), @$rows ], [$expected], "D1: $path; $options");
+	is_deeply([ map({ $_->{M} } @$errors), @$rows ], [$expected],
+		"D1: $path; $options: the routine gets the path that it should");
 	$client->query('RESET search_path');
 }
 $client->query('DROP FUNCTION public.path()');
-# Others can put something into a schema: then it is left out, and the author is told.
+# A schema in which others can create objects is not searched, and the author is told.
 $client->query('CREATE SCHEMA open; GRANT CREATE ON SCHEMA open TO PUBLIC; CREATE ROLE writer; CREATE SCHEMA theirs AUTHORIZATION writer;');
 $client->query('SET search_path = open, other, theirs');
 my @messages = $client->query('CREATE FUNCTION public.path RETURN int IS BEGIN RETURN 1; END;');
 is_deeply([ map { $_->{M} } grep { $_->{type} eq 'N' } @messages ],
 	[ map { qq{schema "$_" is not searched by the routine while others can create objects in it} } qw(open theirs) ],
 	'D1: the author is told of schemas in which others can create objects');
-is(scalar $client->query($definition), 'search_path=open, other, theirs, pg_trusted, pg_temp', 'D1: they are not searched');
+is(scalar $client->query($definition), 'search_path=open, other, theirs, pg_trusted, pg_temp',
+	'D1: the path of the routine ends with pg_trusted');
 $client->query('DROP FUNCTION public.path()');
-# For the schema's owner their own schema is not open.
+# To the owner of a schema, that schema is not open.
 $client->query('SET ROLE writer');
 $client->query('CREATE FUNCTION theirs.path RETURN int IS BEGIN RETURN 1; END;');
-is(scalar $client->query($definition), 'search_path=theirs, pg_trusted, pg_temp', 'D1: the owner of a schema keeps it');
+is(scalar $client->query($definition), 'search_path=theirs, pg_trusted, pg_temp',
+	'D1: a routine of the owner of a schema has it in the path');
 $client->query('RESET ROLE');
 $client->query('RESET search_path');
 $client->query('DROP SCHEMA open, theirs CASCADE; DROP ROLE writer');
-# In a prepared statement the path of each execution counts.
+# A prepared statement takes the path of each execution.
 $client->send_message('P', "s\0CREATE OR REPLACE FUNCTION public.path RETURN int IS BEGIN RETURN 1; END;\0" . pack('n', 0));
 $client->send_message('S', '');
 $client->messages;
@@ -268,11 +272,12 @@ for my $schema (qw(other public))
 	$client->send_message('E', "\0" . pack('N', 0));
 	$client->send_message('S', '');
 	$client->messages;
-	is(scalar $client->query($definition), "search_path=$schema, pg_trusted, pg_temp", "D1: a prepared statement, in $schema");
+	is(scalar $client->query($definition), "search_path=$schema, pg_trusted, pg_temp",
+		"D1: a prepared statement takes the path of its execution in $schema");
 }
 $client->query('RESET search_path; DROP FUNCTION public.path()');
 
-### D3: errors; the ! is where the cursor belongs
+### D3: SQLSTATE, message, and position of errors. The ! marks the position.
 my @errors = (
 	[ '42601', 'unfinished routine body', 'CREATE FUNCTION e RETURN int IS !BEGIN RETURN 1;' ],
 	[ '42601', 'unfinished routine body', 'CREATE FUNCTION e RETURN int IS BEGIN !LOOP NULL;' ],
@@ -296,7 +301,7 @@ my @errors = (
 	[ '42601', 'unrecognized event "AFTER startup"', 'CREATE EVENT TRIGGER e AFTER !startup ON DATABASE EXECUTE FUNCTION f()' ],
 	[ '42601', 'unrecognized event "AFTER StartUp"', 'CREATE EVENT TRIGGER e AFTER !StartUp ON DATABASE EXECUTE FUNCTION f()' ],
 	[ '42601', 'unrecognized event "AFTER "logon""', 'CREATE EVENT TRIGGER e AFTER !"logon" ON DATABASE EXECUTE FUNCTION f()' ],
-	# D6: the right character in every encoding, and words as they were written
+	# D6: positions count characters, and words are quoted as they were written.
 	[ '42601', 'unterminated quoted string at or near "\'abc"', "CREATE FUNCTION \"é\"() RETURN !'abc" ],
 	[ '42601', 'syntax error at or near "IMMUTABLE"', "CREATE FUNCTION \"é\"() RETURN int !IMMUTABLE /* é */ AS 'abc" ],
 	[ '42601', 'unterminated /* comment at or near "/* abc"', 'CREATE FUNCTION "é"() RETURN a !/* abc' ],
@@ -306,7 +311,7 @@ my @errors = (
 	[ '42601', 'syntax error at or near ""authid""', 'CREATE FUNCTION e RETURN int !"authid" DEFINER IS BEGIN RETURN 1; END;' ],
 	[ '42601', 'syntax error at or near ""byte""', 'CREATE TABLE e (é text, a varchar2(3 !"byte"))' ],
 	[ '42601', 'syntax error at or near "Bytes"', 'CREATE TABLE e (é text, a varchar2(3 !Bytes))' ],
-	# D7: what to write in place of what there is in Oracle
+	# D7: statements of Oracle that have to be written differently
 	[ '0A000', 'CREATE TRIGGER AFTER LOGON is not supported', 'CREATE TRIGGER e AFTER !LOGON ON DATABASE BEGIN INSERT INTO t VALUES (1); END;' ],
 	[ '0A000', 'CREATE TRIGGER BEFORE LOGOFF is not supported', 'CREATE OR REPLACE TRIGGER hr.e BEFORE !logoff ON SCHEMA DECLARE x int; BEGIN NULL; END;' ],
 	[ '42601', 'syntax error at or near "startup"', 'CREATE TRIGGER e AFTER !startup ON DATABASE BEGIN NULL; END;' ],
@@ -328,22 +333,24 @@ for my $error (@errors)
 		'D3: ' . $sql =~ s/\s+/ /gr);
 }
 
-### D6: a warning of the scanner comes once
+### D6: the scanner warns once
 $client->query('SET standard_conforming_strings = off');
 is(scalar(grep { $_->{type} eq 'N' && $_->{C} eq '22P06' } $client->query(q{CREATE OR REPLACE FUNCTION warned() RETURN 'a\\b' || 'c'})),
-	1, 'D6: one warning of a backslash');
+	1, 'D6: a backslash gets one warning');
 $client->query('SET standard_conforming_strings = on');
 
 ### D7: a procedure in place of a function
 $client->query('CREATE PROCEDURE op1 IS BEGIN NULL; END;');
 ($errors) = run('CREATE EVENT TRIGGER e AFTER LOGON ON DATABASE EXECUTE PROCEDURE op1()');
-is_deeply([ map { @{$_}{qw(C M)} } @$errors ], [ '42809', 'op1 is a procedure' ], 'D7: a procedure is called one');
-like($errors->[0]{H}, qr/CREATE FUNCTION op1 RETURN event_trigger/, 'D7: with what to write');
+is_deeply([ map { @{$_}{qw(C M)} } @$errors ], [ '42809', 'op1 is a procedure' ],
+	'D7: the error says that a procedure is not a function');
+like($errors->[0]{H}, qr/CREATE FUNCTION op1 RETURN event_trigger/, 'D7: the hint says what to write instead');
 ($errors) = run('CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE PROCEDURE op1()');
-is_deeply([ map { @{$_}{qw(C M)} } @$errors ], [ '42883', 'function op1() does not exist' ], "D2: other events have upstream's words");
+is_deeply([ map { @{$_}{qw(C M)} } @$errors ], [ '42883', 'function op1() does not exist' ],
+	"D2: other events get upstream's error");
 $client->query('DROP PROCEDURE op1');
 
-### D2: what these words were before
+### D2: the new keywords as names
 ($errors, $rows) = run(<<'EOF');
 CREATE TABLE logon (logoff int, authid int, deterministic int, byte int, varchar2 int);
 INSERT INTO logon VALUES (1, 2, 3, 4, 5);
@@ -360,9 +367,9 @@ EOF
 is_deeply(
 	[ map({ $_->{M} } @$errors), @$rows ],
 	[ '1|2|5', 'f|2', '7', 'ab|a|character varying' ],
-	"D2, D5: the words stay names, and a user's own VARCHAR2 comes first");
+	"D2, D5: the keywords can be names, and a user's own type VARCHAR2 comes first");
 
-### E4 and E5: spelled events
+### E4 to E6: spelled-out events
 ($errors, $rows) = run(<<'EOF');
 CREATE FUNCTION nothing RETURN event_trigger IS BEGIN NULL; END;
 CREATE EVENT TRIGGER spelled_logon AFTER LOGON ON DATABASE EXECUTE PROCEDURE nothing();
@@ -373,10 +380,10 @@ EOF
 is_deeply(
 	[ map({ $_->{M} } @$errors), @$rows ],
 	[ 'tag filtering is not supported for after_user_logon event triggers', 'spelled_logoff|before_user_logoff', 'spelled_logon|after_user_logon' ],
-	'E4 to E6: the events, spelled');
+	'E4 to E6: spelled-out events are stored by name, and refuse WHEN TAG');
 $client->quit;
 
-### The whole example, in a TCP and in a socket session of an ordinary user
+### The documented example, in sessions of an ordinary user over TCP and a Unix socket
 admin($node, 'postgres', 'CREATE ROLE alice LOGIN; DROP EVENT TRIGGER IF EXISTS spelled_logon; DROP EVENT TRIGGER IF EXISTS spelled_logoff');
 admin($node, 'postgres', 'CREATE SCHEMA polar_loginout');
 $client = connect_raw($node, user => (getpwuid($<))[0], database => 'postgres', options => '-c session_triggers.enabled=off');
@@ -395,12 +402,12 @@ EOF
 	'CREATE EVENT TRIGGER logoff_event_trigger on before_user_logoff EXECUTE PROCEDURE public.sample_event_trigger();')
 {
 	($errors) = run($sql);
-	is_deeply([ map { $_->{M} } @$errors ], [], 'D: ' . substr($sql, 0, 40));
+	is_deeply([ map { $_->{M} } @$errors ], [], 'D: the example runs: ' . substr($sql, 0, 40));
 }
 for my $place ([ tcp => '127.0.0.1' ], [])
 {
 	my $session = connect_raw($node, user => 'alice', database => 'postgres', @$place);
-	is(scalar(grep { $_->{type} =~ /[NE]/ } $session->ready), 0, 'D: no complaint');
+	is(scalar(grep { $_->{type} =~ /[NE]/ } $session->ready), 0, 'D: the client gets no error and no notice');
 	$session->quit;
 }
 ($errors, $rows) = run('SELECT user_name, database_name, event, client_ip, tag, instance_num FROM polar_loginout.users_log ORDER BY id');
@@ -410,14 +417,14 @@ is_deeply(
 		'alice|postgres|after_user_logon|127.0.0.1|LOGON|1', 'alice|postgres|before_user_logoff|127.0.0.1|LOGOFF|1',
 		'alice|postgres|after_user_logon|NULL|LOGON|1', 'alice|postgres|before_user_logoff|NULL|LOGOFF|1'
 	],
-	"D: the documented example's rows");
+	"D: each session leaves the documented rows");
 for my $name (qw(login_event_trigger logoff_event_trigger))
 {
 	($errors) = run("DROP EVENT TRIGGER $name");
-	is_deeply($errors, [], "D: DROP EVENT TRIGGER $name");
+	is_deeply($errors, [], "D: DROP EVENT TRIGGER $name succeeds");
 }
 $client->quit;
-log_is_clean($node, 'no server process crashed');
+log_is_clean($node, 'no server process has crashed');
 $node->stop;
 
 done_testing();

@@ -43,7 +43,7 @@ BEGIN
     END IF;
 END
 $$;
--- takes a cancel for nothing, until the second one
+-- catches the first cancel, and lets the second one through
 CREATE FUNCTION catch_cancel() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     IF polar_login_user = 'alice' THEN
@@ -69,6 +69,7 @@ EOF
 
 my %event = (logon => 'after_user_logon', logoff => 'before_user_logoff');
 
+# Replaces the trigger by one of this event that runs the function, if there is one.
 sub set_trigger
 {
 	my ($event, $function) = @_;
@@ -83,15 +84,16 @@ sub wait_event_of
 	return admin($node, 'app', 'SELECT wait_event FROM pg_stat_activity WHERE pid = ' . $client->pid);
 }
 
+# Tests that a firing has run out of its time.
 sub is_cut
 {
 	my ($position, $client, $event, $what) = @_;
 	my @lines = grep { /\|ERROR:/ } log_lines($node, $position, $client);
-	is(scalar(@lines), 1, "F10: $event: $what: one error in the log");
+	is(scalar(@lines), 1, "F10: $event: $what: the log has one error");
 	like(
 		$lines[0] // '',
 		qr/^57014\|ERROR:  canceling event triggers due to session_triggers\.${event}_timeout/,
-		"F10: $event: $what: which names the setting");
+		"F10: $event: $what: the error names the setting");
 	return;
 }
 
@@ -109,37 +111,39 @@ for my $event (qw(logon logoff))
 		my @messages = $client->ready;
 		my @warnings = map { $_->{M} } grep { $_->{type} eq 'N' } @messages;
 
-		is_deeply(\@warnings, $event eq 'logon' ? [$WARNING] : [], "F10: $event: $function: the session starts");
-		is(scalar $client->query('SELECT 1'), '1', "F10: $event: $function: and works");
+		is_deeply(\@warnings, $event eq 'logon' ? [$WARNING] : [],
+			"F10: $event: $function: the session starts " . ($event eq 'logon' ? 'with the warning' : 'without a warning'));
+		is(scalar $client->query('SELECT 1'), '1', "F10: $event: $function: the session runs queries");
 		$client->quit;
 		is_cut($position, $client, $event, $function);
-		is(admin($node, 'app', 'SELECT count(*) FROM fired'), '0', "F2: $event: $function: nothing stays");
+		is(admin($node, 'app', 'SELECT count(*) FROM fired'), '0', "F2: $event: $function: all is rolled back");
 	}
 	is(admin($node, 'app', 'SELECT last_value FROM cancels'),
 		'2', "F10: $event: a trigger that catches the cancel is canceled again");
 }
 
-### No limit, and one that is over
+### Firings without a limit, and what comes after a firing with one
 set_trigger('logon', 'wait_for_lock');
 admin($node, 'postgres', 'ALTER ROLE bob SET session_triggers.logon_timeout = 0');
 my $waiting = connect_as($node, 'bob');
 ok(wait_for_event($node, 'bob', 'advisory'), 'a session without a limit waits for the lock');
-# A session that has a limit comes and goes meanwhile.
+# Meanwhile the firing of another session runs out of its time.
 my $limited = open_session($node, 'alice');
 is(admin($node, 'app', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}),
-	'1', 'F10: 0 is no limit');
+	'1', 'F10: a firing whose limit is 0 goes on');
 $holder->query('COMMIT');
 $holder->query('SELECT pg_advisory_unlock(42)');
-is(scalar(grep { $_->{type} eq 'N' } $waiting->ready), 0, 'F10: it waits until it may go on');
+is(scalar(grep { $_->{type} eq 'N' } $waiting->ready), 0, 'F10: that firing succeeds once it gets the lock');
 $waiting->quit;
 $limited->quit;
 
 set_trigger('logon', 'log_session');
 my $client = open_session($node, 'alice');
-is(scalar $client->query(q{SELECT pg_sleep(0.6) IS NOT NULL}), 't', 'F10: the limit ends with the firing');
+is(scalar $client->query(q{SELECT pg_sleep(0.6) IS NOT NULL}), 't',
+	'F10: the limit does not apply to a query after the firing');
 $client->quit;
 
-### reject
+### logon_failure = reject
 set_trigger('logon', 'wait_for_nothing');
 admin($node, 'postgres', "ALTER ROLE alice SET session_triggers.logon_failure = 'reject'");
 $client = connect_as($node, 'alice');
@@ -147,14 +151,14 @@ my @messages = $client->messages;
 is_deeply(
 	[ map { @{$_}{qw(S C M)} } grep { $_->{type} eq 'E' } @messages ],
 	[ 'FATAL', '57014', 'canceling event triggers due to session_triggers.logon_timeout' ],
-	'F10, S: with reject the client is told');
+	'F10, S: reject: the client is told that the limit has run out');
 admin($node, 'postgres', 'ALTER ROLE alice RESET session_triggers.logon_failure');
 
 ### The wait for a synchronous standby at commit
 set_trigger('logon', 'log_session');
 admin($node, 'postgres', q{ALTER SYSTEM SET synchronous_standby_names = 'absent'});
 $node->reload;
-# Commits wait once the checkpointer has taken note: try until one does.
+# Commits wait once the checkpointer has noted the change, so write until one does.
 my $writer = open_quiet_session($node);
 my $is_written = 1;
 ok( poll_until(
@@ -170,19 +174,19 @@ $client = connect_as($node, 'alice');
 is_deeply(
 	[ map { $_->{M} } grep { $_->{type} eq 'N' } @messages ],
 	['canceling wait for synchronous replication due to user request'],
-	'F10: the wait for a standby ends, and the client learns what that means');
+	'F10: the limit ends the wait for a standby, and the client gets the warning of that');
 $client->query('SET synchronous_commit = local');
-is(scalar $client->query('SELECT 1'), '1', 'F10: the session goes on');
+is(scalar $client->query('SELECT 1'), '1', 'F10: the session goes on after such a wait');
 $client->quit;
 {
 	local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off -c synchronous_commit=local';
 	is($node->safe_psql('app', q{SELECT count(*) FROM fired WHERE login_user = 'alice'}),
-		'1', 'F10: the rows are there: they were committed here');
+		'1', 'F10: the row of such a firing is committed on the primary');
 	$node->safe_psql('app', 'ALTER SYSTEM RESET synchronous_standby_names');
 }
 $node->reload;
 
-### A client that does not read what its logon has to say
+### A client that does not read the notices of its logon
 admin($node, 'app', <<'EOF');
 CREATE FUNCTION talk() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -200,20 +204,20 @@ $client = connect_as($node, 'alice');
 ok(wait_for_event($node, 'alice', 'ClientWrite'),
 	'the server waits for the client to read');
 ok(wait_for_exit($node, 'alice'),
-	'F10: who does not read is not waited for');
+	'F10: the session ends when the limit runs out');
 like(slurp_file($node->logfile, $position),
 	qr/57014\|LOG:  canceling event triggers due to session_triggers.logon_timeout\n.*DETAIL:  The triggers went on/,
-	'F10: the log says why');
+	'F10: the log has the reason');
 set_trigger('logon', undef);
 
-### S: who may set them
+### S: who may set the limits
 $client = connect_as($node, 'bob', options => '-c session_triggers.logon_timeout=1');
 @messages = $client->messages;
 is_deeply(
 	[ map { @{$_}{qw(S C)} } grep { $_->{type} eq 'E' } @messages ],
 	[ 'FATAL', '42501' ],
-	'S: a user cannot set the limit');
-log_is_clean($node, 'no server process crashed');
+	'S: a role that is not a superuser cannot set the limit');
+log_is_clean($node, 'no server process has crashed');
 $node->stop;
 
 done_testing();

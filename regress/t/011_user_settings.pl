@@ -1,4 +1,4 @@
-# What a user can set, or do in the session, against being recorded: rule F7.
+# What a role can set or do in its session in order not to be recorded: rule F7.
 use strict;
 use warnings FATAL => 'all';
 
@@ -8,7 +8,7 @@ use PostgreSQL::Test::Utils;
 use SessionTriggers;
 use Test::More;
 
-# However a session ends, it is to be recorded twice.
+# With logoff_on = exit every session fires both events, however it ends.
 my $node = new_node(
 	'user_settings',
 	allows_streaming => 1,
@@ -35,8 +35,8 @@ GRANT SELECT ON session_log, guarded, looking TO alice;
 CREATE TABLE lines (line text);
 GRANT ALL ON lines TO alice;
 
--- With the rights of the role that logs on, and in need of all that a setting
--- can spoil.
+-- Runs with the rights of the role that logs on, and depends on everything that
+-- a setting could spoil.
 CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -45,7 +45,7 @@ DECLARE
 BEGIN
     INSERT INTO public.session_log VALUES (current_setting('test.session')::int, tg_event);
     RAISE NOTICE 'caf% costs 1 %', U&'\00e9', U&'\20ac';
-    -- needs a default in extra_errors
+    -- fails if extra_errors includes too_many_rows
     SELECT g.x INTO x FROM public.guarded g;
     PERFORM FROM public.looking;
     CREATE TEMP TABLE scratch (x text);
@@ -87,8 +87,9 @@ EOS
 
 my $position = log_position($node);
 my $sessions = 0;
-my %what;    # of the sessions that were let in
+my %what;    # number of a session that was let in => what it does
 
+# Starts a session of alice's, and notes what it does if it is let in.
 sub start_session
 {
 	my ($what, $options) = @_;
@@ -104,7 +105,7 @@ sub start_session
 sub check_records
 {
 	my ($title, $expected) = @_;
-	ok(wait_for_exit($node, 'alice'), "$title: all sessions have ended");
+	ok(wait_for_exit($node, 'alice'), "F7: $title: all sessions have ended");
 	my %rows = map { split /=/ } split /\n/, admin($node, 'app', <<'EOS');
 SELECT session || '=' || string_agg(event, ' ' ORDER BY event) FROM session_log GROUP BY session
 EOS
@@ -118,17 +119,17 @@ EOS
 	return $let_in;
 }
 
-### Each setting, at each extreme
+### Every setting, at its extremes
 my $tried = admin($node, 'app', <<'EOS');
 LOAD 'plpgsql';
 SELECT name || '=' || value
 FROM pg_settings, LATERAL (
     SELECT unnest(CASE vartype WHEN 'bool' THEN '{on,off}' WHEN 'enum' THEN enumvals
-        -- 0 is often none, and then 1 the least
+        -- 0 often means that there is no limit, and then 1 is the lowest one
         WHEN 'integer' THEN array_cat(ARRAY[min_val, max_val], CASE WHEN min_val::int < 1 THEN '{1}'::text[] END)
         ELSE ARRAY[min_val, max_val] END)
     WHERE vartype <> 'string') AS v (value)
--- the session would start half an hour later
+-- with that value the session would start half an hour later
 WHERE context IN ('user', 'backend') AND (name, value) <> ('post_auth_delay', '2147')
 UNION ALL
 SELECT v.name || '=' || value
@@ -158,9 +159,9 @@ my @values = map { [ split /=/, $_, 2 ] } split /\n/, $tried;
 my %swept = map { $_->[0] => 1 } @values;
 my @known = split /\n/,
   admin($node, 'app', q{LOAD 'plpgsql'; SELECT name FROM pg_settings WHERE context IN ('user', 'backend')});
-is(join(' ', grep { !$swept{$_} } @known), '', 'F7: there is a value for every setting that a user may set');
+is(join(' ', grep { !$swept{$_} } @known), '', 'F7: there is a value to try for every setting that any role may set');
 
-# How options and SQL write a value
+# How a setting and its value are written as an option, and in SQL
 sub option { return "-c $_[0]->[0]=" . $_[0]->[1] =~ s/([\\ ])/\\$1/gr; }
 sub command { return "$_[0]->[0] TO " . ($_[0]->[1] =~ /,/ ? $_[0]->[1] : "'$_[0]->[1]'"); }
 
@@ -169,11 +170,11 @@ for my $value (@values)
 	start_session("option @$value", option($value))->quit;
 }
 my $let_in = check_records('startup options');
-cmp_ok($let_in, '>', 0.9 * @values, 'most values are taken as a startup option');
+cmp_ok($let_in, '>', 0.9 * @values, 'most values are accepted as a startup option');
 
-# A role that sets it for itself; the session that does is not swept.
+# The role sets each value for itself, in a session to which it does not apply.
 my $setter = start_session('the setter');
-# ALTER ROLE refuses to reset some that it sets.
+# ALTER ROLE sets some values that it refuses to reset.
 my $root = open_session($node, 'root', options => '-c allow_system_table_mods=on -c session_triggers.enabled=off');
 my $set = 0;
 for my $value (@values)
@@ -184,9 +185,9 @@ for my $value (@values)
 	$root->query('DELETE FROM pg_db_role_setting');
 	$set++;
 }
-cmp_ok($set, '>', 0.8 * @values, 'most values are taken by ALTER ROLE');
+cmp_ok($set, '>', 0.8 * @values, 'most values are accepted by ALTER ROLE');
 $_->quit for $setter, $root;
-cmp_ok(check_records('ALTER ROLE'), '>', 0.8 * @values, 'most values that ALTER ROLE takes let the role in');
+cmp_ok(check_records('ALTER ROLE'), '>', 0.8 * @values, 'with most values that ALTER ROLE accepts the role can log on');
 
 $set = 0;
 for my $value (@values)
@@ -196,7 +197,7 @@ for my $value (@values)
 	$set++ if !grep { $_->{type} eq 'E' } @messages;
 	$client->quit;
 }
-cmp_ok($set, '>', 0.8 * @values, 'most values are taken by SET');
+cmp_ok($set, '>', 0.8 * @values, 'most values are accepted by SET');
 check_records('SET', scalar @values);
 
 my $owner = start_session('ALTER DATABASE, by its owner');
@@ -208,7 +209,8 @@ start_session('settings of the database')->quit;
 admin($node, 'postgres', 'ALTER DATABASE app RESET ALL');
 check_records('ALTER DATABASE', 2);
 
-### All at once: the smallest and first values, and the largest and last
+### All settings at once: first each with its lowest or first value that comes, then
+### each with its highest or last
 for my $order ([@values], [ reverse @values ])
 {
 	$setter = start_session('the setter');
@@ -220,7 +222,7 @@ for my $order ([@values], [ reverse @values ])
 	admin($node, 'postgres', 'ALTER ROLE alice RESET ALL');
 }
 
-### F5: the client's values are back, a trigger's own stay
+### F5: after a firing the client's values are back, and what a trigger has set stays
 admin($node, 'app', <<'EOS');
 CREATE FUNCTION set_some() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -241,21 +243,21 @@ for (
 	[ role => 'bob' ],
 	[ DateStyle => 'German, DMY' ])
 {
-	is(scalar $client->query("SHOW $_->[0]"), $_->[1], "F5, F7: $_->[0] after the firing");
+	is(scalar $client->query("SHOW $_->[0]"), $_->[1], "F5, F7: $_->[0] has the right value after the firing");
 }
-is(scalar $client->query('SELECT current_user'), 'bob', 'F7: and the role that it says');
+is(scalar $client->query('SELECT current_user'), 'bob', 'F7: the client\'s role is back after the firing');
 $client->query('RESET ALL');
-is(scalar $client->query('SHOW work_mem'), '3MB', 'F7: the value to reset to is the client\'s');
+is(scalar $client->query('SHOW work_mem'), '3MB', 'F7: RESET goes back to the client\'s value');
 $client->quit;
 check_records('settings before and after', 1);
 admin($node, 'app', 'DROP EVENT TRIGGER set_some');
 
-### F7: the configuration file says what triggers run with, until a client overrides it
+### F7: the values of the configuration file, which a client may or may not override
 admin($node, 'postgres', q{ALTER SYSTEM SET IntervalStyle = 'postgres'});
 admin($node, 'postgres', q{ALTER SYSTEM SET timezone_abbreviations = 'Default'});
 admin($node, 'postgres', q{ALTER SYSTEM SET DateStyle = 'ISO, YMD'});
 $node->reload;
-ok(wait_until($node, 'postgres', 'SHOW DateStyle', 'ISO, YMD'), 'the configuration is read');
+ok(wait_until($node, 'postgres', 'SHOW DateStyle', 'ISO, YMD'), 'the server has read the configuration');
 admin($node, 'app', <<'EOS');
 CREATE FUNCTION check_style() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -283,7 +285,7 @@ for my $set ('SET DateStyle = German', q{SET DateStyle = 'ISO, YMD'}, 'SET DateS
 }
 check_records('settings of the configuration file', 3);
 
-### F7: plans of a helper that anyone may call
+### F7: plans of a function that the client and a trigger call
 admin($node, 'app', <<'EOS');
 CREATE FUNCTION helper(x int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RETURN x = NULL; END $$;
 CREATE OR REPLACE FUNCTION check_style() RETURNS event_trigger LANGUAGE plpgsql AS $$
@@ -296,7 +298,7 @@ $$;
 EOS
 $client = start_session('a plan of the client\'s');
 $client->query('SET transform_null_equals = on');
-is(scalar $client->query('SELECT helper(1)'), 'f', 'the client has a plan of its own');
+is(scalar $client->query('SELECT helper(1)'), 'f', 'the client has planned with its own settings');
 $client->quit;
 check_records('plans', 1);
 admin($node, 'app', <<'EOS');
@@ -308,9 +310,9 @@ ALTER EVENT TRIGGER logoff ENABLE;
 EOS
 admin($node, 'postgres', 'ALTER SYSTEM RESET ALL');
 $node->reload;
-ok(wait_until($node, 'postgres', 'SHOW DateStyle', 'ISO, MDY'), 'the configuration is as before');
+ok(wait_until($node, 'postgres', 'SHOW DateStyle', 'ISO, MDY'), 'the server has read the original configuration');
 
-### F5, F7: what the client gets to read
+### F5, F7: which messages the client gets, and how they are encoded
 my %notice;
 for my $encoding (qw(UTF8 LATIN1 WIN1252))
 {
@@ -319,20 +321,21 @@ for my $encoding (qw(UTF8 LATIN1 WIN1252))
 	($notice{$encoding}) = map { $_->{M} } grep { $_->{type} eq 'N' } $client->ready;
 	$client->quit;
 }
-is($notice{UTF8}, "caf\xc3\xa9 costs 1 \xe2\x82\xac", 'F5: a NOTICE arrives');
-is($notice{WIN1252}, "caf\xe9 costs 1 \x80", 'F5: converted to the client\'s encoding');
-is($notice{LATIN1}, 'caf?? costs 1 ???', 'F7: in ASCII if that has no such character');
+is($notice{UTF8}, "caf\xc3\xa9 costs 1 \xe2\x82\xac", 'F5: a NOTICE reaches the client');
+is($notice{WIN1252}, "caf\xe9 costs 1 \x80", 'F5: a NOTICE is converted to the client\'s encoding');
+is($notice{LATIN1}, 'caf?? costs 1 ???', 'F7: a NOTICE is sent in ASCII if that encoding lacks a character');
 %what = ();
 for my $level (qw(error warning notice log debug5))
 {
 	my @notices = grep { $_->{type} eq 'N' && $_->{V} eq 'NOTICE' } connect_as($node, 'alice',
 		options => "-c test.session=0 -c client_min_messages=$level")->ready;
-	is(scalar @notices, $level =~ /error|warning/ ? 0 : 1, "F5, F7: client_min_messages = $level");
+	is(scalar @notices, $level =~ /error|warning/ ? 0 : 1,
+		"F5, F7: client_min_messages = $level: the client gets the notices that it asks for");
 }
 ok(wait_for_exit($node, 'alice'), 'those sessions have ended');
 admin($node, 'app', 'TRUNCATE session_log');
 
-### Whatever is not a setting
+### States of a session that are not settings
 my %sessions = (
 	'open transaction' => sub { $_[0]->query('BEGIN; INSERT INTO lines VALUES (1)') },
 	'failed transaction' => sub { $_[0]->query('BEGIN'); $_[0]->try_query('SELECT 1/0') },
@@ -361,7 +364,7 @@ my %sessions = (
 	  sub { $_[0]->query('CREATE TEMP TABLE x AS SELECT generate_series(1, 100000)') },
 	'DISCARD ALL' => sub {
 		$_[0]->query('DISCARD ALL');
-		# it has discarded that, too
+		# It has discarded this setting as well.
 		$_[0]->query("SET test.session = $_[1]");
 	},
 	'prepared transaction' => sub {
@@ -387,8 +390,8 @@ my %sessions = (
 	'an unknown message' => sub { $_[0]->send_message('!', 'what?') },
 	'nothing' => sub { },
 );
-# Where the server meets a Terminate in the middle of something it takes it for
-# a violation of the protocol, which ends the session by FATAL.
+# A Terminate message in the middle of something else violates the protocol, and
+# ends the session with FATAL.
 my %endings = (
 	Terminate => sub { $_[0]->send_terminate; 1 while $_[0]->next_message; },
 	'end of file' => sub { $_[0]->drop },
@@ -399,14 +402,15 @@ for my $name (sort keys %sessions)
 	{
 		my $session = start_session("$name, $ending");
 		$sessions{$name}->($session, $sessions);
-		# What follows half a message is the rest of it.
+		# Whatever is sent after half a message is taken for its other half.
 		if ($name eq 'half a message') { $session->drop }
 		else { $endings{$ending}->($session) }
 	}
 }
 check_records('state of the session', 2 * keys %sessions);
 
-# The log has what no test expects. The context of an error is a line of its own.
+# The log shows failures that the tests above do not look for. The context of an
+# error is on a line of its own.
 my ($severity, @failures) = ('');
 for my $line (split /\n/, slurp_file($node->logfile, $position) =~ s/\n\t/ /gr)
 {

@@ -1,5 +1,5 @@
-# Every end of a session, and whether it fires logoff: table X, with F4, F8 and
-# F10 at those ends, and how upstream counts them.
+# Every end of a session, and whether it fires logoff: table X, with F4, F8, F9, and
+# F10 at those ends, and how pg_stat_database counts them.
 use strict;
 use warnings FATAL => 'all';
 
@@ -27,7 +27,7 @@ DECLARE
     held CURSOR FOR SELECT 1;
     what text := coalesce(to_regclass('pg_temp.mark')::text, 'no table') || coalesce(current_setting('test.mark', true), '');
 BEGIN
-    -- F8, and a subtransaction
+    -- F8, which takes a subtransaction
     BEGIN
         PERFORM 1 / 0;
     EXCEPTION WHEN division_by_zero THEN
@@ -37,7 +37,7 @@ BEGIN
         what := what || ', within another trigger';
     END IF;
     INSERT INTO public.session_log (pid, event, what) VALUES (pg_backend_pid(), tg_event, what);
-    -- belongs to no extension, and no cursor of the client's is in its way
+    -- fails if the state of CREATE EXTENSION, or a cursor of the client's, is left
     CREATE TABLE public.made AS SELECT 1;
     DROP TABLE public.made;
     FOR r IN held LOOP
@@ -79,7 +79,7 @@ BEGIN
     END IF;
 END
 $$;
--- ends the session at the bottom of all the stack that there is
+-- ends the session when the stack is exhausted
 CREATE FUNCTION dig() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM dig();
@@ -99,7 +99,7 @@ BEGIN
     END LOOP;
 END
 $$;
--- catches whatever there is to catch, as the end does not let it
+-- tries to catch whatever ends the session
 CREATE FUNCTION hold_out() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     LOOP
@@ -133,6 +133,7 @@ CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION log_session();
 CREATE EVENT TRIGGER logoff ON before_user_logoff EXECUTE FUNCTION log_session();
 EOS
 
+# Opens a session of alice's that has a temporary table.
 sub alice
 {
 	my $client = open_session($node, 'alice', @_);
@@ -142,18 +143,20 @@ sub alice
 
 my $root = open_quiet_session($node);
 
-# Each end brings a session of alice's to its end. It may use $root, which holds
-# advisory lock 42.
+# What ends a session of alice's. Each way may use $root, which holds advisory
+# lock 42.
 sub terminate { $root->query('SELECT pg_terminate_backend(' . $_[0]->pid . ')'); return; }
 
+# Lets the session wait for the lock.
 sub block
 {
 	my ($client, $sql) = @_;
 	$client->send_query($sql // 'SELECT pg_advisory_lock(42)');
-	ok(wait_for_event($node, $client, 'advisory'), 'the query waits');
+	ok(wait_for_event($node, $client, 'advisory'), 'the query waits for the lock');
 	return;
 }
 
+# Lets the sessions that wait for the lock go on.
 sub unblock
 {
 	$root->query('SELECT pg_advisory_unlock(42)');
@@ -161,7 +164,8 @@ sub unblock
 	return;
 }
 my @ends = (
-	# name, whether it fires with logoff_on = client, what to do, parameters
+	# name; whether it fires with logoff_on = client; how to end the session; and
+	# parameters of its connection
 	[ 'Terminate', 1, sub { $_[0]->quit } ],
 	[ 'Terminate in a transaction', 1, sub { $_[0]->query('BEGIN; LOCK locked'); $_[0]->quit } ],
 	[ 'Terminate in a failed transaction', 1, sub { $_[0]->try_query('BEGIN; SELECT 1/0'); $_[0]->quit } ],
@@ -218,7 +222,7 @@ push @ends,
   [ 'transaction_timeout while idle', 0, sub { $_[0]->try_query('SET transaction_timeout = 10; BEGIN; LOCK locked') } ]
   if $major >= 17;
 
-# What such a session leaves in the log.
+# What the two firings of such a session leave in session_log.
 my $logged_on = 'after_user_logon|no table, caught';
 my $logged_both = "$logged_on\nbefore_user_logoff|mark, caught";
 
@@ -233,15 +237,17 @@ for my $mode (qw(client exit))
 		my $client = alice(%params);
 		$end->($client);
 		ok(wait_for_exit($node, $client), "$mode: $name: the session ends");
+		my $fires = $by_client || $mode eq 'exit';
 		is( session_rows($node, $client, 'event, what'),
-			$by_client || $mode eq 'exit' ? $logged_both : $logged_on,
-			"X, F6, F8: $mode: $name");
+			$fires ? $logged_both : $logged_on,
+			"X, F6, F8: $mode: $name: logoff " . ($fires ? 'fires' : 'does not fire'));
 		is(join("\n", grep { /event trigger/ } log_lines($node, $position, $client)),
-			'', "$mode: $name: the log has no failure of a trigger");
+			'', "$mode: $name: the log has no error of a trigger");
 	}
 }
 
-### How the end is counted
+### How ends are counted
+
 sub counts
 {
 	my ($database) = @_;
@@ -270,11 +276,11 @@ for my $mode (qw(client exit))
 			wait_for_exit($node, $client);
 		}
 		is(counts($database), join('|', map { $before[$_] + (4, 1, 1, 1)[$_] } 0 .. 3),
-			"X: $mode: ends are counted in pg_stat_database, in $database");
+			"X: $mode: pg_stat_database counts ends in $database as without triggers");
 	}
 }
 
-### DROP DATABASE ... WITH (FORCE): the log is in another database
+### DROP DATABASE ... WITH (FORCE), with a trigger that writes to another database
 admin($node, 'postgres', 'CREATE DATABASE dropped');
 admin($node, 'dropped', <<"EOS");
 CREATE EXTENSION dblink;
@@ -290,9 +296,10 @@ my $client = connect_raw($node, user => 'alice', database => 'dropped');
 $client->ready;
 $client->query('BEGIN; SELECT 1');
 admin($node, 'postgres', 'DROP DATABASE dropped WITH (FORCE)');
-is(session_rows($node, $client, 'event, what'), 'before_user_logoff|dropped', 'X: exit: DROP DATABASE WITH (FORCE)');
+is(session_rows($node, $client, 'event, what'), 'before_user_logoff|dropped',
+	'X: exit: DROP DATABASE WITH (FORCE) fires logoff');
 
-### Those that never fire
+### Ends that never fire
 
 # Tries to connect, and returns the SQLSTATE of the refusal, if it is one.
 sub refusal
@@ -312,7 +319,7 @@ ok(poll_until(sub { return refusal() eq '28000'; }), 'connections are refused by
 # Those that were let in before the server had read the file have left rows.
 wait_for_exit($node, 'alice');
 admin($node, 'app', 'TRUNCATE session_log');
-is(refusal(), '28000', 'another one is refused');
+is(refusal(), '28000', 'another connection is refused');
 rename $node->data_dir . '/pg_hba.conf.old', $node->data_dir . '/pg_hba.conf';
 admin($node, 'postgres', 'ALTER ROLE alice CONNECTION LIMIT 0');
 $node->reload;
@@ -321,17 +328,19 @@ admin($node, 'postgres', 'ALTER ROLE alice CONNECTION LIMIT -1');
 is(admin($node, 'app', 'SELECT count(*) FROM session_log'), '0',
 	'X: refused connections fire neither event');
 
-# SIGKILL: the server starts anew.
+# A SIGKILL makes the server restart.
 $client = alice();
 my $killed = $client->pid;
 $root->quit;
 my $position = log_position($node);
 kill KILL => $killed;
-ok($node->wait_for_log(qr/all server processes terminated; reinitializing/, $position), 'a SIGKILL restarts the server');
-ok(wait_until_ready($node), 'and it is back');
+ok($node->wait_for_log(qr/all server processes terminated; reinitializing/, $position),
+	'a SIGKILL restarts the server');
+ok(wait_until_ready($node), 'the server accepts connections again');
 is(session_rows($node, $client, 'event, what'), $logged_on, 'X: SIGKILL fires nothing');
 
-### Failures, and limits, at an exit
+### Failures and time limits of a firing at an exit
+
 sub set_logoff
 {
 	my ($function) = @_;
@@ -345,26 +354,26 @@ $root = open_quiet_session($node);
 $position = log_position($node);
 $client = alice();
 is_deeply([ map { $_->{C} } grep { $_->{type} =~ /[EN]/ } $client->query('SELECT loop_over_cursor()') ],
-	['57P01'], 'F4: exit: the client hears of the end alone');
-ok(wait_for_exit($node, $client), 'F4: exit: a failed logoff ends');
+	['57P01'], 'F4: exit: the client gets the error that ends the session alone');
+ok(wait_for_exit($node, $client), 'F4: exit: the session ends after a failed logoff');
 is( join("\n", grep { /FATAL|P0042/ } log_lines($node, $position, $client)),
 	join("\n",
 		'57P01|FATAL:  terminating connection due to administrator command',
 		'P0042|ERROR:  logoff fails',
 		'P0042|CONTEXT:  PL/pgSQL function fail() line 5 at RAISE event trigger "logoff" on event before_user_logoff'),
-	'F4: exit: the failure is in the log, with its context and that of nothing else');
+	'F4: exit: the failure is in the log, with its own context only');
 
 admin($node, 'postgres', q{ALTER ROLE alice SET session_triggers.logoff_timeout = '300ms'});
 set_logoff('hang');
 $position = log_position($node);
 $client = alice();
 terminate($client);
-ok(wait_for_exit($node, $client), 'F10: exit: a logoff that hangs ends');
+ok(wait_for_exit($node, $client), 'F10: exit: the session ends though its logoff hangs');
 like(log_text($node, $position, $client),
 	qr/^57014\|ERROR:  canceling event triggers due to session_triggers.logoff_timeout$/m,
-	'F10: exit: the log says why');
+	'F10: exit: the log has the reason');
 
-# Neither a cancel nor a second request to end cuts it short.
+# Neither a cancel nor a second request to end the session cuts its firing short.
 admin($node, 'postgres', 'ALTER ROLE alice RESET session_triggers.logoff_timeout');
 set_logoff('wait_for_lock');
 $root->query('SELECT pg_advisory_lock(42)');
@@ -382,13 +391,14 @@ for my $end (sub { terminate(@_) }, sub { $_[0]->send_terminate })
 	$root->query('SELECT pg_advisory_unlock(42)');
 	ok(wait_for_exit($node, $client), 'exit: the session ends');
 	is(session_rows($node, $client, 'event, what'), $logged_both,
-		'F9, X: exit: neither a cancel nor another request to end takes the firing away');
+		'F9, X: exit: neither a cancel nor another request to end the session stops the firing');
 	$root->query('SELECT pg_advisory_lock(42)');
 	admin($node, 'app', 'DROP EVENT TRIGGER logoff2');
 }
 $root->quit;
 
-# In the middle of what cleans up behind itself: CREATE DATABASE and CREATE EXTENSION.
+# Ends in the middle of commands that clean up after an error: CREATE DATABASE and
+# CREATE EXTENSION
 set_logoff('log_session');
 admin($node, 'postgres', 'ALTER ROLE alice CREATEDB; CREATE DATABASE big');
 admin($node, 'app', 'GRANT CREATE ON DATABASE app TO alice; GRANT CREATE ON SCHEMA public TO alice');
@@ -396,11 +406,11 @@ admin($node, 'big', 'CREATE TABLE t AS SELECT generate_series(1, 100000) AS x');
 admin($node, 'postgres', 'ALTER DATABASE big IS_TEMPLATE true');
 $position = log_position($node);
 my %ended;
-# It is connected before, so as not to come too late for a short command.
+# This session is open before a command starts, so as to be in time to end it.
 my $killer = open_quiet_session($node);
 for my $command ('CREATE DATABASE copied TEMPLATE big', 'CREATE DATABASE copied TEMPLATE big STRATEGY file_copy', 'CREATE EXTENSION hstore')
 {
-	# Whenever it is hit: from before the command's start to after its end
+	# The request arrives at any time from the command's start to after its end.
 	for my $wait (map { 4 * $_ } 0 .. 15)
 	{
 		$client = alice();
@@ -410,18 +420,20 @@ for my $command ('CREATE DATABASE copied TEMPLATE big', 'CREATE DATABASE copied 
 		my @rest = $client->messages;
 		ok(wait_for_exit($node, $client), "$command: the session ends");
 		$ended{$command}++ if !grep { $_->{type} eq 'C' } @rest;
-		is(session_rows($node, $client, 'event, what'), $logged_both, "X: exit: a session that ends during $command");
+		is(session_rows($node, $client, 'event, what'), $logged_both,
+			"X: exit: a session that is ended during $command fires logoff");
 		$killer->query($_) for 'DROP EXTENSION IF EXISTS hstore', 'DROP DATABASE IF EXISTS copied';
 	}
-	cmp_ok($ended{$command} // 0, '>', 0, "$command did not come to its end each time");
+	cmp_ok($ended{$command} // 0, '>', 0, "$command was interrupted at least once");
 }
 $killer->quit;
 unlike(slurp_file($node->logfile, $position), qr/TRAP:|PANIC:|was terminated by signal|you don't own a lock/,
-	'X: exit: what cleans up behind itself does');
+	'X: exit: the commands have cleaned up');
 admin($node, 'postgres', 'ALTER DATABASE big IS_TEMPLATE false; ALTER ROLE alice NOCREATEDB');
 
 ### Shutdowns
-# Clients in several states; one that waits for the other's lock.
+# Opens four sessions: idle, in a transaction, in a failed one, and waiting for a
+# lock of the second.
 sub several_alices
 {
 	my @clients = map { alice() } 1 .. 4;
@@ -444,7 +456,8 @@ for my $mode (qw(client exit))
 	my @clients = several_alices();
 	$node->stop('fast');
 	$node->start;
-	is(logoffs(), $mode eq 'exit' ? '4' : '0', "X: $mode: a fast shutdown");
+	my $fires = $mode eq 'exit';
+	is(logoffs(), $fires ? '4' : '0', "X: $mode: a fast shutdown " . ($fires ? 'fires' : 'does not fire') . ' logoff');
 
 	admin($node, 'app', 'TRUNCATE session_log');
 	@clients = several_alices();
@@ -454,15 +467,16 @@ for my $mode (qw(client exit))
 
 	admin($node, 'app', 'TRUNCATE session_log');
 	@clients = several_alices();
-	# It waits for the clients, which leave once it has begun.
+	# The shutdown waits for the clients, which leave once it has begun.
 	my $shutdown = start_smart_shutdown($node);
 	$_->send_terminate for @clients;
-	ok(finish_shutdown($node, $shutdown), 'a smart shutdown completes');
+	ok(finish_shutdown($node, $shutdown), "X: $mode: a smart shutdown completes once the clients have left");
 	$node->start;
-	is(logoffs(), '4', "X: $mode: a smart shutdown waits for the clients");
+	is(logoffs(), '4', "X: $mode: every client that leaves during a smart shutdown fires logoff");
 }
 
-# One that hangs delays a fast shutdown for as long as the limit, however it takes a cancel.
+# A firing that hangs delays a fast shutdown no longer than its time limit, whether
+# or not the trigger catches the cancel.
 for my $function (qw(hang hang_on))
 {
 	set_logoff($function);
@@ -471,24 +485,26 @@ for my $function (qw(hang hang_on))
 	$client = alice();
 	ok($node->stop('fast', fail_ok => 1), "F10, X: exit: $function: a fast shutdown completes");
 	my $log = slurp_file($node->logfile, $position);
-	like($log, qr/canceling event triggers due to session_triggers.logoff_timeout/, "F10: exit: $function: the log says why");
+	like($log, qr/canceling event triggers due to session_triggers.logoff_timeout/,
+		"F10: exit: $function: the log has the reason");
 	like($log, qr/database system is shut down/, "F10: exit: $function: the server is down");
 	$node->start;
 }
 like(slurp_file($node->logfile),
 	qr/\|LOG:  canceling event triggers due to session_triggers.logoff_timeout\n.*DETAIL:  The triggers went on after 5 cancels/,
-	'F10: exit: who goes on after the cancels is ended');
+	'F10: exit: a trigger that goes on after five cancels is ended');
 
-# Without its postmaster a session does not stay for a firing.
+# A session whose postmaster is gone ends without a firing.
 set_logoff('log_session');
 admin($node, 'postgres', 'ALTER ROLE alice RESET session_triggers.logoff_timeout');
 $client = alice();
 $node->kill9;
 is_deeply([ map { $_->{C} } $client->messages ], ['57P01'], 'X: a session whose postmaster is killed ends');
-ok(poll_until(sub { return !kill 0 => $client->pid; }), 'X: at once');
+ok(poll_until(sub { return !kill 0 => $client->pid; }), 'X: the process of that session exits');
 $node->start;
-is(session_rows($node, $client, 'event, what'), $logged_on, 'X: and fires nothing');
+is(session_rows($node, $client, 'event, what'), $logged_on,
+	'X: a session whose postmaster is killed does not fire logoff');
 $node->stop;
-log_is_clean($node, 'no assertion failed', expected => qr/was terminated by signal 9/);
+log_is_clean($node, 'the log has no failed assertion and no leak', expected => qr/was terminated by signal 9/);
 
 done_testing();

@@ -1,5 +1,5 @@
-# Logon triggers that are broken in every way, under both policies: rules F3 and
-# S, and a superuser's way in.
+# Logon triggers that are broken in many ways, with both values of logon_failure:
+# rules F3 and S, and how a superuser gets in.
 use strict;
 use warnings FATAL => 'all';
 
@@ -47,7 +47,7 @@ EOS
 unlink "$library.so";
 
 my @broken = (
-	# function, and the SQLSTATE and message that it fails with
+	# function, and the SQLSTATE and the message of its failure
 	[ syntax_error => '42601', qr/^syntax error at or near "SELEC"/ ],
 	[ end_missing => '42601', qr/^(syntax error at end of input|unexpected end of function definition)/ ],
 	[ missing_table => '42P01', qr/^relation "absent" does not exist/ ],
@@ -81,35 +81,36 @@ for (@broken)
 			if ($policy eq 'reject' && $user eq 'alice')
 			{
 				is("$told[0]{V} $told[0]{C}", "FATAL $expected", "S: $what: the session is refused");
-				like($told[0]{M}, $message, "S: $what: the client is told why");
+				like($told[0]{M}, $message, "S: $what: the client gets the message of the failure");
 			}
 			else
 			{
-				is("$told[0]{V} $told[0]{C} $told[0]{M}", "WARNING 01000 $WARNING", "F3, S: $what: the session is served");
-				is(scalar $client->query('SELECT 1'), '1', "F3: $what: it works");
+				is("$told[0]{V} $told[0]{C} $told[0]{M}", "WARNING 01000 $WARNING",
+					"F3, S: $what: the client gets the warning");
+				is(scalar $client->query('SELECT 1'), '1', "F3: $what: the session runs queries");
 				$client->quit;
 			}
-			ok(wait_for_exit($node, $client), "$what: it ends");
+			ok(wait_for_exit($node, $client), "$what: the session ends");
 			my @errors = grep { /\|ERROR:/ } log_lines($node, $position, $client);
-			is(scalar @errors, 1, "$what: one error in the log");
-			like($errors[0] // '', qr/^$expected\|/, "$what: with its code");
-			like($errors[0] =~ s/^.*?ERROR:  //r, $message, "F3: $what: the log says why");
+			is(scalar @errors, 1, "$what: the log has one error");
+			like($errors[0] // '', qr/^$expected\|/, "$what: the log has the SQLSTATE");
+			like($errors[0] =~ s/^.*?ERROR:  //r, $message, "F3: $what: the log has the message");
 			like(log_text($node, $position, $client),
-				qr/CONTEXT: .*event trigger "logon" on event after_user_logon/, "F3: $what: and where");
+				qr/CONTEXT: .*event trigger "logon" on event after_user_logon/, "F3: $what: the log has the context");
 		}
 	}
 	is(admin($node, 'app', 'WITH gone AS (DELETE FROM fired RETURNING *) SELECT count(*) FROM gone'),
-		'3', "$function: logoff fired for those that were served");
+		'3', "$function: logoff has fired for every session that was let in");
 
-	# The documented ways to get in and mend it
+	# The documented way to get in and drop the trigger
 	my $root = connect_as($node, 'root', options => '-c session_triggers.enabled=off');
 	is_deeply([ grep { $_->{type} =~ /[EN]/ } $root->ready ], [], "S: $function: a superuser gets in with PGOPTIONS");
 	is_deeply([ map { $_->{M} } grep { $_->{type} eq 'E' } $root->query('DROP EVENT TRIGGER logon') ],
-		[], "$function: and can drop the trigger");
+		[], "$function: that superuser can drop the trigger");
 	$root->quit;
 }
 
-### A trigger that connects to its own database, and so fires itself
+### A trigger that connects to its own database, and so fires again
 for my $policy (qw(continue reject))
 {
 	admin($node, 'app', "ALTER DATABASE app SET session_triggers.logon_failure = $policy");
@@ -119,8 +120,8 @@ for my $policy (qw(continue reject))
 	my @messages = $client->messages;
 	if ($policy eq 'continue')
 	{
-		is($messages[-1]{type}, 'Z', 'a recursive connection, continue: the session is served');
-		is(scalar $client->query('SELECT 1'), '1', 'and works');
+		is($messages[-1]{type}, 'Z', 'a recursive connection, continue: the session is let in');
+		is(scalar $client->query('SELECT 1'), '1', 'a recursive connection, continue: the session runs queries');
 		$client->quit;
 	}
 	else
@@ -128,14 +129,15 @@ for my $policy (qw(continue reject))
 		is("$messages[-1]{V} $messages[-1]{C}", 'FATAL 08001',
 			'S: a recursive connection, reject: the session is refused');
 	}
-	ok(wait_for_exit($node, 'alice'), 'all sessions of the recursion end');
+	ok(wait_for_exit($node, 'alice'), "a recursive connection, $policy: all sessions of the recursion end");
 	my $log = slurp_file($node->logfile, $position);
 	like($log, qr/FATAL:  (sorry, too many clients already|remaining connection slots are reserved)/,
-		'the log says what ended the recursion');
-	like($log, qr/\|08001\|ERROR:  could not establish connection/, 'and what that did to the trigger');
+		"a recursive connection, $policy: the log has the error that ends the recursion");
+	like($log, qr/\|08001\|ERROR:  could not establish connection/,
+		"a recursive connection, $policy: the log has the failure of the trigger");
 	admin($node, 'app', 'DROP EVENT TRIGGER logon');
 }
 
-log_is_clean($node, 'no server process crashed', expected => qr/panic in the session trigger core/);
+log_is_clean($node, 'no server process has crashed', expected => qr/panic in the session trigger core/);
 $node->stop;
 done_testing();

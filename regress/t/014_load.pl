@@ -1,8 +1,7 @@
 # Two thousand sessions, fifty at a time, with cancels, requests to end, time
-# limits and broken connections at random: rows and sessions balance, by the
-# rules of table X (F3, F4, F9, F10), and nothing is left behind (F12). Then
-# crashes under load. SESSTRIG_SEED repeats a run's choices, though not its
-# interleaving.
+# limits, and broken connections at random: rows and sessions balance according to
+# table X (F3, F4, F9, F10), and nothing is left behind (F12). Then crashes under
+# load. SESSTRIG_SEED repeats the random choices of a run, but not its interleaving.
 use strict;
 use warnings FATAL => 'all';
 
@@ -56,6 +55,7 @@ my @queries = (
 	'SELECT pg_sleep(0.005)', 'LISTEN x; NOTIFY x', 'SET ROLE alice', 'SELECT pg_advisory_xact_lock(1)',
 	'SET default_transaction_read_only = on', 'SELECT repeat($$x$$, 1000000)');
 
+# Ends a session in one of several ways.
 sub end_session
 {
 	my ($client) = @_;
@@ -88,10 +88,10 @@ sub end_session
 	return;
 }
 
-# One session; gives "pid let_in warned".
+# Runs one session, and returns "pid let_in warned".
 sub session
 {
-	# While the server starts anew there may be nobody to talk to.
+	# While the server restarts it may accept no connection.
 	my $client = eval { connect_as($node, 'alice') };
 	return '0 0 0' if !$client;
 	my @messages = $client->messages;
@@ -99,7 +99,7 @@ sub session
 	return "$pid 0 0" if !@messages || $messages[-1]{type} ne 'Z';
 	my $warned = (grep { $_->{type} eq 'N' && $_->{M} eq $WARNING } @messages) ? 1 : 0;
 
-	# An answer can be cut off where the server ends the session.
+	# An answer may be incomplete if the server ends the session.
 	eval {
 		for (1 .. int(rand(4)))
 		{
@@ -112,8 +112,9 @@ sub session
 	return "$pid 1 $warned";
 }
 
-# Runs that many clients at a time, each with so many sessions, and $disturb
-# until they are done; gives [pid, let_in, warned] of each session.
+# Runs so many clients at the same time, each with so many sessions one after
+# another, and calls $disturb until all are done. Returns [pid, let_in, warned] of
+# each session.
 sub load
 {
 	my ($clients, $sessions, $disturb) = @_;
@@ -141,13 +142,13 @@ sub load
 		}
 	}
 	my @lines = map { split /\n/, slurp_file("$dir/$_") } 1 .. $clients;
-	is(join("\n", grep { /^died/ } @lines), '', 'no client died');
+	is(join("\n", grep { /^died/ } @lines), '', 'no client has died');
 	return map { [ split / / ] } @lines;
 }
 
 sub postmaster { return (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0]; }
 
-# How many files the postmaster holds, and how much memory, in kB.
+# Returns how many files the postmaster has open, and how much memory it has, in kB.
 sub holdings
 {
 	my $postmaster = postmaster();
@@ -161,7 +162,7 @@ sub wait_for_alices
 	return ok(wait_for_exit($node, 'alice'), 'F12: no backend is left');
 }
 
-### Cancels, requests to end, limits, broken connections
+### Cancels, requests to end, time limits, and broken connections
 my $root = open_quiet_session($node);
 my ($files, $memory) = holdings();
 my %asked;
@@ -176,7 +177,7 @@ EOF
 		Time::HiRes::usleep(3000 + rand 5000);
 	});
 wait_for_alices();
-is(scalar @sessions, 2000, 'all sessions were tried');
+is(scalar @sessions, 2000, 'all sessions have run');
 
 # pid => event => how often
 my (%rows, %failures);
@@ -209,7 +210,7 @@ for (@sessions)
 	my ($pid, $let_in, $warned) = @$_;
 	my ($logon, $logoff) = map { $rows{$pid}{$_} // 0 } qw(after_user_logon before_user_logoff);
 	my ($failed_logon, $failed_logoff) = map { $failures{$pid}{$_} // 0 } qw(after_user_logon before_user_logoff);
-	# Ended just before its ReadyForQuery, a session has begun nevertheless.
+	# A session that ended just before its ReadyForQuery has begun nevertheless.
 	my $began = $let_in || $logon;
 	my $right =
 	  $began
@@ -224,13 +225,13 @@ for (@sessions)
 	$count{logon} += $logon;
 	$count{logoff} += $logoff;
 }
-is(join("\n", @wrong), '', 'X, F3, F4: rows, failures in the log and sessions balance');
-is(scalar(grep { !$pids{$_} } keys %rows), 0, 'there is no row of any other session');
+is(join("\n", @wrong), '', 'X, F3, F4: rows, failures in the log, and sessions balance');
+is(scalar(grep { !$pids{$_} } keys %rows), 0, 'no other session has a row');
 note join ', ', map { "$_: $count{$_}" } sort keys %count;
 note join ', ', map { "$_: $asked{$_}" } sort keys %asked;
-cmp_ok($count{$_}, '>', 10, "there are many: $_") for sort keys %count;
-cmp_ok($asked{$_} // 0, '>', 50, "there are many: $_") for qw(pg_terminate_backend pg_cancel_backend);
-like($log, qr/canceling event triggers due to session_triggers.${_}_timeout/, "F10: ${_}_timeout ran out")
+cmp_ok($count{$_}, '>', 10, "there are more than ten of each kind: $_") for sort keys %count;
+cmp_ok($asked{$_} // 0, '>', 50, "$_ was called more than fifty times") for qw(pg_terminate_backend pg_cancel_backend);
+like($log, qr/canceling event triggers due to session_triggers.${_}_timeout/, "F10: ${_}_timeout has run out")
   for qw(logon logoff);
 
 is(admin($node, 'app', <<'EOF'), '0', 'F12: no lock is left');
@@ -241,15 +242,15 @@ is(admin($node, 'app', q{SELECT count(*) FROM pg_class WHERE relnamespace::regna
 my @temporary = glob $node->data_dir . '/base/pgsql_tmp/*';
 is("@temporary", '', 'F12: no temporary file is left');
 my ($files_after, $memory_after) = holdings();
-is($files_after, $files, 'F12: the postmaster holds as many files as before');
-cmp_ok($memory_after - $memory, '<', 1024, 'F12: and not a megabyte of memory more');
+is($files_after, $files, 'F12: the postmaster has as many files open as before');
+cmp_ok($memory_after - $memory, '<', 1024, 'F12: the postmaster has less than a megabyte of memory more');
 my @all = map { connect_as($node, 'alice') } 1 .. 70;
 is(scalar(grep { my @m = $_->messages; $m[-1]{type} ne 'Z' } @all), 0, 'F12: every connection slot is free');
 $_->drop for @all;
 $root->quit;
 
 ### Crashes under load
-# Limits and cancels have had their turn: who is let in has a row.
+# Without time limits, every session that is let in has a row.
 wait_for_alices();
 admin($node, 'postgres', "ALTER ROLE alice SET session_triggers.${_}_timeout = 0") for qw(logon logoff);
 admin($node, 'app', 'TRUNCATE session_log');
@@ -260,7 +261,7 @@ my ($crashes, $next) = (0, Time::HiRes::time() + 0.5);
 	sub {
 		Time::HiRes::usleep(20_000);
 		return if $crashes == 3 || Time::HiRes::time() < $next;
-		# What a query would tell, but while the server recovers there is none.
+		# A query could tell the same, but not while the server recovers.
 		my $postmaster = postmaster();
 		my ($victim) = grep {
 			my $status = eval { slurp_file("/proc/$_/status") } // '';
@@ -271,18 +272,18 @@ my ($crashes, $next) = (0, Time::HiRes::time() + 0.5);
 		$crashes++;
 		$next = Time::HiRes::time() + 1;
 	});
-ok(wait_until_ready($node), 'the server is back');
+ok(wait_until_ready($node), 'the server accepts connections again');
 $log = slurp_file($node->logfile, $position);
 my $restarts = () = $log =~ /all server processes terminated; reinitializing/g;
-cmp_ok($restarts, '>', 0, 'the server crashed, and started anew');
+cmp_ok($restarts, '>', 0, 'the server has crashed and restarted');
 my %logons = map { split /\|/ } split /\n/,
   admin($node, 'app', q{SELECT pid, count(*) FROM session_log WHERE event = 'after_user_logon' GROUP BY pid});
 my @let_in = grep { $_->[1] } @sessions;
 is(join(' ', map { $_->[0] } grep { ($logons{ $_->[0] } // 0) != 1 } @let_in),
-	'', 'who was let in has a row, also when the server crashed after');
-cmp_ok(scalar(@let_in), '>', 50, 'there were many');
+	'', 'every session that was let in has a row, in spite of later crashes');
+cmp_ok(scalar(@let_in), '>', 50, 'more than fifty sessions were let in');
 note scalar(@let_in) . " let in, $restarts crashes";
-log_is_clean($node, 'F12: no assertion failed', expected => qr/was terminated by signal 9/);
+log_is_clean($node, 'F12: the log has no failed assertion and no leak', expected => qr/was terminated by signal 9/);
 $node->stop;
 
 done_testing();

@@ -1,7 +1,7 @@
-# What a role without privileges can try, to become somebody else or to stay
-# unrecorded: rules D1, D5, D6, F7, F9, F10 and G. Each subtest is an attack
-# that worked once. Whatever resolves a name, holds a lock or heeds a signal
-# adds its own.
+# What a role without privileges can try in order to become another role or to
+# stay unrecorded: rules D1, D2, D5, D6, F7, F9, F10, G, and X. Each subtest is an
+# attack that once succeeded. A change that resolves a name, holds a lock, or
+# handles a signal adds a subtest of its own.
 use strict;
 use warnings FATAL => 'all';
 
@@ -34,7 +34,7 @@ END
 $$;
 EOF
 
-# Replaces all triggers; the last of each event's records it.
+# Replaces all triggers. The last one of each event records it, if there is any.
 sub set_triggers
 {
 	my (%functions) = @_;
@@ -51,7 +51,7 @@ sub set_triggers
 	return;
 }
 
-# The first value that a command gives, or its error.
+# Runs a command, and returns its first value, or its error.
 sub value
 {
 	my ($client, $sql) = @_;
@@ -59,7 +59,7 @@ sub value
 	return $@ ? $@ =~ s/ at \S+ line \d+\.?\n//r : $value;
 }
 
-# Whether the rows of one session are these events, once its process is gone.
+# Waits for the end of a session, and tests that its rows are these events.
 sub is_recorded
 {
 	my ($client, $events, $name) = @_;
@@ -70,16 +70,17 @@ sub is_recorded
 
 my $both = 'after_user_logon before_user_logoff';
 
+# Returns how many of the roles have become superusers.
 sub superusers
 {
 	return admin($node, 'app', q{SELECT count(*) FROM pg_roles WHERE rolname IN ('mallory', 'alice') AND rolsuper});
 }
 
-# What mallory puts into their own functions.
+# The body of mallory's own functions.
 my $evil = "BEGIN EXECUTE 'ALTER ROLE mallory SUPERUSER'; RETURN true; END";
 
-# An encrypted connection, or one of the protocol's other starts, would do the
-# same as this plain one: send one cancel request with a session's key.
+# Sends one cancel request with a session's key, over a plain connection. Over an
+# encrypted one it would have the same effect.
 sub send_cancel
 {
 	my ($client) = @_;
@@ -87,7 +88,7 @@ sub send_cancel
 	  or die "could not connect: $!";
 	my $request = pack('NNN', 12 + length $client->{key}, 80877102, $client->pid) . $client->{key};
 	syswrite($socket, $request) == length $request or die "could not send a cancel request: $!";
-	# The end of the connection says that the signal has been sent.
+	# The server closes the connection once it has sent the signal.
 	sysread $socket, my $rest, 1;
 	return;
 }
@@ -139,12 +140,14 @@ EOF
 		my $client = open_session($node, 'mallory');
 		$client->query($_) for split /;\s+(?=CREATE)/, $shadow{$what};
 		$client->query('SET search_path = pg_temp, public, pg_catalog');
-		is(value($client, 'SELECT public.oracle_form()'), 'xy', "a routine in Oracle's form, with a temporary $what");
-		is(value($client, q{SELECT pg_typeof('a'::varchar2)}), 'character varying', "a cast of the session's own");
+		is(value($client, 'SELECT public.oracle_form()'), 'xy',
+			"a routine in Oracle's form works with a temporary $what");
+		is(value($client, q{SELECT pg_typeof('a'::varchar2)}), 'character varying',
+			"a cast in the session is to VARCHAR, with a temporary $what");
 		$client->quit;
 		is_recorded($client, $both, "the session with a temporary $what is recorded");
 	}
-	is(superusers(), '0', 'nobody became superuser');
+	is(superusers(), '0', 'no role has become a superuser');
 };
 
 subtest 'D5: pg_catalog.varchar2 is varchar' => sub {
@@ -154,12 +157,12 @@ subtest 'D5: pg_catalog.varchar2 is varchar' => sub {
 	{
 		my $array = $type =~ /\[\]/;
 		is(value($client, 'SELECT pg_typeof(' . ($array ? "'{a}'" : "'a'") . "::$type)"),
-			$array ? 'character varying[]' : 'character varying', $type);
+			$array ? 'character varying[]' : 'character varying', "$type is the built-in type");
 	}
 	$client->quit;
 };
 
-subtest "D2: VARCHAR2 in a function's notation is what it was" => sub {
+subtest "D2: VARCHAR2 in a function's notation is a function" => sub {
 	my $client = open_session($node, 'root');
 	$client->query(q{CREATE FUNCTION public.varchar2(int) RETURNS text LANGUAGE sql AS $$SELECT 'function'$$});
 	is(value($client, 'SELECT varchar2(5::smallint)'), 'function', 'a function of that name is called');
@@ -189,21 +192,22 @@ subtest "D1: the caller's path does not decide what runs with the owner's rights
 			$client->query("SET search_path = $path");
 			for my $routine (qw(n_members n_members_lib))
 			{
-				is(value($client, "SELECT public.$routine('root')"), '1', "$routine() with search_path $path");
+				is(value($client, "SELECT public.$routine('root')"), '1',
+					"$routine() gives its own result with search_path $path");
 			}
 		}
 	}
 	$client->query('CREATE TEMP TABLE t AS SELECT 43 AS a');
-	is(value($client, 'SELECT public.author(1)'), '42', "names mean what they meant to the author");
+	is(value($client, 'SELECT public.author(1)'), '42', "a name in the routine means what it meant to its author");
 	$client->query('DROP FUNCTION public.lower(name)');
 	$client->quit;
-	is(superusers(), '0', 'nobody became superuser');
+	is(superusers(), '0', 'no role has become a superuser');
 	admin($node, 'app', 'REVOKE CREATE ON SCHEMA public FROM mallory');
 };
 
-# Each of these lets somebody put a function or a table where a routine of
-# root's could find it; the routine was made before or after that.
-subtest 'D1: others cannot put anything in the way of a routine' => sub {
+# In each case another role creates a function or a table where a routine of root's
+# could find it, before or after the routine is created.
+subtest 'D1: no other role can put an object into the path of a routine' => sub {
 	my $plant = q{CREATE FUNCTION %s.lower(name) RETURNS text LANGUAGE plpgsql AS }
 	  . q{$$BEGIN EXECUTE 'ALTER ROLE mallory SUPERUSER'; RETURN $1; END$$};
 	my $count = q{CREATE FUNCTION %s RETURN int IS n int; BEGIN SELECT count(*) INTO n FROM pg_roles }
@@ -211,32 +215,37 @@ subtest 'D1: others cannot put anything in the way of a routine' => sub {
 	admin($node, 'app', 'ALTER ROLE mallory CREATEDB; GRANT CREATE ON DATABASE app TO mallory, alice');
 	my $root = open_quiet_session($node);
 
-	# The privilege comes after the routine.
+	# The privilege is granted after the routine is created.
 	$root->query(sprintf $count, 'public.granted_later');
 	$root->query('GRANT CREATE ON SCHEMA public TO mallory');
 	my $client = open_session($node, 'mallory');
 	$client->query(sprintf $plant, 'public');
-	is(value($client, 'SELECT public.granted_later()'), '1', 'who gets the privilege to create objects later');
-	# A table that is not found any more is not looked for among temporary ones.
+	is(value($client, 'SELECT public.granted_later()'), '1',
+		'a routine does not find the function of a role that has got the privilege later');
+	# A table in a schema that is not searched any more is not looked for among the
+	# temporary ones either.
 	$root->query('CREATE TABLE public.hits (who text)');
 	$root->query('CREATE FUNCTION public.hit RETURN int IS BEGIN INSERT INTO hits VALUES (session_user); RETURN 1; END;');
 	$client->query(q{CREATE FUNCTION pg_temp.tg() RETURNS trigger LANGUAGE plpgsql AS }
 		  . q{$$BEGIN EXECUTE 'ALTER ROLE mallory SUPERUSER'; RETURN NEW; END$$});
 	$client->query('CREATE TEMP TABLE hits (who text)');
 	$client->query('CREATE TRIGGER t BEFORE INSERT ON hits FOR EACH ROW EXECUTE FUNCTION pg_temp.tg()');
-	like(value($client, 'SELECT public.hit()'), qr/relation "hits" does not exist/, 'a temporary table in the place of one that is not searched');
+	like(value($client, 'SELECT public.hit()'), qr/relation "hits" does not exist/,
+		'a routine does not find a temporary table in place of one that is not searched');
 	$client->query('DROP FUNCTION public.lower(name)');
 	$root->query('REVOKE CREATE ON SCHEMA public FROM mallory');
-	is(value($client, 'SELECT public.hit()'), '1', 'once nobody else can create objects there, it is searched');
+	is(value($client, 'SELECT public.hit()'), '1',
+		'a schema is searched again once no other role can create objects in it');
 
-	# A schema is dropped, and made again by somebody else.
+	# A schema is dropped, and created again by another role.
 	$root->query('CREATE SCHEMA gone; SET search_path = gone, public');
 	$root->query(sprintf $count, 'public.recreated');
 	$root->query('DROP SCHEMA gone; RESET search_path');
 	$client->query('CREATE SCHEMA gone');
 	$client->query('GRANT USAGE ON SCHEMA gone TO PUBLIC');
 	$client->query(sprintf $plant, 'gone');
-	is(value($client, 'SELECT public.recreated()'), '1', 'a schema that was dropped and made again');
+	is(value($client, 'SELECT public.recreated()'), '1',
+		'a routine does not search a schema that another role has created again');
 
 	# The routine gets another owner.
 	my $alice = open_session($node, 'alice');
@@ -245,11 +254,11 @@ subtest 'D1: others cannot put anything in the way of a routine' => sub {
 	$alice->query(sprintf $count, 'alice.given');
 	$root->query('ALTER FUNCTION alice.given() OWNER TO root');
 	$alice->query((sprintf $plant, 'alice') =~ s/mallory/alice/r);
-	is(value($alice, 'SELECT alice.given()'), '1', "a routine that was given to another owner");
+	is(value($alice, 'SELECT alice.given()'), '1', 'a routine of a new owner does not search the schema of the old one');
 	$alice->quit;
 	$client->quit;
 
-	# The database gets another owner, and so do its schema public and its copies.
+	# The database gets another owner, and with it the schema public, also in a copy.
 	$root->query('CREATE DATABASE source');
 	my $source = open_session($node, 'root', database => 'source');
 	$source->query('CREATE TABLE public.t (a text)');
@@ -267,16 +276,16 @@ subtest 'D1: others cannot put anything in the way of a routine' => sub {
 		$client->query('CREATE OPERATOR public.|| (LEFTARG = text, RIGHTARG = int, FUNCTION = public.ev)');
 		$client->quit;
 		$client = connect_as($node, 'mallory', database => $database);
-		is(scalar(grep { ($_->{M} // '') eq $WARNING } $client->ready), 0, "$database: the trigger does not fail");
+		is(scalar(grep { ($_->{M} // '') eq $WARNING } $client->ready), 0, "the trigger in the database $database does not fail");
 		$client->quit;
 	}
-	is(superusers(), '0', 'nobody became superuser');
+	is(superusers(), '0', 'no role has become a superuser');
 	$root->query('DROP SCHEMA gone, alice CASCADE; DROP FUNCTION public.hit(); DROP TABLE public.hits; ALTER ROLE mallory NOCREATEDB');
 	$root->query('REVOKE CREATE ON DATABASE app FROM mallory, alice');
 	$root->quit;
 };
 
-subtest 'D5, D2: VARCHAR2 is no name by which varchar can be altered' => sub {
+subtest 'D5, D2: VARCHAR2 is not a name by which varchar can be altered' => sub {
 	my $root = open_quiet_session($node);
 	my $before = value($root, q{SELECT t::text || obj_description(t.oid, 'pg_type') FROM pg_type t WHERE oid = 'varchar'::regtype});
 	for my $sql (
@@ -289,23 +298,24 @@ subtest 'D5, D2: VARCHAR2 is no name by which varchar can be altered' => sub {
 		"COMMENT ON TYPE varchar2 IS 'x'",
 		'DROP TYPE varchar2')
 	{
-		like(value($root, $sql), qr/type "(pg_catalog\.)?varchar2" does not exist/, $sql);
+		like(value($root, $sql), qr/type "(pg_catalog\.)?varchar2" does not exist/, "$sql does not find varchar");
 	}
-	is(value($root, q{SELECT t::text || obj_description(t.oid, 'pg_type') FROM pg_type t WHERE oid = 'varchar'::regtype}), $before, 'varchar is what it was');
-	# An I/O function makes a shell of its type.
+	is(value($root, q{SELECT t::text || obj_description(t.oid, 'pg_type') FROM pg_type t WHERE oid = 'varchar'::regtype}), $before,
+		'varchar has not changed');
+	# An I/O function creates a shell type.
 	$root->query('CREATE SCHEMA types; SET search_path = types');
 	$root->query(q{CREATE FUNCTION varchar2in(cstring, oid, int) RETURNS varchar2 AS 'varcharin' LANGUAGE internal IMMUTABLE STRICT});
 	$root->query(q{CREATE FUNCTION varchar2out(varchar2) RETURNS cstring AS 'varcharout' LANGUAGE internal IMMUTABLE STRICT});
 	$root->query('CREATE TYPE varchar2 (INPUT = varchar2in, OUTPUT = varchar2out, LIKE = varchar)');
-	is(value($root, q{SELECT pg_typeof('a'::varchar2)}), 'varchar2', 'a type of that name can be made by its I/O functions');
-	is(value($root, "COMMENT ON TYPE varchar2 IS 'x'"), undef, 'and is one by that name');
+	is(value($root, q{SELECT pg_typeof('a'::varchar2)}), 'varchar2', 'a type of that name can be created with I/O functions');
+	is(value($root, "COMMENT ON TYPE varchar2 IS 'x'"), undef, 'that type can be commented on by that name');
 	$root->query('DROP SCHEMA types CASCADE');
 	$root->quit;
 };
 
 subtest 'F9: a logon does not cancel its own record' => sub {
-	# The notices flush the cancel key to the client, and the trigger takes its
-	# time, so that cancels arrive while it runs and when it has just ended.
+	# The notices flush the cancel key to the client, and the trigger takes some
+	# time, so that cancels arrive while it runs and just after it has ended.
 	admin($node, 'app', <<'EOF');
 CREATE FUNCTION audit.talk() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -331,13 +341,12 @@ EOF
 			send_cancel($client);
 			$sent++;
 		}
-		# What was sent for the firing does not hit what comes after it.
 		$hits++ if ($client->query('SELECT 1') // '') ne '1';
 		push @clients, $client;
 	}
 	cmp_ok($sent, '>=', 6 * 10, 'many cancels are sent during the logons');
-	is($errors, 0, 'no firing failed');
-	is($hits, 0, 'no cancel hit the first query');
+	is($errors, 0, 'no firing fails');
+	is($hits, 0, 'no cancel of the logon hits the first query');
 	for my $client (@clients)
 	{
 		$client->send_terminate;
@@ -353,7 +362,7 @@ subtest 'F9: a cancel from before a firing does not hit it' => sub {
 	set_triggers(after_user_logon => 'audit.record');
 	my $client = open_session($node, 'mallory');
 	$client->query('SELECT 1');
-	# Between commands a cancel does nothing, and it must not lie in wait.
+	# A cancel between two commands has no effect, and must not have one later.
 	for (1 .. 10)
 	{
 		send_cancel($client);
@@ -362,16 +371,18 @@ subtest 'F9: a cancel from before a firing does not hit it' => sub {
 	is_recorded($client, 'after_user_logon after_user_logon before_user_logoff', 'the session is recorded');
 };
 
-subtest 'F9: a cancel still cancels what is no firing' => sub {
+subtest 'F9: a cancel still cancels a query' => sub {
 	set_triggers(after_user_logon => 'audit.record');
 	my $client = open_session($node, 'mallory');
 	$client->send_query('SELECT pg_sleep(3600)');
 	ok(wait_for_event($node, $client, 'PgSleep'), 'the first query runs');
 	send_cancel($client);
-	is_deeply([ map { $_->{C} } grep { $_->{type} eq 'E' } $client->messages ], ['57014'], 'the first query is canceled');
+	is_deeply([ map { $_->{C} } grep { $_->{type} eq 'E' } $client->messages ], ['57014'],
+		'a cancel request cancels the first query');
 	$client->query('SET statement_timeout = 50');
 	$client->send_query('SELECT pg_sleep(3600)');
-	is_deeply([ map { $_->{C} } grep { $_->{type} eq 'E' } $client->messages ], ['57014'], 'by a timeout too');
+	is_deeply([ map { $_->{C} } grep { $_->{type} eq 'E' } $client->messages ], ['57014'],
+		'statement_timeout cancels a query');
 	$client->quit;
 };
 
@@ -382,7 +393,7 @@ subtest 'F9: a role with pg_signal_backend does not cancel the record of others'
 DO $$
 BEGIN
     LOOP
-        -- or the list of sessions would stay as it was at the first look
+        -- without this, the list of sessions would stay the same
         PERFORM pg_stat_clear_snapshot();
         PERFORM pg_cancel_backend(pid) FROM pg_stat_get_activity(NULL) WHERE pid <> pg_backend_pid()
             AND usesysid = (SELECT oid FROM pg_roles WHERE rolname = 'alice');
@@ -395,9 +406,10 @@ EOF
 	{
 		my $client = connect_as($node, 'alice');
 		my @messages = $client->ready;
-		is(scalar(grep { $_->{type} eq 'E' || ($_->{M} // '') eq $WARNING } @messages), 0, 'no firing failed');
+		is(scalar(grep { $_->{type} eq 'E' || ($_->{M} // '') eq $WARNING } @messages), 0,
+			'the canceler does not fail a firing');
 		is_deeply([ map { $_->{C} } grep { $_->{type} eq 'E' } $client->query('SELECT pg_sleep(3600)') ],
-			['57014'], 'but a query between them is canceled');
+			['57014'], 'the canceler does cancel a query');
 		$client->quit;
 		push @clients, $client;
 	}
@@ -406,7 +418,7 @@ EOF
 	admin($node, 'app', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'canceler'});
 };
 
-subtest 'F9: lock_timeout of the function works in a firing' => sub {
+subtest 'F9: a lock_timeout of the function takes effect in a firing' => sub {
 	admin($node, 'app', <<'EOF');
 CREATE FUNCTION audit.try_lock() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' AS $$
@@ -427,13 +439,14 @@ EOF
 	is_recorded($client, "locked $both", 'the wait for the lock ends, and the session is recorded');
 };
 
-# F10: whoever hangs ends in time.
+# F10: functions that hang
 my %hanging = (
 	plpgsql => 'LANGUAGE plpgsql AS $$BEGIN LOOP PERFORM 1; END LOOP; END$$',
 	sleep => 'LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(3600); END$$',
 	lock => 'LANGUAGE plpgsql AS $$BEGIN PERFORM pg_advisory_xact_lock(42); END$$',
 	commit => 'LANGUAGE plpgsql AS $$BEGIN INSERT INTO audit.slow VALUES (1); END$$');
-# These have no event trigger functions on every major, so one in PL/pgSQL calls them.
+# Not every major has event trigger functions in these languages, so one in
+# PL/pgSQL calls functions in them.
 my %loops = (
 	plperl => q{while (1) { spi_exec_query('SELECT 1'); }},
 	plpython3u => q{while True: plpy.execute('SELECT 1')});
@@ -444,7 +457,7 @@ for my $language (sort keys %loops)
 	$hanging{$language} = "LANGUAGE plpgsql AS \$\$BEGIN PERFORM audit.loop_$language(); END\$\$";
 }
 
-subtest 'F10: a trigger that hangs ends in time, and cancels do not keep it from that' => sub {
+subtest 'F10: a trigger that hangs runs into its time limit, in spite of cancels' => sub {
 	admin($node, 'app', <<'EOF');
 CREATE TABLE audit.slow (a int);
 CREATE FUNCTION audit.hang_at_commit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(3600); END';
@@ -462,16 +475,16 @@ EOF
 			set_triggers($event => 'audit.hang');
 			my $position = log_position($node);
 			my $client = open_session($node, 'alice');
-			is(value($client, 'SELECT 1'), '1', "$event: $how: the session goes on");
+			is(value($client, 'SELECT 1'), '1', "$event: $how: the session runs queries");
 			$client->send_terminate;
 			send_cancel($client) for 1 .. 5;
 			is_recorded($client, $event eq 'after_user_logon' ? 'before_user_logoff' : 'after_user_logon',
 				"$event: $how: the other event is recorded");
 			my $setting = $event eq 'after_user_logon' ? 'logon_timeout' : 'logoff_timeout';
 			my @errors = grep { /\|ERROR:/ } log_lines($node, $position, $client);
-			is(scalar(@errors), 1, "$event: $how: one error");
+			is(scalar(@errors), 1, "$event: $how: the log has one error");
 			like($errors[0] // '', qr/^57014\|ERROR:  canceling event triggers due to session_triggers\.$setting/,
-				"$event: $how: which names the setting");
+				"$event: $how: the error names the setting");
 		}
 	}
 	$holder->quit;
@@ -484,9 +497,9 @@ subtest 'G1: what a session holds does not take its logoff row away' => sub {
 	my $client = open_session($node, 'mallory');
 	is_deeply([ map { $_->{C} } grep { $_->{type} eq 'E' } $client->query($grab) ], ['53200'], 'the lock table is full');
 	$client->quit;
-	is_recorded($client, $recorded, 'advisory locks');
+	is_recorded($client, $recorded, 'a session with advisory locks is recorded');
 
-	# The next sessions are let in, for the locks are gone.
+	# The next session is let in, since the locks have been released.
 	$client = open_session($node, 'mallory', options => '-c session_triggers.logon_warning=on');
 	$client->query('BEGIN');
 	$client->query('DECLARE c CURSOR WITH HOLD FOR SELECT repeat(md5(i::text), 100) FROM generate_series(1, 20000) i');
@@ -498,20 +511,20 @@ subtest 'G1: what a session holds does not take its logoff row away' => sub {
 	like(value($client, $grab), qr/out of shared memory/, 'the lock table is full of locks of the session');
 	$client->query('BEGIN');
 	like(value($client, 'SELECT pg_advisory_xact_lock(i) FROM generate_series(1, 200000) i'),
-		qr/out of shared memory/, 'and has no room for those of a transaction');
+		qr/out of shared memory/, 'the lock table has no room for locks of a transaction');
 	$client->quit;
-	is_recorded($client, $recorded, 'locks, a cursor, temporary files, memory and a failed transaction');
+	is_recorded($client, $recorded, 'a session with locks, a cursor, temporary files, memory, and a failed transaction is recorded');
 
 	admin($node, 'app', q{ALTER ROLE alice SET session_triggers.logoff_on = 'exit'});
 	admin($node, 'app', 'ALTER ROLE alice RESET session_triggers.logoff_timeout');
 	$client = open_session($node, 'alice');
 	like(value($client, $grab), qr/out of shared memory/, 'the lock table is full again');
 	value($client, 'SELECT pg_terminate_backend(pg_backend_pid())');
-	is_recorded($client, $recorded, 'advisory locks, and the session terminates itself');
+	is_recorded($client, $recorded, 'a session with advisory locks that terminates itself is recorded');
 	admin($node, 'app', 'ALTER ROLE alice RESET session_triggers.logoff_on');
 };
 
-subtest 'G1: a limit of temporary files' => sub {
+subtest 'G1: temp_file_limit does not take a logoff row away' => sub {
 	admin($node, 'app', <<'EOF');
 CREATE FUNCTION audit.spill() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET work_mem = '64kB' AS $$
@@ -532,7 +545,7 @@ EOF
 	admin($node, 'app', 'ALTER ROLE mallory RESET temp_file_limit');
 };
 
-subtest 'F7: a setting that cannot be overridden fails the firing' => sub {
+subtest 'F7: temp_buffers, which may not be changed any more, does not fail the firing' => sub {
 	admin($node, 'app', <<'EOF');
 CREATE FUNCTION audit.buffers() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -545,19 +558,19 @@ EOF
 	my $position = log_position($node);
 	my $client = open_session($node, 'mallory', options => '-c temp_buffers=4GB');
 	$client->quit;
-	is_recorded($client, $both, 'temp_buffers before the first use');
-	like(log_text($node, $position, $client), qr/temp_buffers is 8MB/, 'which gets its default');
+	is_recorded($client, $both, 'a session that sets temp_buffers before its first use is recorded');
+	like(log_text($node, $position, $client), qr/temp_buffers is 8MB/, 'temp_buffers has its default in the firing');
 	$position = log_position($node);
 	$client = open_session($node, 'mallory', options => '-c temp_buffers=200');
 	$client->query('CREATE TEMP TABLE used AS SELECT 1 AS a');
 	$client->quit;
-	is_recorded($client, $both, 'temp_buffers after it, where it cannot change any more');
-	like(log_text($node, $position, $client), qr/temp_buffers is 1600kB/, 'which stays');
+	is_recorded($client, $both, 'a session that has used temp_buffers, so that it cannot change, is recorded');
+	like(log_text($node, $position, $client), qr/temp_buffers is 1600kB/, 'temp_buffers keeps its value in the firing');
 };
 
-subtest 'F7: texts that the client cannot read' => sub {
-	# Over 256 MB would be too much for a buffer of the largest growth; a part
-	# of that must do here, in pieces of every length.
+subtest 'F7: texts that the client cannot read do not fail the firing' => sub {
+	# A text of over 256 MB does not fit one buffer that allows for the largest
+	# growth of a conversion. Shorter texts, of several lengths, must suffice here.
 	admin($node, 'app', <<'EOF');
 CREATE FUNCTION audit.foreign_words() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -575,31 +588,33 @@ EOF
 		my $client = connect_as($node, 'mallory', client_encoding => $encoding);
 		my @notices = map { $_->{M} } grep { $_->{type} eq 'N' } $client->ready;
 		is(scalar(@notices), 21, "$encoding: all notices arrive");
-		is(scalar(grep { $_ eq $WARNING } @notices), 0, "$encoding: and the firing is done");
-		is($notices[0], ('x' x 8185) . " \xfc ", "$encoding: what it has is sent as it is") if $encoding eq 'LATIN1';
-		like($notices[1], qr/^\?+ \?+ z$/, "$encoding: what it lacks makes the text ASCII") if $encoding eq 'LATIN1';
+		is(scalar(grep { $_ eq $WARNING } @notices), 0, "$encoding: the firing succeeds");
+		is($notices[0], ('x' x 8185) . " \xfc ",
+			"$encoding: a text that it can represent is converted") if $encoding eq 'LATIN1';
+		like($notices[1], qr/^\?+ \?+ z$/,
+			"$encoding: a text that it cannot represent is sent in ASCII") if $encoding eq 'LATIN1';
 		$client->quit;
 		is_recorded($client, "$both", "$encoding: the session is recorded");
 	}
 };
 
-subtest 'F9, X: signals that come together at an end' => sub {
+subtest 'F9, X: signals that arrive together do not keep a session from being recorded' => sub {
 	set_triggers(before_user_logoff => 'audit.record');
 	admin($node, 'app', q{ALTER ROLE alice SET session_triggers.logoff_on = 'exit'});
 	my $recorded = 'after_user_logon before_user_logoff before_user_logoff';
 	my @clients = map { connect_as($node, 'alice') } 1 .. 20;
 	$_->ready for @clients;
 	my $pids = join ', ', map { $_->pid } @clients;
-	# Idle, so each is reading a command.
+	# Each session is idle, that is, reading a command.
 	admin($node, 'app', "SELECT pg_terminate_backend(pid), pg_cancel_backend(pid), pg_terminate_backend(pid) FROM unnest(ARRAY[$pids]) pid, generate_series(1, 20)");
 	wait_for_exit($node, 'alice');
-	is_recorded($_, $recorded, 'a session that is terminated again and again') for @clients;
+	is_recorded($_, $recorded, 'a session that is terminated again and again is recorded') for @clients;
 	admin($node, 'app', 'ALTER ROLE alice RESET session_triggers.logoff_on');
 };
 
-# The processor time, in nanoseconds, that a session's process has used. Other
-# processes on the machine do not count, as they would in the time on the clock.
-# Linux accounts for all of it when the process goes to sleep.
+# Returns the processor time, in nanoseconds, that a session's process has used,
+# which does not depend on what else the machine does. Linux has accounted for all
+# of it when the process sleeps.
 sub processor_time
 {
 	my ($client) = @_;
@@ -608,9 +623,8 @@ sub processor_time
 	return (split / /, slurp_file("$proc/schedstat"))[0];
 }
 
-# D6: parsing takes time in proportion to the text. What is measured is a
-# ratio within one run, of a text to one four times as long: 4 is linear, and
-# 16 is quadratic. The shortest of three runs counts.
+# Returns how much longer the parsing of a text takes if it is four times as long:
+# 4 times is linear, and 16 is quadratic. The shortest of three runs counts.
 sub growth
 {
 	my ($client, $sql, $size) = @_;
@@ -632,13 +646,13 @@ sub growth
 	return $times[1] / $times[0];
 }
 
-# The log is not to hold these texts.
+# These texts are too long for the log.
 admin($node, 'app', 'ALTER ROLE mallory SET log_min_error_statement = panic');
 
 subtest 'D6: parsing takes time in proportion to the text' => sub {
 	set_triggers();
 	my $client = open_session($node, 'mallory');
-	# An error at the end keeps what is parsed from being run.
+	# An error at the end keeps the statements from being executed.
 	my %texts = (
 		'many RETURNs' => [ sub { return 'CREATE FUNCTION f()RETURN 1;' x $_[0] . 'nonsense' }, 16_000 ],
 		'many RETURNs with a long rest' => [ sub { return 'CREATE FUNCTION f()RETURN a;' x $_[0] . 'nonsense' }, 16_000 ],
@@ -667,7 +681,7 @@ subtest 'D6: parsing takes time in proportion to the text' => sub {
 	$client->quit;
 };
 
-subtest 'D6: parsing heeds interrupts' => sub {
+subtest 'D6: parsing can be interrupted' => sub {
 	my $client = open_session($node, 'mallory', options => '-c statement_timeout=100');
 	my %texts = (
 		'a long body' => 'CREATE FUNCTION f RETURN int IS BEGIN' . ' x;' x 8_000_000,
@@ -680,8 +694,8 @@ subtest 'D6: parsing heeds interrupts' => sub {
 	$client->quit;
 };
 
-is(superusers(), '0', 'nobody became superuser');
-log_is_clean($node, 'no server process crashed');
+is(superusers(), '0', 'no role has become a superuser');
+log_is_clean($node, 'no server process has crashed');
 $node->stop;
 
 done_testing();

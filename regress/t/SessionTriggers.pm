@@ -286,8 +286,8 @@ use IO::Socket::IP;
 use IO::Socket::UNIX;
 use Socket qw(SOCK_STREAM);
 
-# Sends the startup packet. Parameters: tcp => address (default: the socket),
-# and user, database, options, application_name, replication.
+# Connects, and sends the startup packet. Parameters: tcp, an address to use in place
+# of the Unix socket; and those of the packet, such as user, database, and options.
 sub new
 {
 	my ($class, $node, %params) = @_;
@@ -311,8 +311,8 @@ sub new
 	return $self;
 }
 
-# The messages up to and with ReadyForQuery, or to the end of the connection:
-# { type => ..., and what the type has }.
+# Returns the messages up to and including ReadyForQuery, or up to the end of the
+# connection. Each is a hash with its type and the fields of that type.
 sub messages
 {
 	my ($self) = @_;
@@ -325,7 +325,7 @@ sub messages
 	return @messages;
 }
 
-# The start of the session, as messages() gives it; dies if it was refused.
+# Returns the messages of the start of the session, and dies if it was refused.
 sub ready
 {
 	my ($self) = @_;
@@ -337,8 +337,8 @@ sub ready
 
 sub pid { return $_[0]->{pid}; }
 
-# Runs one command. Gives its messages or, for a scalar, its first value; then
-# an error is fatal.
+# Runs one command. Returns its messages in list context. Otherwise returns its first
+# value, and dies if there is an error or if the session ends.
 sub query
 {
 	my ($self, $sql) = @_;
@@ -366,7 +366,7 @@ sub send_query
 	return $self->send_message('Q', "$sql\0");
 }
 
-# Sends Terminate.
+# Sends a Terminate message.
 sub send_terminate
 {
 	my ($self) = @_;
@@ -379,8 +379,8 @@ sub send_message
 	return $self->_send($type . pack('N', length($body) + 4) . $body);
 }
 
-# Sends Terminate and waits until the server's process is gone. Gives what it
-# sent in the meantime.
+# Sends a Terminate message, and waits until the server's process has exited. Returns
+# the messages that it has sent in the meantime.
 sub quit
 {
 	my ($self) = @_;
@@ -388,7 +388,7 @@ sub quit
 	return $self->messages;
 }
 
-# Closes the connection without a word.
+# Closes the connection without a Terminate message.
 sub drop
 {
 	my ($self) = @_;
@@ -403,7 +403,7 @@ sub _send
 	while (length $bytes)
 	{
 		my $sent = $self->{socket}->syswrite($bytes);
-		# The server has ended the session: the next read tells.
+		# The server has ended the session, as the next read will show.
 		return if !defined $sent && ($!{EPIPE} || $!{ECONNRESET});
 		croak "could not send: $!" unless defined $sent;
 		substr($bytes, 0, $sent) = '';
@@ -411,21 +411,21 @@ sub _send
 	return;
 }
 
-# Takes a number of bytes; undef if the connection ends before.
+# Returns the next bytes, so many of them, or undef if the connection ends before.
 sub _take
 {
 	my ($self, $count) = @_;
 	while (length $self->{buffer} < $count)
 	{
 		my $readable = 0;
-		# A signal, such as a child's end, is no reason to give up.
+		# A signal, such as that of the end of a child, can interrupt the wait.
 		do
 		{
 			$! = 0;
 			$readable = IO::Select->new($self->{socket})->can_read($PostgreSQL::Test::Utils::timeout_default);
 		} until $readable || !$!{EINTR};
 		croak 'the server sent nothing' unless $readable;
-		# A reset is an end as well: the process left with input unread.
+		# A reset ends the connection as well: the process had not read all its input.
 		return
 		  unless $self->{socket}
 		  ->sysread($self->{buffer}, 8192, length $self->{buffer});
@@ -433,7 +433,7 @@ sub _take
 	return substr($self->{buffer}, 0, $count, '');
 }
 
-# The next message, or nothing at the end of the connection.
+# Returns the next message, or nothing at the end of the connection.
 sub next_message
 {
 	my ($self) = @_;

@@ -1,5 +1,5 @@
-# Extensions that Debian built for its own server load into ours and do their
-# work, also within a firing: rule C2.
+# Extensions that Debian built for its own server work in ours, also in a firing:
+# rule C2. The server with the extensions is made by ./build.sh check.
 use strict;
 use warnings FATAL => 'all';
 
@@ -13,7 +13,7 @@ use Test::More;
 my $install = $ENV{SESSTRIG_EXTENSIONS_INSTALL};
 plan skip_all => 'SESSTRIG_EXTENSIONS_INSTALL names no server with the extensions' unless $install;
 
-# That server's own libraries are its neighbours.
+# That server brings its own libraries.
 $ENV{LD_LIBRARY_PATH} = "$install/lib";
 my $node = new_node(
 	'prebuilt',
@@ -40,14 +40,15 @@ EOF
 like(
 	slurp_file($node->logfile, $start),
 	qr/LOG:  AUDIT: SESSION,\d+,\d+,DDL,CREATE TABLE,TABLE,public\.fired,/,
-	'C2: pgaudit, an event trigger itself, records the commands');
+	'C2: pgaudit, which has event triggers itself, records commands');
 
 $start = log_position($node);
 my $client = connect_as($node, 'alice');
-is(scalar(grep { $_->{type} =~ /[NE]/ } $client->ready), 0, 'C2: the session starts');
-is(scalar $client->query(q{SELECT oracle.substr('hello', 2, 2)}), 'el', 'C2: orafce computes');
+is(scalar(grep { $_->{type} =~ /[NE]/ } $client->ready), 0, 'C2: the client gets no error and no notice');
+is(scalar $client->query(q{SELECT oracle.substr('hello', 2, 2)}), 'el', 'C2: a function of orafce gives its result');
 $client->query('SET search_path = oracle, public, pg_catalog');
-is(scalar $client->query(q{SELECT pg_typeof('x'::varchar2(3))}), 'varchar2', "D5: orafce's own type comes first");
+is(scalar $client->query(q{SELECT pg_typeof('x'::varchar2(3))}), 'varchar2',
+	"D5: orafce's own type VARCHAR2 comes first");
 $client->quit;
 
 is( admin($node, 'app', 'SELECT event, name FROM fired ORDER BY id'),
@@ -55,7 +56,7 @@ is( admin($node, 'app', 'SELECT event, name FROM fired ORDER BY id'),
 	'C2: a function that uses orafce fires at logon and logoff');
 is( scalar(grep { /LOG:  AUDIT: SESSION,\d+,\d+,WRITE,INSERT,.*INTO public\.fired/ } log_lines($node, $start, $client)),
 	2, 'C2: pgaudit records what the trigger writes');
-unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:|ERROR:|WARNING:/, 'C2: no complaint');
+unlike(slurp_file($node->logfile), qr/TRAP:|PANIC:|ERROR:|WARNING:/, 'C2: the log has no error and no warning');
 $node->stop;
 
 done_testing();

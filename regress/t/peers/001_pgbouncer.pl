@@ -1,6 +1,6 @@
-# PgBouncer in front of the server: what is a session then, what a trigger set,
-# and what a failing trigger does to the clients of the pool: rules E3, F3, F5,
-# table X and logon_failure.
+# PgBouncer in front of the server: what counts as a session, what its clients see
+# of what a trigger sets, and what a failing trigger does to them: rules E3, F3, F5,
+# table X, and logon_failure.
 use strict;
 use warnings FATAL => 'all';
 
@@ -53,20 +53,20 @@ CREATE EVENT TRIGGER c_fail ON after_user_logon EXECUTE FUNCTION fail();
 CREATE EVENT TRIGGER d_log ON before_user_logoff EXECUTE FUNCTION log_session();
 SQL
 
-# What the triggers did, as "pid event, ...".
+# Returns what the triggers have recorded, as "pid event, ...", and forgets it.
 sub fired
 {
 	return take_rows($node, q{concat(pid, ' ', event)}) =~ s/\n/, /gr;
 }
 
-# The same, when the pool's connection to the server is gone.
+# Does the same after the pool's connection to the server has ended.
 sub fired_in_the_end
 {
 	wait_for_exit($node, 'alice') or die 'the pool still has its connection';
 	return fired();
 }
 
-# What set_up() leaves in a session.
+# What set_up() leaves in a session
 my $state = q{SELECT concat_ws(' ', current_setting('app.tenant', true),
 	current_setting('TimeZone'), to_regclass('pg_temp.notes'), current_user)};
 my $as_set = 'blue Asia/Tokyo notes staff';
@@ -93,28 +93,29 @@ for my $mode ('session', 'session without reset', 'transaction')
 	$clients[1]->send_query($state);
 	if ($mode ne 'transaction')
 	{
-		ok($pool->wait_for_waiting($admin, 1), "$mode: the second client waits");
+		ok($pool->wait_for_waiting($admin, 1), "$mode: the second client waits for the connection");
 		$clients[0]->quit;
 	}
-	# DISCARD ALL resets all of it; then PgBouncer sets again what it follows.
+	# DISCARD ALL resets everything. Then PgBouncer sets the parameters that it tracks.
 	my ($row) = grep { $_->{type} eq 'D' } $clients[1]->messages;
 	is( $row->{values}[0],
 		$mode eq 'session' ? ' Asia/Tokyo alice' : $as_set,
 		"F5: $mode: the second client has "
-		  . ($mode eq 'session' ? 'what PgBouncer knows of it' : 'it too'));
+		  . ($mode eq 'session' ? 'the parameters that PgBouncer tracks' : 'what a trigger set, too'));
 	$clients[1]->quit if $mode ne 'transaction';
 
 	$clients[2]->ready;
-	is($clients[2]->query('SELECT pg_backend_pid()'), $pid, "$mode: the third is served by the same process");
+	is($clients[2]->query('SELECT pg_backend_pid()'), $pid, "$mode: the third client uses the same server process");
 	if ($mode eq 'transaction')
 	{
-		is($clients[0]->query('SELECT pg_backend_pid()'), $pid, "$mode: the first again as well");
+		is($clients[0]->query('SELECT pg_backend_pid()'), $pid,
+			"$mode: the first client uses the same server process again");
 		$clients[$_]->quit for 0, 1;
 	}
 	$clients[2]->quit;
-	is(fired(), "$pid after_user_logon", "E3: $mode: one logon fired, for the pool's connection");
+	is(fired(), "$pid after_user_logon", "E3: $mode: the pool's connection has fired one logon");
 	is(admin($node, 'app', "SELECT usename FROM pg_stat_activity WHERE pid = $pid"),
-		'alice', "$mode: which stays when the clients are gone");
+		'alice', "$mode: the pool's connection outlives its clients");
 	$admin->query('RECONNECT app');
 	is(fired_in_the_end(), "$pid before_user_logoff", "X: $mode: RECONNECT fires one logoff");
 
@@ -128,14 +129,14 @@ for my $mode ('session', 'session without reset', 'transaction')
 		my $client = $clients[ $n - 1 ];
 		is_deeply([ grep { $_->{type} =~ /[NE]/ } $client->ready ],
 			[], "F3: $mode: client $n connects and gets no message");
-		like($client->query($state), qr/ alice$/, "F3, F2: $mode: client $n is served");
+		like($client->query($state), qr/ alice$/, "F3, F2: $mode: client $n runs queries");
 		$pid = $client->query('SELECT pg_backend_pid()');
 		$client->quit;
 	}
 	is(scalar(grep { /^P0042\|ERROR:  no entry for alice/ } log_lines($node, $server_log, $pid)),
-		1, "F3: $mode: the server's log has the error, once");
+		1, "F3: $mode: the server's log has the error once");
 	unlike(slurp_file($pool->{log}, $position),
-		qr/ (?:WARNING|ERROR|FATAL) /, "F3: $mode: PgBouncer's log has none");
+		qr/ (?:WARNING|ERROR|FATAL) /, "F3: $mode: PgBouncer's log has no warning and no error");
 	$admin->query('RECONNECT app');
 	is(fired_in_the_end(), "$pid before_user_logoff", "F3, X: $mode: one logoff fires");
 
@@ -151,7 +152,7 @@ for my $mode ('session', 'session without reset', 'transaction')
 	admin($node, 'app', 'ALTER DATABASE app RESET session_triggers.logon_failure');
 	admin($node, 'app', 'ALTER EVENT TRIGGER c_fail DISABLE');
 
-	# The ends of the pool's connection
+	# Ends of the pool's connection
 	my $client = $pool->client('alice', 'app');
 	$client->ready;
 	$pid = $client->query('SELECT pg_backend_pid()');
@@ -159,7 +160,7 @@ for my $mode ('session', 'session without reset', 'transaction')
 	$client->query('BEGIN');
 	$client->drop;
 	is(fired_in_the_end(), "$pid before_user_logoff",
-		"X: $mode: a client that is gone in the middle of a transaction takes it along: one logoff");
+		"X: $mode: a client that goes away in a transaction ends the connection, which fires one logoff");
 
 	$client = $pool->client('alice', 'app');
 	$client->ready;
@@ -177,13 +178,13 @@ for my $mode ('session', 'session without reset', 'transaction')
 }
 
 $node->stop;
-log_is_clean($node, 'F12: nothing is left behind');
+log_is_clean($node, 'F12: the log has no failed assertion and no leak');
 done_testing();
 
 # A running PgBouncer with a pool of one connection to the database app.
 package PgBouncer;
 
-# Those that a failed test leaves.
+# The processes that a failed test leaves
 my @running;
 
 sub start
@@ -194,7 +195,6 @@ sub start
 		port => PostgreSQL::Test::Cluster::get_free_port(),
 		log => "$dir/log"
 	}, $class;
-	# A name alone makes the default, 15 s, a long wait after each rejection.
 	%settings = (
 		listen_addr => '127.0.0.1',
 		listen_port => $self->{port},
@@ -203,7 +203,7 @@ sub start
 		auth_file => "$dir/users",
 		admin_users => 'admin',
 		logfile => $self->{log},
-		# After a rejection; the default is 15 s.
+		# The pool waits this long after a rejection; the default is 15 s.
 		server_login_retry => 1,
 		%settings);
 	PostgreSQL::Test::Utils::append_to_file("$dir/users", qq{"alice" ""\n"admin" ""\n});
@@ -221,7 +221,7 @@ sub start
 	return $self;
 }
 
-# For connect_raw.
+# What connect_raw() asks of a server.
 sub port { return $_[0]{port}; }
 
 sub client

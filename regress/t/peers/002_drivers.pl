@@ -1,5 +1,5 @@
-# Drivers of other languages, each with a client of its own under
-# regress/peers: rules E3, F3, F5, logon_warning and logon_failure.
+# Drivers in several languages, each with a client of its own under regress/peers:
+# rules E3, F3, F5, logon_warning, and logon_failure.
 use strict;
 use warnings FATAL => 'all';
 
@@ -14,9 +14,9 @@ my $peers = $ENV{SESSTRIG_PEERS};
 plan skip_all => 'SESSTRIG_PEERS names no directory with the drivers' unless $peers;
 my $clients = "$FindBin::RealBin/../../peers";
 
-# Each driver: the peer it belongs to, the command of its client, what that
-# gets of a message before ReadyForQuery, what libpq itself prints of it, and
-# whether the SQLSTATE of a refused connection is told.
+# Each driver: the directory that it comes from, the command of its client, what
+# that prints of a warning before ReadyForQuery, what libpq itself prints of it, and
+# whether the driver tells the SQLSTATE of a refused connection.
 my @drivers = (
 	{
 		name => 'psycopg',
@@ -71,7 +71,7 @@ my @drivers = (
 		sqlstate => 1
 	});
 
-# Where node finds the driver.
+# Node.js looks for the driver here.
 $ENV{NODE_PATH} = "$peers/node/node_modules";
 
 my $node = new_node('drivers');
@@ -98,15 +98,15 @@ CREATE EVENT TRIGGER b_fail ON after_user_logon EXECUTE FUNCTION fail();
 CREATE EVENT TRIGGER c_log ON before_user_logoff EXECUTE FUNCTION log_session();
 SQL
 
-# Runs a client as a user, until its backend is gone too. Gives what it wrote,
-# to standard error at the end, and what the triggers did.
+# Runs a client as a user, and waits for its session to end. Returns what the client
+# wrote to standard output and then to standard error, and what the triggers did.
 sub run_client
 {
 	my ($driver, $user) = @_;
 	my $url = 'postgresql://127.0.0.1:' . $node->port . "/app?user=$user";
 	my ($out, $err) = ('', '');
 	my $timer = IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default);
-	# Each driver brings the libraries that it needs.
+	# Drivers use their own libraries.
 	delete local $ENV{LD_LIBRARY_PATH};
 
 	IPC::Run::run([ @{ $driver->{command} }, $url ], '>', \$out, '2>', \$err, $timer);
@@ -128,21 +128,21 @@ for my $driver (@drivers)
 
 		admin($node, 'app', 'ALTER EVENT TRIGGER b_fail DISABLE');
 		($out, $fired) = run_client($driver, 'alice');
-		is($out, "${works}tenant blue\nclosed\n", "F5: $name: the session has what a trigger set");
+		is($out, "${works}tenant blue\nclosed\n", "F5: $name: the client has the setting of a trigger");
 		is( $fired,
 			"after_user_logon alice 127.0.0.1\nbefore_user_logoff alice 127.0.0.1",
-			"E3: $name: its connecting and closing fire one logon and one logoff");
+			"E3: $name: connecting and closing fire one logon and one logoff");
 
 		admin($node, 'app', 'ALTER EVENT TRIGGER b_fail ENABLE');
 		($out, $fired) = run_client($driver, 'alice');
 		my $stderr = $driver->{stderr} // '';
 		my $does = $driver->{warning} ? 'hands on' : $stderr ? 'prints' : 'drops';
 		is($out, "$driver->{warning}${works}tenant -\nclosed\n$stderr",
-			"F3: $name: it copes with the warning before ReadyForQuery, which it $does");
-		is($fired, 'before_user_logoff alice 127.0.0.1', "F3: $name: one logoff fires");
+			"F3: $name: the driver $does the warning before ReadyForQuery, and runs queries");
+		is($fired, 'before_user_logoff alice 127.0.0.1', "F3: $name: after a failed logon one logoff fires");
 
 		($out, $fired) = run_client($driver, 'quiet');
-		is($out, "${works}tenant -\nclosed\n", "logon_warning = off: $name: it gets nothing");
+		is($out, "${works}tenant -\nclosed\n", "logon_warning = off: $name: the client gets no warning");
 		is($fired, 'before_user_logoff quiet 127.0.0.1', "logon_warning = off: $name: one logoff fires");
 
 		admin($node, 'app', q{ALTER DATABASE app SET session_triggers.logon_failure = 'reject'});
@@ -156,5 +156,5 @@ for my $driver (@drivers)
 }
 
 $node->stop;
-log_is_clean($node, 'F12: nothing is left behind');
+log_is_clean($node, 'F12: the log has no failed assertion and no leak');
 done_testing();

@@ -1,5 +1,5 @@
-# Session triggers come along from an older major, by pg_upgrade and by
-# pg_dumpall: rules C1 and E5. Nothing fires while pg_upgrade works.
+# pg_upgrade and pg_dumpall bring session triggers from an older major to this one:
+# rules C1 and E5. Nothing fires in the meantime.
 use strict;
 use warnings FATAL => 'all';
 
@@ -16,11 +16,11 @@ my $old_stock = $ENV{SESSTRIG_OLD_STOCK_BINDIR};
 plan skip_all => 'SESSTRIG_OLD_BINDIR and SESSTRIG_OLD_STOCK_BINDIR name no older servers'
   unless $old_ours && $old_stock;
 
-# Each server finds its own libraries where it was installed.
+# Each server finds its libraries where it is installed.
 delete $ENV{LD_LIBRARY_PATH};
 my ($new_bindir) = run_command([ 'pg_config', '--bindir' ]);
 
-# Encoding, locale and checksums must be the same for pg_upgrade.
+# pg_upgrade requires the same encoding, locale, and checksums.
 my @initdb = ('--no-locale', '--encoding' => 'UTF8', '--data-checksums');
 
 my $fired = 'SELECT event, login_user FROM fired ORDER BY id';
@@ -29,6 +29,7 @@ SELECT evtname, evtevent, evtenabled, evtfoid::regproc, obj_description(oid, 'pg
 FROM pg_event_trigger ORDER BY evtname
 EOF
 
+# Creates a cluster of the older major that has session triggers.
 sub old_node
 {
 	my ($name) = @_;
@@ -53,10 +54,11 @@ EOF
 	one_session($old);
 	is( admin($old, 'app', $fired),
 		"after_user_logon|alice\nbefore_user_logoff|alice",
-		"$name: they fire on the older major");
+		"$name: the triggers fire on the older major");
 	return $old;
 }
 
+# Runs a session of alice's.
 sub one_session
 {
 	my ($node) = @_;
@@ -64,15 +66,16 @@ sub one_session
 	return;
 }
 
+# Tests that a new cluster has the triggers, and that they fire.
 sub is_here
 {
 	my ($node, $expected, $what) = @_;
-	is(admin($node, 'app', $triggers), $expected, "$what: all triggers are here");
+	is(admin($node, 'app', $triggers), $expected, "$what: all triggers are there");
 	is(admin($node, 'app', $fired), "after_user_logon|alice\nbefore_user_logoff|alice",
-		"$what: nothing fired on the way");
+		"$what: nothing has fired in the meantime");
 	one_session($node);
 	is(admin($node, 'app', $fired), join("\n", ("after_user_logon|alice\nbefore_user_logoff|alice") x 2),
-		"$what: they fire");
+		"$what: the triggers fire");
 	return;
 }
 
@@ -97,7 +100,7 @@ for my $kind ([ 'patched', $old_ours ], [ 'stock', $old_stock ])
 			'--old-port' => $old->port,
 			'--new-port' => $new->port
 		],
-		"C1: pg_upgrade by way of the $name server");
+		"C1: pg_upgrade from the $name server succeeds");
 	chdir '/' or die $!;
 	$new->start;
 	is_here($new, $expected, "C1: from the $name server");
@@ -112,16 +115,17 @@ my ($output, $errors);
 
 $new->start;
 {
-	# Dumping is a session too, and so is restoring.
+	# pg_dumpall and psql open sessions, too.
 	local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off';
 	command_ok(
 		[ 'pg_dumpall', '--no-sync', '--file' => $dump, '--dbname' => $old->connstr('postgres') ],
-		'E5: pg_dumpall');
+		'E5: pg_dumpall succeeds');
 	($output, $errors) = run_command(
 		[ 'psql', '--no-psqlrc', '--quiet', '--file' => $dump, '--dbname' => $new->connstr('postgres') ]);
 }
-# The role that made the new cluster is there already.
-unlike($errors =~ s/^.*role "[^"]+" already exists$//mr, qr/ERROR/, 'E5: its script runs on a newer major');
+# The new cluster has the bootstrap superuser already.
+unlike($errors =~ s/^.*role "[^"]+" already exists$//mr, qr/ERROR/,
+	'E5: the script of pg_dumpall runs on the newer major');
 is_here($new, $expected, 'E5: restored');
 
 done_testing();
