@@ -114,6 +114,21 @@ like($log, panic_report('fault requested by session_triggers.fault', 'src/pg/fau
 like($log, panic_report('fault requested by session_triggers.fault', 'src/pg/fault.rs', 'b', 'before_user_logoff'),
 	'F13: a panic of the core at logoff is in the log with message, place, and context');
 
+### F13: a panic in an export that cannot report a failure
+my $before = log_position($node);
+my $answers = connect_raw($node, user => (getpwuid($<))[0], database => 'app',
+	options => '-c session_triggers.fault=panic_in_answer');
+$answers->ready;
+is_deeply(
+	[ map { $_->{M} } grep { $_->{type} eq 'E' } $answers->query('CREATE EVENT TRIGGER c ON after_user_logon EXECUTE FUNCTION log_session()') ],
+	['unrecognized event name "after_user_logon"'],
+	'F13: the answer after a panic is the safe one');
+is(scalar $answers->query('SELECT 1'), '1', 'F13: the session goes on');
+$answers->quit;
+like(join("\n", log_lines($node, $before, $answers->pid)),
+	qr{^00000\|LOG:  panic in the session trigger core: fault requested by session_triggers\.fault \(src/pg/fault\.rs:\d+:\d+\)$}m,
+	'F13: the panic is in the log with its message and place');
+
 ### F13: a panic below the function of a trigger
 set_triggers('faults_panic', 'faults_panic');
 $log = failed_session('panic in a trigger', 'alice');

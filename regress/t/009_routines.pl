@@ -315,6 +315,7 @@ my @errors = (
 	[ '0A000', 'CREATE TRIGGER AFTER LOGON is not supported', 'CREATE TRIGGER e AFTER !LOGON ON DATABASE BEGIN INSERT INTO t VALUES (1); END;' ],
 	[ '0A000', 'CREATE TRIGGER BEFORE LOGOFF is not supported', 'CREATE OR REPLACE TRIGGER hr.e BEFORE !logoff ON SCHEMA DECLARE x int; BEGIN NULL; END;' ],
 	[ '42601', 'syntax error at or near "startup"', 'CREATE TRIGGER e AFTER !startup ON DATABASE BEGIN NULL; END;' ],
+	[ '42601', 'syntax error at or near "logoff"', 'CREATE TRIGGER e INSTEAD OF !logoff ON DATABASE BEGIN NULL; END;' ],
 	[ '42601', 'event triggers cannot be replaced', 'CREATE OR REPLACE !EVENT TRIGGER e ON after_user_logon EXECUTE FUNCTION f()' ],
 	[ '0A000', 'event triggers cannot be created on a schema', 'CREATE EVENT TRIGGER e AFTER LOGON ON !SCHEMA EXECUTE FUNCTION f()' ],
 	[ '0A000', 'event triggers cannot be created on a schema', 'CREATE EVENT TRIGGER e BEFORE LOGOFF ON !hr.SCHEMA EXECUTE FUNCTION f()' ],

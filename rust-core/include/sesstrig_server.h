@@ -143,8 +143,8 @@ extern void sesstrig_event_refuse_schema(const char *first, List *rest, int loca
 extern void sesstrig_event_refuse_on_schema(int location, core_yyscan_t yyscanner);
 extern void sesstrig_event_refuse_replace(int location, core_yyscan_t yyscanner);
 extern void sesstrig_event_refuse_procedure(const char *eventname, List *name);
-extern void sesstrig_event_refuse_trigger(bool after, const char *name, int location,
-									core_yyscan_t yyscanner);
+extern void sesstrig_event_refuse_trigger(const char *name, int timing, int location,
+										  core_yyscan_t yyscanner);
 
 #ifdef SESSTRIG_FAULTS
 /* Panic inside the core, and raise the error; only in the test suites' server. */

@@ -31,6 +31,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+#include "utils/varlena.h"
 
 #include "compat.h"
 #include "sesstrig_entry.h"
@@ -114,8 +115,9 @@ is_closed(Oid schema, Oid owner)
 	bool		isnull;
 	bool		closed;
 
+	/* Somebody may have dropped it just now, and made another one of that name. */
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for schema %u", schema);
+		return false;
 	form = (Form_pg_namespace) GETSTRUCT(tuple);
 	closed = is_trusted(form->nspowner, owner);
 	datum = SysCacheGetAttr(NAMESPACEOID, tuple, Anum_pg_namespace_nspacl, &isnull);
@@ -165,6 +167,8 @@ path_of_creation(void)
 		if (isAnyTempNamespace(schema))
 			continue;
 		name = get_namespace_name(schema);
+		if (!name)
+			continue;
 		if (!is_closed(schema, GetUserId()))
 			ereport(WARNING,
 					(errmsg("schema \"%s\" is not searched by the routine while others can create objects in it", name),
@@ -191,12 +195,42 @@ sesstrig_routine_fix_path(List *options)
 		castNode(VariableSetStmt, option->arg)->args = path_of_creation();
 }
 
+/* Is pg_trusted an element of this setting, whose syntax has been checked? */
+static bool
+has_trusted(const char *setting)
+{
+	bool		found = false;
+	const char *start = setting;
+	char	   *copy;
+	List	   *names;
+	ListCell   *cell;
+
+	/* Almost no setting has it, and every session computes a path. */
+	while ((start = strpbrk(start, "pP")) != NULL &&
+		   pg_strncasecmp(start, TRUSTED, strlen(TRUSTED)) != 0)
+		start++;
+	if (!start)
+		return false;
+
+	copy = pstrdup(setting);
+	if (SplitIdentifierString(copy, ',', &names))
+	{
+		foreach(cell, names)
+			found = found || strcmp(lfirst(cell), TRUSTED) == 0;
+	}
+	list_free(names);
+	pfree(copy);
+	return found;
+}
+
 /*
  * Remove from a path, computed for this role from this setting, what pg_trusted
  * keeps from being searched.  If a schema is left out, so is the temporary one:
- * any user could put there what is not found any more.  "first" is the first
- * schema that the setting names, where objects are created; it is not on the path
- * if the setting names none, and what comes before it is searched implicitly.
+ * any user could put there what is not found any more.
+ *
+ * "first" is the first schema that the setting names, where objects are created.
+ * What is before it in the path is searched implicitly, so if it is left out, one
+ * after it takes its place.  It is InvalidOid if the setting names no schema.
  */
 List *
 sesstrig_path_trust(const char *setting, Oid role, List *path, Oid *first)
@@ -207,29 +241,28 @@ sesstrig_path_trust(const char *setting, Oid role, List *path, Oid *first)
 	bool		complete = true;
 	ListCell   *cell;
 
-	if (strstr(setting, TRUSTED) == NULL)
-		return path;
-	foreach(cell, path)
-	{
-		Oid			schema = lfirst_oid(cell);
-
-		if (schema != PG_CATALOG_NAMESPACE && !isAnyTempNamespace(schema) &&
-			!is_closed(schema, role))
-			complete = false;
-	}
-	if (complete)
+	if (!has_trusted(setting))
 		return path;
 	foreach(cell, path)
 	{
 		Oid			schema = lfirst_oid(cell);
 
 		named = named || schema == *first;
-		if (schema != PG_CATALOG_NAMESPACE &&
-			(isAnyTempNamespace(schema) || !is_closed(schema, role)))
+		if (isAnyTempNamespace(schema))
 			continue;
+		if (schema != PG_CATALOG_NAMESPACE && !is_closed(schema, role))
+		{
+			complete = false;
+			continue;
+		}
 		trusted = lappend_oid(trusted, schema);
 		if (named && !OidIsValid(new_first))
 			new_first = schema;
+	}
+	if (complete)
+	{
+		list_free(trusted);
+		return path;
 	}
 	list_free(path);
 	*first = new_first;

@@ -11,6 +11,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_language_d.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type_d.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -273,7 +274,7 @@ sesstrig_type_with_unit(const char *type, int length, int length_location, int u
 	A_Const    *typmod;
 	TypeName   *name;
 
-	if (!sesstrig_type_is_varchar(type) || !sesstrig_unit_is_known(unit, unit_length))
+	if (!sesstrig_type_is_alias(type) || !sesstrig_unit_is_known(unit, unit_length))
 		syntax_error(unit_location, yyscanner);
 	typmod = makeNode(A_Const);
 	typmod->val.ival.type = T_Integer;
@@ -285,24 +286,12 @@ sesstrig_type_with_unit(const char *type, int length, int length_location, int u
 	return name;
 }
 
-/*
- * A temporary type must not take the place of an alias, or else a session could
- * put a type of its own into functions that run with other rights.  SET
- * search_path could not prevent that: it can put pg_temp after pg_catalog, but
- * pg_catalog has no type of that name to be found first.
- */
-bool
-sesstrig_type_is_alias(const char *name)
-{
-	return sesstrig_type_is_varchar(name);
-}
-
 Oid
 sesstrig_type_find(const char *schema, const char *name)
 {
 	if (schema && strcmp(schema, "pg_catalog") != 0)
 		return InvalidOid;
-	return sesstrig_type_is_varchar(name) ? VARCHAROID : InvalidOid;
+	return sesstrig_type_is_alias(name) ? VARCHAROID : InvalidOid;
 }
 
 char *
@@ -328,14 +317,16 @@ sesstrig_event_spelled(bool after, int location, core_yyscan_t yyscanner)
  * grammar knows the words before the event, so only the event is checked.
  */
 void
-sesstrig_event_refuse_trigger(bool after, const char *name, int location, core_yyscan_t yyscanner)
+sesstrig_event_refuse_trigger(const char *name, int timing, int location,
+							  core_yyscan_t yyscanner)
 {
+	bool		after = timing == TRIGGER_TYPE_AFTER;
 	size_t		length;
 	const char *token = token_at(location, &length);
 	const char *event = after ? "AFTER LOGON" : "BEFORE LOGOFF";
 	const char *function = quote_identifier(psprintf("%s_function", name));
 
-	if (!sesstrig_event_of_words(after, token, length))
+	if (timing == TRIGGER_TYPE_INSTEAD || !sesstrig_event_of_words(after, token, length))
 		syntax_error(location, yyscanner);
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -412,26 +403,35 @@ sesstrig_routine_position(const char *source, const char *query, int position)
 }
 
 /*
- * Is this the name of a type that stands for another one, rather than the name of
- * a type that exists?
+ * Does this name stand for a type, rather than being the name of one that exists?
  */
 static bool
 is_alias_only(List *names)
 {
-	TypeName   *type = makeTypeNameFromNameList(names);
+	char	   *schema;
+	char	   *name;
 	Type		found;
 
-	if (!sesstrig_type_is_alias(strVal(llast(names))))
+	DeconstructQualifiedName(names, &schema, &name);
+	if (!OidIsValid(sesstrig_type_find(schema, name)))
 		return false;
-	found = LookupTypeName(NULL, type, NULL, true);
+	found = LookupTypeName(NULL, makeTypeNameFromNameList(names), NULL, true);
 	if (found)
 		ReleaseSysCache(found);
 	return found == NULL;
 }
 
+/* A statement about one object, whose kind is in the field of this name. */
+#define CASE_ABOUT_OBJECT(node_type, kind) \
+	case T_##node_type: \
+		if (castNode(node_type, statement)->kind == OBJECT_TYPE) \
+			objects = list_make1(castNode(node_type, statement)->object); \
+		break
+
 /*
- * Raise an error if a statement would alter, drop or comment on the type that an
- * alias stands for: it names a type that does not exist.
+ * Raise an error if a statement would alter, drop, grant or comment on the type
+ * that an alias stands for.  As far as these statements are concerned, there is no
+ * type of that name.
  */
 void
 sesstrig_type_refuse_alias(Node *statement)
@@ -441,43 +441,25 @@ sesstrig_type_refuse_alias(Node *statement)
 
 	switch (nodeTag(statement))
 	{
-		case T_RenameStmt:
-			if (((RenameStmt *) statement)->renameType == OBJECT_TYPE)
-				objects = list_make1(((RenameStmt *) statement)->object);
-			break;
-		case T_AlterOwnerStmt:
-			if (((AlterOwnerStmt *) statement)->objectType == OBJECT_TYPE)
-				objects = list_make1(((AlterOwnerStmt *) statement)->object);
-			break;
-		case T_AlterObjectSchemaStmt:
-			if (((AlterObjectSchemaStmt *) statement)->objectType == OBJECT_TYPE)
-				objects = list_make1(((AlterObjectSchemaStmt *) statement)->object);
-			break;
+			CASE_ABOUT_OBJECT(AlterExtensionContentsStmt, objtype);
+			CASE_ABOUT_OBJECT(AlterObjectSchemaStmt, objectType);
+			CASE_ABOUT_OBJECT(AlterOwnerStmt, objectType);
+			CASE_ABOUT_OBJECT(CommentStmt, objtype);
+			CASE_ABOUT_OBJECT(RenameStmt, renameType);
+			CASE_ABOUT_OBJECT(SecLabelStmt, objtype);
 		case T_AlterTypeStmt:
-			objects = list_make1(((AlterTypeStmt *) statement)->typeName);
-			break;
-		case T_CommentStmt:
-			if (((CommentStmt *) statement)->objtype == OBJECT_TYPE)
-				objects = list_make1(((CommentStmt *) statement)->object);
-			break;
-		case T_SecLabelStmt:
-			if (((SecLabelStmt *) statement)->objtype == OBJECT_TYPE)
-				objects = list_make1(((SecLabelStmt *) statement)->object);
-			break;
-		case T_AlterExtensionContentsStmt:
-			if (((AlterExtensionContentsStmt *) statement)->objtype == OBJECT_TYPE)
-				objects = list_make1(((AlterExtensionContentsStmt *) statement)->object);
+			objects = list_make1(castNode(AlterTypeStmt, statement)->typeName);
 			break;
 		case T_DropStmt:
-			/* With IF EXISTS an alias is not looked for. */
-			if (((DropStmt *) statement)->removeType == OBJECT_TYPE &&
-				!((DropStmt *) statement)->missing_ok)
-				objects = ((DropStmt *) statement)->objects;
+			/* With IF EXISTS, upstream's code finds no type, and skips the name. */
+			if (castNode(DropStmt, statement)->removeType == OBJECT_TYPE &&
+				!castNode(DropStmt, statement)->missing_ok)
+				objects = castNode(DropStmt, statement)->objects;
 			break;
 		case T_GrantStmt:
-			if (((GrantStmt *) statement)->targtype == ACL_TARGET_OBJECT &&
-				((GrantStmt *) statement)->objtype == OBJECT_TYPE)
-				objects = ((GrantStmt *) statement)->objects;
+			if (castNode(GrantStmt, statement)->targtype == ACL_TARGET_OBJECT &&
+				castNode(GrantStmt, statement)->objtype == OBJECT_TYPE)
+				objects = castNode(GrantStmt, statement)->objects;
 			break;
 		default:
 			break;
@@ -485,7 +467,8 @@ sesstrig_type_refuse_alias(Node *statement)
 	foreach(cell, objects)
 	{
 		Node	   *object = lfirst(cell);
-		List	   *names = IsA(object, TypeName) ? ((TypeName *) object)->names : (List *) object;
+		List	   *names = IsA(object, TypeName) ? castNode(TypeName, object)->names :
+			castNode(List, object);
 
 		if (is_alias_only(names))
 			ereport(ERROR,
@@ -496,8 +479,9 @@ sesstrig_type_refuse_alias(Node *statement)
 }
 
 /*
- * May a function in this language bring the type of this name into being as a
- * shell, as I/O functions do?  Then it is no alias.
+ * May a function that returns a type of this name create it as a shell, as the
+ * I/O functions of a new type do?  They are written in these two languages.  Then
+ * the name is not taken for an alias.
  */
 bool
 sesstrig_type_may_be_shell(const TypeName *type, Oid language)

@@ -341,12 +341,18 @@ const char *sesstrig_event_of_words(bool after, const char *word, uintptr_t leng
 int64_t sesstrig_source_find(const char *source, const char *query, uintptr_t at);
 
 /*
- Whether `name` means `varchar` where no type of that name is found (rule D5).
+ Whether `name` stands for another type, `varchar`, where no type of that name is
+ found (rule D5).
+
+ A temporary type must not take its place, or else a session could put a type of its
+ own into functions that run with other rights. `SET search_path` could not prevent
+ that: it can put `pg_temp` after `pg_catalog`, but `pg_catalog` has no type of that
+ name to be found first.
 
  # Safety
  `name` must point to a terminated string.
  */
-bool sesstrig_type_is_varchar(const char *name);
+bool sesstrig_type_is_alias(const char *name);
 
 /*
  Defines the settings and prepares the core. The postmaster, or a standalone

@@ -4,6 +4,8 @@
 
 use crate::pg::ErrorData;
 use crate::pg::error::PgResult;
+#[cfg(feature = "faults")]
+use crate::pg::fault;
 use crate::pg::panic;
 
 /// Whether a call has succeeded.
@@ -38,6 +40,11 @@ pub(super) unsafe fn boundary(
 /// reported in the server log, the result is `fallback` (rule F13). Each export
 /// chooses a fallback that is safe for its caller, mostly one that means "not found".
 pub(super) fn answer<T>(fallback: T, f: impl FnOnce() -> T) -> T {
+    let f = || {
+        #[cfg(feature = "faults")]
+        fault::before_answer();
+        f()
+    };
     match panic::catch(f) {
         Ok(answer) => answer,
         Err(panic) => {

@@ -343,12 +343,18 @@ pub unsafe extern "C" fn sesstrig_source_find(
     })
 }
 
-/// Whether `name` means `varchar` where no type of that name is found (rule D5).
+/// Whether `name` stands for another type, `varchar`, where no type of that name is
+/// found (rule D5).
+///
+/// A temporary type must not take its place, or else a session could put a type of its
+/// own into functions that run with other rights. `SET search_path` could not prevent
+/// that: it can put `pg_temp` after `pg_catalog`, but `pg_catalog` has no type of that
+/// name to be found first.
 ///
 /// # Safety
 /// `name` must point to a terminated string.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_type_is_varchar(name: *const c_char) -> bool {
+pub unsafe extern "C" fn sesstrig_type_is_alias(name: *const c_char) -> bool {
     // SAFETY: the caller promises that `name` is terminated.
     answer(false, || alias::is_varchar(unsafe { CStr::from_ptr(name) }))
 }
