@@ -37,11 +37,10 @@ sync_tree() {
 
 # A number for the tarball and the patches as they are.
 source_key() {
-	local series=$top/patches/$major/series
 	(
 		sha256_of "$tarball"
-		cat "$series" "$top/tools/patches"
-		cd "$top/patches/$major" && xargs -r cat <"$series"
+		cat "$top/tools/patches" "$top/tools/lib/patch-parts"
+		cat "$top/patches/$major/series" "$top/patches/common/"* "$top/patches/$major/"*
 	) | sha256sum
 }
 
