@@ -84,10 +84,11 @@ mod server {
 
     fn compile_shim(cppflags: &[String]) {
         let mut build = cc::Build::new();
-        // Compile with the flags of the server, and none of cc's own.
+        // Compile with the flags of the server, and none of cc's own but -Wall. Without
+        // any, cc would pass -w, which also silences the error below.
         build
             .no_default_flags(true)
-            .warnings(false)
+            .extra_warnings(false)
             .include("shim")
             .include("include");
         for flag in cppflags.iter().chain(&flags("SESSTRIG_CFLAGS")) {
@@ -102,6 +103,7 @@ mod server {
             "shim/entry.c",
             "shim/guard.c",
             "shim/routine.c",
+            "shim/trigger.c",
             "shim/path.c",
             "shim/timeout.c",
             "shim/override.c",

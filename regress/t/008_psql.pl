@@ -82,7 +82,7 @@ is_deeply([ sent("CREATE OR REPLACE FUNCTION begin RETURN int IS BEGIN RETURN 7;
 	'D4: the name of a routine can be BEGIN');
 
 ### Oracle's triggers on a database or a schema, of whose bodies nothing is run
-admin($node, 'postgres', 'CREATE TABLE logons (a int)');
+admin($node, 'postgres', 'CREATE TABLE logons (a int); CREATE SCHEMA hr');
 my $trigger = <<'EOF';
 CREATE OR REPLACE TRIGGER hr.logon_trigger AFTER LOGON ON DATABASE
 WHEN (user <> 'BEGIN;')
@@ -98,23 +98,26 @@ EOF
 my $whole = $trigger =~ s/\s+/ /gr =~ s/ $//r;
 for my $slash ('', "/\n", "\n  /  \n")
 {
-	($statements, $out, $errors) = sent("SELECT 2;\n$trigger${slash}SELECT 3;\n");
-	is_deeply([ $statements, $out ], [ [ 'SELECT 2;', $whole, 'SELECT 3;' ], "2\n3\n" ],
-		'D7: a trigger in Oracle\'s form is sent as one statement');
-	is(scalar(() = $errors =~ /ERROR:/g), 1, 'D7: such a trigger gets one error');
-	like($errors, qr/ERROR:  CREATE TRIGGER AFTER LOGON is not supported\nLINE 1: .*AFTER LOGON ON/,
-		'D7: the error points at the event');
-	like($errors, qr/CREATE FUNCTION logon_trigger_function RETURN event_trigger IS .*\nCREATE EVENT TRIGGER logon_trigger AFTER LOGON ON DATABASE EXECUTE FUNCTION logon_trigger_function\(\);/,
-		'D7: the hint has the two statements to write instead');
+	is_deeply([ sent("SELECT 2;\n$trigger${slash}SELECT 3;\n") ],
+		[ [ 'SELECT 2;', $whole, 'SELECT 3;' ], "2\n3\n", '' ],
+		'D7, D9: a trigger in Oracle\'s form is sent as one statement, and created');
 }
+is(admin($node, 'postgres', 'SELECT evtname FROM pg_event_trigger'), 'logon_trigger', 'D9: there is one trigger');
+admin($node, 'postgres', 'DROP TRIGGER hr.logon_trigger; DROP SCHEMA hr; TRUNCATE logons');
 is_deeply(
 	[ sent("CREATE TRIGGER \"T\" BEFORE LOGOFF ON hr.SCHEMA BEGIN INSERT INTO logons VALUES (1); END;\nSELECT 3;\n") ]->[0],
 	[ 'CREATE TRIGGER "T" BEFORE LOGOFF ON hr.SCHEMA BEGIN INSERT INTO logons VALUES (1); END;', 'SELECT 3;' ],
 	'D7: such a trigger on a schema is sent as one statement');
-is_deeply(
-	[ sent("CREATE OR REPLACE EDITIONABLE TRIGGER t AFTER STARTUP ON DATABASE\nBEGIN\nINSERT INTO logons VALUES (1);\nEND;\n/\nSELECT 3;\n") ]->[0],
-	[ 'CREATE OR REPLACE EDITIONABLE TRIGGER t AFTER STARTUP ON DATABASE BEGIN INSERT INTO logons VALUES (1); END;', 'SELECT 3;' ],
-	'D7: such a trigger on another event is sent as one statement');
+for my $event ('AFTER STARTUP ON DATABASE', 'INSTEAD OF CREATE ON SCHEMA')
+{
+	my ($statements, $out, $errors) =
+	  sent("CREATE OR REPLACE EDITIONABLE TRIGGER t $event\nBEGIN\nINSERT INTO logons VALUES (1);\nEND;\n/\nSELECT 3;\n");
+	is_deeply($statements,
+		[ "CREATE OR REPLACE EDITIONABLE TRIGGER t $event BEGIN INSERT INTO logons VALUES (1); END;", 'SELECT 3;' ],
+		'D7: such a trigger on another event is sent as one statement');
+	is(scalar(() = $errors =~ /ERROR:/g), 1, 'D9: it gets one error');
+	like($errors, qr/ERROR:  triggers .* are not supported\n.*\n.*\nHINT:  [A-Z]/, 'D9: the error has a hint');
+}
 is(admin($node, 'postgres', 'SELECT count(*) FROM logons'), '0', 'D7: nothing of their bodies has been run');
 is_deeply(
 	[ sent("CREATE FUNCTION start() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';\n"

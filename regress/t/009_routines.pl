@@ -1,5 +1,5 @@
 # Routines without quotes around their bodies, as clients other than psql send
-# them: rules D1 to D3 and D5 to D7, and the spelled-out events of E4.
+# them: rules D1 to D3, D5 and D6, and the spelled-out events of E4.
 use strict;
 use warnings FATAL => 'all';
 
@@ -311,11 +311,28 @@ my @errors = (
 	[ '42601', 'syntax error at or near ""authid""', 'CREATE FUNCTION e RETURN int !"authid" DEFINER IS BEGIN RETURN 1; END;' ],
 	[ '42601', 'syntax error at or near ""byte""', 'CREATE TABLE e (é text, a varchar2(3 !"byte"))' ],
 	[ '42601', 'syntax error at or near "Bytes"', 'CREATE TABLE e (é text, a varchar2(3 !Bytes))' ],
-	# D7: statements of Oracle that have to be written differently
-	[ '0A000', 'CREATE TRIGGER AFTER LOGON is not supported', 'CREATE TRIGGER e AFTER !LOGON ON DATABASE BEGIN INSERT INTO t VALUES (1); END;' ],
-	[ '0A000', 'CREATE TRIGGER BEFORE LOGOFF is not supported', 'CREATE OR REPLACE TRIGGER hr.e BEFORE !logoff ON SCHEMA DECLARE x int; BEGIN NULL; END;' ],
-	[ '42601', 'syntax error at or near "startup"', 'CREATE TRIGGER e AFTER !startup ON DATABASE BEGIN NULL; END;' ],
-	[ '42601', 'syntax error at or near "logoff"', 'CREATE TRIGGER e INSTEAD OF !logoff ON DATABASE BEGIN NULL; END;' ],
+	# D9: triggers that belong to no table
+	[ '0A000', 'triggers AFTER LOGOFF are not supported', 'CREATE TRIGGER e AFTER !LOGOFF ON DATABASE BEGIN NULL; END;' ],
+	[ '0A000', 'triggers BEFORE logon are not supported', 'CREATE OR REPLACE TRIGGER hr.e BEFORE !logon ON SCHEMA DECLARE x int; BEGIN NULL; END;' ],
+	[ '0A000', 'triggers AFTER startup are not supported', 'CREATE TRIGGER e AFTER !startup ON DATABASE BEGIN NULL; END;' ],
+	[ '0A000', 'triggers AFTER ServerError are not supported', 'CREATE TRIGGER "é" AFTER !ServerError ON DATABASE BEGIN NULL; END;' ],
+	[ '0A000', 'triggers BEFORE DROP are not supported', 'CREATE TRIGGER e BEFORE !DROP ON hr.SCHEMA BEGIN NULL; END;' ],
+	[ '0A000', 'triggers INSTEAD OF create are not supported', 'CREATE TRIGGER e INSTEAD OF !create ON SCHEMA BEGIN NULL; END;' ],
+	[ '0A000', 'triggers INSTEAD OF logoff are not supported', 'CREATE TRIGGER e INSTEAD OF !logoff ON DATABASE BEGIN NULL; END;' ],
+	[ '42601', 'syntax error at or near ""logon""', 'CREATE TRIGGER e AFTER !"logon" ON DATABASE BEGIN NULL; END;' ],
+	[ '42601', 'syntax error at or near "nonsense"', 'CREATE TRIGGER e AFTER !nonsense ON DATABASE BEGIN NULL; END;' ],
+	[ '42601', 'syntax error at or near "OR"', 'CREATE TRIGGER e AFTER LOGON !OR LOGOFF ON DATABASE BEGIN NULL; END;' ],
+	[ '42601', 'syntax error at or near "BEGIN"', 'CREATE TRIGGER e AFTER LOGON ON t !BEGIN NULL; END;' ],
+	[ '42601', 'syntax error at or near "CALL"', 'CREATE TRIGGER e AFTER LOGON ON DATABASE !CALL op1' ],
+	[ '42601', 'syntax error at or near "+"', 'CREATE TRIGGER e AFTER LOGON ON DATABASE !+ BEGIN NULL; END;' ],
+	[ '42601', 'syntax error at or near ")"', 'CREATE TRIGGER "é" AFTER LOGON ON DATABASE WHEN (1 +!) BEGIN NULL; END;' ],
+	[ '42601', 'syntax error at or near "nul"', 'CREATE TRIGGER e AFTER LOGON ON DATABASE WHEN (true) BEGIN !nul; END;' ],
+	[ '42601', 'syntax error at or near "nul"', 'CREATE TRIGGER "é" AFTER LOGON ON SCHEMA DECLARE "ö" int; BEGIN !nul; END;' ],
+	[ '42601', 'unfinished routine body', 'CREATE TRIGGER e AFTER LOGON ON DATABASE !BEGIN NULL;' ],
+	[ '42601', '"f" at the end of the routine is not its name', 'CREATE TRIGGER e AFTER LOGON ON DATABASE BEGIN NULL; END !f;' ],
+	[ '42601', 'syntax error at or near "UNEDITED"', 'CREATE !UNEDITED TRIGGER e AFTER LOGON ON DATABASE BEGIN NULL; END;' ],
+	[ '42601', 'syntax error at or near ";"', 'DROP RULE e!;' ],
+	[ '42601', 'syntax error at or near ";"', 'ALTER TRIGGER e!;' ],
 	[ '42601', 'event triggers cannot be replaced', 'CREATE OR REPLACE !EVENT TRIGGER e ON after_user_logon EXECUTE FUNCTION f()' ],
 	[ '0A000', 'event triggers cannot be created on a schema', 'CREATE EVENT TRIGGER e AFTER LOGON ON !SCHEMA EXECUTE FUNCTION f()' ],
 	[ '0A000', 'event triggers cannot be created on a schema', 'CREATE EVENT TRIGGER e BEFORE LOGOFF ON !hr.SCHEMA EXECUTE FUNCTION f()' ],
@@ -339,17 +356,6 @@ $client->query('SET standard_conforming_strings = off');
 is(scalar(grep { $_->{type} eq 'N' && $_->{C} eq '22P06' } $client->query(q{CREATE OR REPLACE FUNCTION warned() RETURN 'a\\b' || 'c'})),
 	1, 'D6: a backslash gets one warning');
 $client->query('SET standard_conforming_strings = on');
-
-### D7: a procedure in place of a function
-$client->query('CREATE PROCEDURE op1 IS BEGIN NULL; END;');
-($errors) = run('CREATE EVENT TRIGGER e AFTER LOGON ON DATABASE EXECUTE PROCEDURE op1()');
-is_deeply([ map { @{$_}{qw(C M)} } @$errors ], [ '42809', 'op1 is a procedure' ],
-	'D7: the error says that a procedure is not a function');
-like($errors->[0]{H}, qr/CREATE FUNCTION op1 RETURN event_trigger/, 'D7: the hint says what to write instead');
-($errors) = run('CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE PROCEDURE op1()');
-is_deeply([ map { @{$_}{qw(C M)} } @$errors ], [ '42883', 'function op1() does not exist' ],
-	"D2: other events get upstream's error");
-$client->query('DROP PROCEDURE op1');
 
 ### D2: the new keywords as names
 ($errors, $rows) = run(<<'EOF');

@@ -4,7 +4,7 @@
  *	  text.  They need the grammar's own types, so only the prologue of gram.y can
  *	  include this.  Everything else that the grammar calls is in sesstrig_server.h.
  *
- * Both functions are called in actions, with pointers to yychar, yylval and yylloc:
+ * All functions are called in actions, with pointers to yychar, yylval and yylloc:
  * the parser's lookahead token, its value and its location.  Bison documents these
  * variables for use in actions, and its parser is made for actions that change
  * yychar: after each action it reads a token only if yychar is empty, and otherwise
@@ -49,20 +49,43 @@ sesstrig_grammar_classify_return(int *token, YYSTYPE *value, YYLTYPE *location, 
 }
 
 /*
- * After IS or AS, whose location is "keyword": read tokens up to the end of the
- * routine, and leave the token after it to the parser as its lookahead token.
+ * Read tokens, from the lookahead token on, up to the end of a routine, and leave the
+ * token after it to the parser as its lookahead token.
  *
- * Return a DefElem of the text for sesstrig_routine_statement().  Its defname is the
- * name after the last END, or NULL; its location is that of this name, if there is
- * one.
+ * Return a DefElem whose defname is the name after the last END, or NULL, with the
+ * location of this name.  Set *end to the location at which the text ends.
+ */
+static DefElem *
+sesstrig_grammar_take_text(void *routine, int *end, int *token, YYSTYPE *value,
+						   YYLTYPE *location, core_yyscan_t yyscanner)
+{
+	DefElem    *text = makeDefElem(NULL, NULL, -1);
+
+	for (;;)
+	{
+		SesstrigRoutineToken kind = sesstrig_routine_feed(routine, *location, yyscanner);
+
+		if (kind == SESSTRIG_TOKEN_OUTSIDE)
+			return text;
+		if (kind == SESSTRIG_TOKEN_END)
+			*end = *location + strlen("END");
+		else if (kind == SESSTRIG_TOKEN_NAME)
+		{
+			text->defname = *token == IDENT ? value->str : pstrdup(value->keyword);
+			text->location = *location;
+		}
+		*token = base_yylex(value, location, yyscanner);
+	}
+}
+
+/*
+ * After IS or AS, whose location is "keyword": take the text of a routine for
+ * sesstrig_routine_statement().
  */
 static DefElem *
 sesstrig_grammar_take_body(int keyword, int *token, YYSTYPE *value, YYLTYPE *location,
-					  core_yyscan_t yyscanner)
+						   core_yyscan_t yyscanner)
 {
-	void	   *routine;
-	char	   *name = NULL;
-	int			name_location = -1;
 	int			first;
 	int			end = 0;
 	DefElem    *text;
@@ -71,26 +94,30 @@ sesstrig_grammar_take_body(int keyword, int *token, YYSTYPE *value, YYLTYPE *loc
 	if (*token < 0)
 		*token = base_yylex(value, location, yyscanner);
 	first = *location;
-	routine = sesstrig_routine_begin(first, yyscanner);
-	for (;;)
-	{
-		SesstrigRoutineToken kind = sesstrig_routine_feed(routine, *location, yyscanner);
+	text = sesstrig_grammar_take_text(sesstrig_routine_begin(first, yyscanner), &end,
+									  token, value, location, yyscanner);
+	sesstrig_routine_text(text, keyword + strlen("IS"), first, end);
+	return text;
+}
 
-		if (kind == SESSTRIG_TOKEN_OUTSIDE)
-			break;
-		if (kind == SESSTRIG_TOKEN_END)
-			end = *location + strlen("END");
-		else if (kind == SESSTRIG_TOKEN_NAME)
-		{
-			name = *token == IDENT ? value->str : pstrdup(value->keyword);
-			name_location = *location;
-		}
-		*token = base_yylex(value, location, yyscanner);
-	}
-	text = sesstrig_routine_text(keyword + strlen("IS"), first, end);
-	text->defname = name;
-	if (name)
-		text->location = name_location;
+/*
+ * After the first token of a trigger's block, whose location is "first": take the
+ * block for sesstrig_trigger_define().  The parser has not read the next token yet,
+ * because nothing can follow the first one but a reduction.
+ */
+static DefElem *
+sesstrig_grammar_take_block(int first, int *token, YYSTYPE *value, YYLTYPE *location,
+							core_yyscan_t yyscanner)
+{
+	void	   *routine = sesstrig_trigger_begin(first, yyscanner);
+	int			end = 0;
+	DefElem    *text;
+
+	Assert(*token < 0);
+	(void) sesstrig_routine_feed(routine, first, yyscanner);
+	*token = base_yylex(value, location, yyscanner);
+	text = sesstrig_grammar_take_text(routine, &end, token, value, location, yyscanner);
+	sesstrig_trigger_text(text, first, end);
 	return text;
 }
 

@@ -20,6 +20,31 @@ extern bool sesstrig_event_is_known(const char *eventname);
 extern void sesstrig_event_refuse_tags(const char *eventname);
 
 /*
+ * Find the function, or for a session event the procedure, that an event trigger is to
+ * run.  Set *result to its result type; for a procedure, to event_trigger.
+ */
+extern Oid	sesstrig_event_find_function(const char *eventname, List *name, Oid *result);
+
+/*
+ * CREATE EVENT TRIGGER: is this what Oracle's CREATE TRIGGER was parsed to?  If so,
+ * create the function behind the trigger, and the trigger or its new version.
+ */
+extern bool sesstrig_trigger_is_oracle(const CreateEventTrigStmt *statement);
+extern Oid	sesstrig_trigger_create(CreateEventTrigStmt *statement);
+
+/*
+ * If this function was made for an event trigger, and belongs to none yet, have it
+ * dropped with this one.  Return the trigger.
+ */
+extern Oid	sesstrig_trigger_bind(Oid trigger, Oid function);
+
+/*
+ * Raise an error if a utility statement is about an alias of a type.  Complete one of
+ * Oracle's on a trigger, or raise an error if it is about one for another event.
+ */
+extern void sesstrig_statement_check(Node *statement);
+
+/*
  * Read the triggers of a session.  The last transaction of InitPostgres() must be
  * open, which spares the session a transaction of its own.
  */
@@ -57,12 +82,14 @@ extern bool sesstrig_session_cannot_send(const char *text);
 
 /*
  * The variables that PL/pgSQL declares in event trigger functions, as constants.
- * An index goes from 0 to the count, exclusive.
+ * An index goes from 0 to the count, exclusive.  The alias is a second name, or NULL;
+ * the tag is that of the event.
  */
 extern int	sesstrig_variable_count(void);
 extern const char *sesstrig_variable_name(int index);
 extern Oid	sesstrig_variable_type(int index);
-extern Datum sesstrig_variable_value(const char *name, bool *isnull);
+extern const char *sesstrig_variable_alias(int index);
+extern Datum sesstrig_variable_value(const char *name, const char *tag, bool *isnull);
 
 /* Note that raw_parser() is about to parse this text, and that it has finished. */
 extern void sesstrig_parser_begin(const char *text);
@@ -89,7 +116,11 @@ extern bool sesstrig_routine_returns_type(int location);
 extern void *sesstrig_routine_begin(int location, core_yyscan_t yyscanner);
 extern SesstrigRoutineToken sesstrig_routine_feed(void *routine, int location,
 												  core_yyscan_t yyscanner);
-extern DefElem *sesstrig_routine_text(int start, int first, int end);
+extern void sesstrig_routine_text(DefElem *text, int start, int first, int end);
+
+/* The same for the block of a trigger. */
+extern void *sesstrig_trigger_begin(int location, core_yyscan_t yyscanner);
+extern void sesstrig_trigger_text(DefElem *text, int first, int end);
 
 /* Make the statement that creates a routine.  The last option is its text. */
 extern Node *sesstrig_routine_statement(bool is_procedure, bool replace, List *name,
@@ -123,14 +154,32 @@ extern bool sesstrig_type_is_alias(const char *name);
 /* The type that a name stands for where no type has that name, or InvalidOid. */
 extern Oid	sesstrig_type_find(const char *schema, const char *name);
 
-/* Raise an error if a statement is about such a name, rather than uses it. */
-extern void sesstrig_type_refuse_alias(Node *statement);
-
 /* Is it the name of a type that this function may be about to define? */
 extern bool sesstrig_type_may_be_shell(const TypeName *type, Oid language);
 
-/* The name of the event that is spelled AFTER or BEFORE and the word there. */
-extern char *sesstrig_event_spelled(bool after, int location, core_yyscan_t yyscanner);
+/*
+ * The name of the event that is spelled AFTER or BEFORE and the word there.  An event
+ * trigger cannot be created for the sessions of one role.
+ */
+extern char *sesstrig_event_spelled(bool after, int location, const RoleSpec *role,
+									core_yyscan_t yyscanner);
+
+/*
+ * Oracle's statements on triggers that belong to no table.  The event, the role and
+ * the definition are parts of CREATE TRIGGER.
+ */
+extern void sesstrig_trigger_edition(int location, core_yyscan_t yyscanner);
+extern char *sesstrig_trigger_event(int timing, int location, core_yyscan_t yyscanner);
+extern RoleSpec *sesstrig_trigger_role(char *name, int location);
+extern Node *sesstrig_trigger_define(char *event, RoleSpec *role, Node *condition,
+									 int condition_location, int block_location,
+									 DefElem *text);
+extern Node *sesstrig_trigger_statement(bool replace, List *name, Node *definition,
+										core_yyscan_t yyscanner);
+extern Node *sesstrig_trigger_enable(List *name, char enabled);
+extern Node *sesstrig_trigger_rename(List *name, char *new_name);
+extern Node *sesstrig_trigger_drop(ObjectType type, List *name, bool missing_ok,
+								   DropBehavior behavior, core_yyscan_t yyscanner);
 
 /*
  * Raise an error whose hint tells users what to write instead.  Some rules of the
@@ -140,11 +189,7 @@ extern char *sesstrig_event_spelled(bool after, int location, core_yyscan_t yysc
  */
 extern void sesstrig_event_refuse_schema(const char *first, List *rest, int location,
 										 core_yyscan_t yyscanner);
-extern void sesstrig_event_refuse_on_schema(int location, core_yyscan_t yyscanner);
 extern void sesstrig_event_refuse_replace(int location, core_yyscan_t yyscanner);
-extern void sesstrig_event_refuse_procedure(const char *eventname, List *name);
-extern void sesstrig_event_refuse_trigger(const char *name, int timing, int location,
-										  core_yyscan_t yyscanner);
 
 #ifdef SESSTRIG_FAULTS
 /* Panic inside the core, and raise the error; only in the test suites' server. */

@@ -130,12 +130,13 @@ sesstrig_variable_type(int index)
 }
 
 Datum
-sesstrig_variable_value(const char *name, bool *isnull)
+sesstrig_variable_value(const char *name, const char *tag, bool *isnull)
 {
 	ErrorData  *error;
 	SesstrigValue value;
+	SesstrigStatus status = sesstrig_variable_read(name, tag, &value, &error);
 
-	sesstrig_raise_on_failure(sesstrig_variable_read(name, &value, &error), error);
+	sesstrig_raise_on_failure(status, error);
 
 	*isnull = false;
 	switch (value.kind)

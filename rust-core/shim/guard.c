@@ -79,11 +79,16 @@ sesstrig_error_free(ErrorData *error)
 		FreeErrorData(error);
 }
 
-/* Error context callback: "arg" is the text. */
+/*
+ * Error context callback: "arg" is the text.  Upstream's message on COMMIT does not say
+ * why it is not allowed (rule D8).
+ */
 static void
 add_context(void *arg)
 {
 	errcontext("%s", (const char *) arg);
+	if (geterrcode() == ERRCODE_INVALID_TRANSACTION_TERMINATION)
+		errhint("All triggers for the event run in one transaction, which the server commits.");
 }
 
 /*

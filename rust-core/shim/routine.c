@@ -2,22 +2,21 @@
  * routine.c
  *	  What the grammar calls for Oracle's syntax: routines without quotes around
  *	  their text (rules D1 to D3), names of types and options (rule D5), spelled
- *	  events, and errors that say what to write instead (rule D7).
+ *	  events, and errors that say what to write instead.
  *
  * Parse nodes are made here.  Where a routine ends, and what a word means, is
- * decided in Rust.
+ * decided in Rust.  Oracle's triggers, whose text is read here too, are made in
+ * trigger.c.
  */
 #include "postgres.h"
 
 #include "catalog/namespace.h"
 #include "catalog/pg_language_d.h"
-#include "catalog/pg_trigger.h"
 #include "catalog/pg_type_d.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
-#include "parser/parse_func.h"
 #include "parser/parse_type.h"
 #include "parser/parser.h"
 #include "parser/scanner.h"
@@ -54,15 +53,40 @@ sesstrig_parser_end(void)
 	query_text = NULL;
 }
 
-/* The query from a token on, and the length of it that tells the token's kind. */
-static const char *
-token_at(int location, size_t *length)
+const char *
+sesstrig_query_at(int location, size_t *length)
 {
 	const char *token = query_text + location;
 
 	Assert(query_text != NULL);
 	*length = strnlen(token, TOKEN_LENGTH);
 	return token;
+}
+
+char *
+sesstrig_query_token(int location)
+{
+	const char *token = query_text + location;
+
+	Assert(query_text != NULL);
+	return pnstrdup(token, sesstrig_token_length(token, strlen(token),
+												 standard_conforming_strings));
+}
+
+char *
+sesstrig_query_part(int start, int end)
+{
+	Assert(query_text != NULL);
+	return pnstrdup(query_text + start, end - start);
+}
+
+void
+sesstrig_syntax_error(int location, core_yyscan_t yyscanner)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_SYNTAX_ERROR),
+			 errmsg("%s at or near \"%s\"", _("syntax error"), sesstrig_query_token(location)),
+			 scanner_errposition(location, yyscanner)));
 }
 
 /*
@@ -87,11 +111,12 @@ sesstrig_routine_returns_type(int location)
 	while (form == SESSTRIG_ROUTINE_FORM_UNDECIDED)
 	{
 		ErrorData  *error;
+		SesstrigStatus status;
 
 		CHECK_FOR_INTERRUPTS();
-		sesstrig_raise_on_failure(sesstrig_header_read(header, query_text, query_length,
-													   standard_conforming_strings, &at,
-													   &form, &error), error);
+		status = sesstrig_header_read(header, query_text, query_length,
+									  standard_conforming_strings, &at, &form, &error);
+		sesstrig_raise_on_failure(status, error);
 	}
 	pfree(header);
 
@@ -107,7 +132,7 @@ sesstrig_routine_begin(int location, core_yyscan_t yyscanner)
 {
 	void	   *body = palloc(sesstrig_body_size());
 	size_t		length;
-	const char *token = token_at(location, &length);
+	const char *token = sesstrig_query_at(location, &length);
 
 	if (!sesstrig_body_may_start(token, length))
 		scanner_yyerror("syntax error", yyscanner);
@@ -116,19 +141,32 @@ sesstrig_routine_begin(int location, core_yyscan_t yyscanner)
 	return body;
 }
 
+/* The same for the block of a trigger, whose first token also starts the text. */
+void *
+sesstrig_trigger_begin(int location, core_yyscan_t yyscanner)
+{
+	size_t		length;
+	const char *token = sesstrig_query_at(location, &length);
+
+	if (!sesstrig_block_may_start(token, length))
+		sesstrig_syntax_error(location, yyscanner);
+	return sesstrig_routine_begin(location, yyscanner);
+}
+
 /* Feed the automaton the token at this offset, and return what the token is. */
 SesstrigRoutineToken
 sesstrig_routine_feed(void *routine, int location, core_yyscan_t yyscanner)
 {
 	size_t		length;
-	const char *token = token_at(location, &length);
+	const char *token = sesstrig_query_at(location, &length);
 	SesstrigRoutineStep step;
 	SesstrigRoutineError found;
 	ErrorData  *error;
+	SesstrigStatus status;
 
 	CHECK_FOR_INTERRUPTS();
-	sesstrig_raise_on_failure(sesstrig_body_feed(routine, token, length, location, &step,
-												 &found, &error), error);
+	status = sesstrig_body_feed(routine, token, length, location, &step, &found, &error);
+	sesstrig_raise_on_failure(status, error);
 	switch (step)
 	{
 		case SESSTRIG_ROUTINE_STEP_MORE:
@@ -152,16 +190,26 @@ sesstrig_routine_feed(void *routine, int location, core_yyscan_t yyscanner)
 }
 
 /*
- * Make the body's DefElem: the query from "start" to "end", after DECLARE if the
+ * Fill in a routine's text: the query from "start" to "end", after DECLARE if the
  * token at "first" requires that.
  */
-DefElem *
-sesstrig_routine_text(int start, int first, int end)
+void
+sesstrig_routine_text(DefElem *text, int start, int first, int end)
 {
 	const char *prefix = sesstrig_body_prefix(query_text + first, end - first);
-	char	   *text = psprintf("%s%.*s", prefix, end - start, query_text + start);
 
-	return makeDefElem(NULL, (Node *) makeString(text), start);
+	text->arg = (Node *) makeString(psprintf("%s%s", prefix, sesstrig_query_part(start, end)));
+	if (text->location < 0)
+		text->location = start;
+}
+
+/* Fill in the block of a trigger, which has a DECLARE of its own. */
+void
+sesstrig_trigger_text(DefElem *text, int first, int end)
+{
+	text->arg = (Node *) makeString(sesstrig_query_part(first, end));
+	if (text->location < 0)
+		text->location = first;
 }
 
 /*
@@ -219,36 +267,15 @@ sesstrig_routine_statement(bool is_procedure, bool replace, List *name, List *pa
 	return (Node *) statement;
 }
 
-/* The text of a token, as written in the query. */
-static char *
-token_text(int location)
-{
-	const char *token = query_text + location;
-
-	Assert(query_text != NULL);
-	return pnstrdup(token, sesstrig_token_length(token, strlen(token),
-												 standard_conforming_strings));
-}
-
-/* Report an unexpected token in the grammar's words. */
-static void
-syntax_error(int location, core_yyscan_t yyscanner)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_SYNTAX_ERROR),
-			 errmsg("%s at or near \"%s\"", _("syntax error"), token_text(location)),
-			 scanner_errposition(location, yyscanner)));
-}
-
 /* Raise an error unless the word at this offset is the option. */
 static void
 check_option(SesstrigRoutineOption option, int location, core_yyscan_t yyscanner)
 {
 	size_t		length;
-	const char *word = token_at(location, &length);
+	const char *word = sesstrig_query_at(location, &length);
 
 	if (sesstrig_option_find(word, length) != option)
-		syntax_error(location, yyscanner);
+		sesstrig_syntax_error(location, yyscanner);
 }
 
 DefElem *
@@ -270,12 +297,12 @@ sesstrig_type_with_unit(const char *type, int length, int length_location, int u
 						int location, core_yyscan_t yyscanner)
 {
 	size_t		unit_length;
-	const char *unit = token_at(unit_location, &unit_length);
+	const char *unit = sesstrig_query_at(unit_location, &unit_length);
 	A_Const    *typmod;
 	TypeName   *name;
 
 	if (!sesstrig_type_is_alias(type) || !sesstrig_unit_is_known(unit, unit_length))
-		syntax_error(unit_location, yyscanner);
+		sesstrig_syntax_error(unit_location, yyscanner);
 	typmod = makeNode(A_Const);
 	typmod->val.ival.type = T_Integer;
 	typmod->val.ival.ival = length;
@@ -294,48 +321,35 @@ sesstrig_type_find(const char *schema, const char *name)
 	return sesstrig_type_is_alias(name) ? VARCHAROID : InvalidOid;
 }
 
-char *
-sesstrig_event_spelled(bool after, int location, core_yyscan_t yyscanner)
+const char *
+sesstrig_event_at(bool after, int location)
 {
 	size_t		length;
-	const char *token = token_at(location, &length);
-	const char *event = sesstrig_event_of_words(after, token, length);
+	const char *token = sesstrig_query_at(location, &length);
+
+	return sesstrig_event_of_words(after, token, length);
+}
+
+char *
+sesstrig_event_spelled(bool after, int location, const RoleSpec *role, core_yyscan_t yyscanner)
+{
+	const char *event = sesstrig_event_at(after, location);
 
 	if (!event)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("unrecognized event \"%s %s\"", after ? "AFTER" : "BEFORE",
-						token_text(location)),
+						sesstrig_query_token(location)),
 				 errhint("Write AFTER LOGON ON DATABASE or BEFORE LOGOFF ON DATABASE."),
 				 scanner_errposition(location, yyscanner)));
+	if (role)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("event triggers cannot be created on a schema"),
+				 errdetail("An event trigger fires in every session of its database."),
+				 errhint("Write ON DATABASE, and compare polar_login_user in the event trigger's function; or use CREATE TRIGGER."),
+				 scanner_errposition(role->location, yyscanner)));
 	return pstrdup(event);
-}
-
-/*
- * Refuse Oracle's CREATE TRIGGER ... AFTER LOGON or BEFORE LOGOFF, with a hint
- * that shows the function and the event trigger to create instead (rule D7).  The
- * grammar knows the words before the event, so only the event is checked.
- */
-void
-sesstrig_event_refuse_trigger(const char *name, int timing, int location,
-							  core_yyscan_t yyscanner)
-{
-	bool		after = timing == TRIGGER_TYPE_AFTER;
-	size_t		length;
-	const char *token = token_at(location, &length);
-	const char *event = after ? "AFTER LOGON" : "BEFORE LOGOFF";
-	const char *function = quote_identifier(psprintf("%s_function", name));
-
-	if (timing == TRIGGER_TYPE_INSTEAD || !sesstrig_event_of_words(after, token, length))
-		syntax_error(location, yyscanner);
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("CREATE TRIGGER %s is not supported", event),
-			 errhint("Make a function of the trigger's body, and an event trigger that runs it:\n"
-					 "CREATE FUNCTION %s RETURN event_trigger IS ... BEGIN ... END;\n"
-					 "CREATE EVENT TRIGGER %s %s ON DATABASE EXECUTE FUNCTION %s();",
-					 function, quote_identifier(name), event, function),
-			 scanner_errposition(location, yyscanner)));
 }
 
 void
@@ -346,39 +360,6 @@ sesstrig_event_refuse_replace(int location, core_yyscan_t yyscanner)
 			 errmsg("event triggers cannot be replaced"),
 			 errhint("Replace the event trigger's function with CREATE OR REPLACE FUNCTION, or use DROP EVENT TRIGGER first."),
 			 scanner_errposition(location, yyscanner)));
-}
-
-void
-sesstrig_event_refuse_on_schema(int location, core_yyscan_t yyscanner)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("event triggers cannot be created on a schema"),
-			 errdetail("An event trigger fires in every session of its database."),
-			 errhint("Write ON DATABASE, and compare polar_login_user in the event trigger's function."),
-			 scanner_errposition(location, yyscanner)));
-}
-
-/*
- * Refuse an event trigger that would execute a procedure, with a hint.  Otherwise
- * return, so that upstream's code reports what is wrong with the name, if anything.
- */
-void
-sesstrig_event_refuse_procedure(const char *eventname, List *name)
-{
-	ObjectWithArgs *procedure;
-
-	if (!sesstrig_event_find(eventname) || OidIsValid(LookupFuncName(name, 0, NULL, true)))
-		return;
-	procedure = makeNode(ObjectWithArgs);
-	procedure->objname = name;
-	if (!OidIsValid(LookupFuncWithArgs(OBJECT_PROCEDURE, procedure, true)))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-			 errmsg("%s is a procedure", NameListToString(name)),
-			 errhint("Event triggers run functions: create it with CREATE FUNCTION %s RETURN event_trigger.",
-					 NameListToString(name))));
 }
 
 void
@@ -433,8 +414,8 @@ is_alias_only(List *names)
  * that an alias stands for.  As far as these statements are concerned, there is no
  * type of that name.
  */
-void
-sesstrig_type_refuse_alias(Node *statement)
+static void
+refuse_alias(Node *statement)
 {
 	List	   *objects = NIL;
 	ListCell   *cell;
@@ -488,4 +469,11 @@ sesstrig_type_may_be_shell(const TypeName *type, Oid language)
 {
 	return (language == INTERNALlanguageId || language == ClanguageId) &&
 		list_length(type->names) == 1 && sesstrig_type_is_alias(strVal(linitial(type->names)));
+}
+
+void
+sesstrig_statement_check(Node *statement)
+{
+	refuse_alias(statement);
+	sesstrig_trigger_check(statement);
 }

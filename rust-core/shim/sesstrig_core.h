@@ -13,7 +13,7 @@
 /*
  The number of context variables.
  */
-#define SESSTRIG_VARIABLES 4
+#define SESSTRIG_VARIABLES 5
 
 /*
  Which value a setting has during a firing.
@@ -247,6 +247,15 @@ void sesstrig_body_start(void *body);
 bool sesstrig_body_may_start(const char *token, uintptr_t length);
 
 /*
+ Whether the token at `token` can start the block of a trigger. If not, that is a
+ syntax error.
+
+ # Safety
+ `token` must point to `length` readable bytes.
+ */
+bool sesstrig_block_may_start(const char *token, uintptr_t length);
+
+/*
  Feeds the token at `token`, which is at byte offset `at` of the query. Sets `step`,
  and also `failure` if the step is `Failed`.
 
@@ -329,6 +338,23 @@ bool sesstrig_unit_is_known(const char *word, uintptr_t length);
  `word` must point to `length` readable bytes.
  */
 const char *sesstrig_event_of_words(bool after, const char *word, uintptr_t length);
+
+/*
+ Whether the token at `word` may stand before TRIGGER.
+
+ # Safety
+ `word` must point to `length` readable bytes.
+ */
+bool sesstrig_edition_is_known(const char *word, uintptr_t length);
+
+/*
+ What exists here in place of the event of Oracle's that the token at `word` names,
+ a constant; null if it names none.
+
+ # Safety
+ `word` must point to `length` readable bytes.
+ */
+const char *sesstrig_event_hint(const char *word, uintptr_t length);
 
 /*
  Translates the byte offset `at` in a routine's source to one in the query that
@@ -417,17 +443,54 @@ bool sesstrig_exit_fires(void);
 enum SesstrigStatus sesstrig_fault_raise(ErrorData **error);
 
 /*
+ Whether functions and procedures in that language can be run by an event trigger.
+
+ # Safety
+ `language` must point to a terminated string.
+ */
+bool sesstrig_language_is_supported(const char *language);
+
+/*
+ Writes the source of the function behind a trigger to `buffer`, without a terminator,
+ if it fits into `capacity` bytes. Returns its length in any case.
+
+ `block` is the trigger's text. `role`, a string constant in SQL, and `condition`, an
+ expression in parentheses, can be null.
+
+ # Safety
+ `role`, `condition` and `block` must point to terminated strings, unless they are
+ null, as the first two can be. `buffer` must point to `capacity` writable bytes; it
+ can be null if `capacity` is 0.
+ */
+uintptr_t sesstrig_trigger_source(const char *role,
+                                  const char *condition,
+                                  const char *block,
+                                  char *buffer,
+                                  uintptr_t capacity);
+
+/*
+ Whether a function with this source was made by CREATE TRIGGER.
+
+ # Safety
+ `source` must point to a terminated string.
+ */
+bool sesstrig_source_is_trigger(const char *source);
+
+/*
  The type of the context variable with that index; `Null` if there is none.
  */
 enum SesstrigValueKind sesstrig_variable_kind(int index);
 
 /*
  Sets `out` to the value of the context variable `name`; `Null` if there is none.
+ `tag` is the command tag of the event. A text in `out` lives as long as the process
+ or, if it is the tag, as long as that.
 
  # Safety
- `name` must point to a terminated string. `out` and `error` must be writable.
+ `name` and `tag` must point to terminated strings. `out` and `error` must be writable.
  */
 enum SesstrigStatus sesstrig_variable_read(const char *name,
+                                           const char *tag,
                                            struct SesstrigValue *out,
                                            ErrorData **error);
 

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "nodes/parsenodes.h"
+#include "parser/scanner.h"
 
 #include "sesstrig_core.h"
 
@@ -23,6 +24,23 @@ extern void sesstrig_detach_client(void);
 
 /* If a firing has not heeded its timeout, log that, because the session ends. */
 extern void sesstrig_report_overrun(void);
+
+/*
+ * The query that is being parsed, from a token on, and the length of it that tells
+ * the token's kind; a token as it was written; and the query between two offsets.
+ */
+extern const char *sesstrig_query_at(int location, size_t *length);
+extern char *sesstrig_query_token(int location);
+extern char *sesstrig_query_part(int start, int end);
+
+/* Report an unexpected token in the grammar's words. */
+extern void sesstrig_syntax_error(int location, core_yyscan_t yyscanner);
+
+/* The session event that is spelled AFTER or BEFORE and the word there, or NULL. */
+extern const char *sesstrig_event_at(bool after, int location);
+
+/* Check one of Oracle's statements on a trigger; any other statement passes. */
+extern void sesstrig_trigger_check(Node *statement);
 
 /* Make a routine's SET search_path clause, and recognize one that its author wrote. */
 extern DefElem *sesstrig_path_option(void);

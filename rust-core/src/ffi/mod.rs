@@ -16,4 +16,6 @@ mod routine;
 #[cfg(feature = "server")]
 mod session;
 #[cfg(feature = "server")]
+mod trigger;
+#[cfg(feature = "server")]
 mod variables;

@@ -102,6 +102,19 @@ pub unsafe extern "C" fn sesstrig_body_may_start(token: *const c_char, length: u
     })
 }
 
+/// Whether the token at `token` can start the block of a trigger. If not, that is a
+/// syntax error.
+///
+/// # Safety
+/// `token` must point to `length` readable bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_block_may_start(token: *const c_char, length: usize) -> bool {
+    answer(false, || {
+        // SAFETY: the caller promises that `token` points to `length` bytes.
+        text::may_start_block(Token::at(unsafe { bytes(token, length) }))
+    })
+}
+
 /// Feeds the token at `token`, which is at byte offset `at` of the query. Sets `step`,
 /// and also `failure` if the step is `Failed`.
 ///
@@ -304,6 +317,32 @@ pub unsafe extern "C" fn sesstrig_event_of_words(
             None => return ptr::null(),
         };
         event.name().as_ptr()
+    })
+}
+
+/// Whether the token at `word` may stand before TRIGGER.
+///
+/// # Safety
+/// `word` must point to `length` readable bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_edition_is_known(word: *const c_char, length: usize) -> bool {
+    answer(false, || {
+        // SAFETY: the caller promises that `word` points to `length` bytes.
+        alias::is_edition(Token::at(unsafe { bytes(word, length) }))
+    })
+}
+
+/// What exists here in place of the event of Oracle's that the token at `word` names,
+/// a constant; null if it names none.
+///
+/// # Safety
+/// `word` must point to `length` readable bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_event_hint(word: *const c_char, length: usize) -> *const c_char {
+    answer(ptr::null(), || {
+        // SAFETY: the caller promises that `word` points to `length` bytes.
+        let word = Token::at(unsafe { bytes(word, length) });
+        alias::system_event_hint(word).map_or(ptr::null(), CStr::as_ptr)
     })
 }
 

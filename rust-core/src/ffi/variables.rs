@@ -34,7 +34,7 @@ pub struct SesstrigValue {
 }
 
 /// The number of context variables.
-pub const SESSTRIG_VARIABLES: c_int = 4;
+pub const SESSTRIG_VARIABLES: c_int = 5;
 const _: () = assert!(SESSTRIG_VARIABLES as usize == Variable::ALL.len());
 
 fn variable(index: c_int) -> Option<Variable> {
@@ -46,6 +46,16 @@ fn variable(index: c_int) -> Option<Variable> {
 pub extern "C" fn sesstrig_variable_name(index: c_int) -> *const c_char {
     answer(ptr::null(), || {
         variable(index).map_or(ptr::null(), |variable| variable.name().as_ptr())
+    })
+}
+
+/// The second name of the context variable with that index; null if there is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_variable_alias(index: c_int) -> *const c_char {
+    answer(ptr::null(), || {
+        variable(index)
+            .and_then(Variable::alias)
+            .map_or(ptr::null(), CStr::as_ptr)
     })
 }
 
@@ -62,25 +72,28 @@ pub extern "C" fn sesstrig_variable_kind(index: c_int) -> SesstrigValueKind {
 }
 
 /// Sets `out` to the value of the context variable `name`; `Null` if there is none.
+/// `tag` is the command tag of the event. A text in `out` lives as long as the process
+/// or, if it is the tag, as long as that.
 ///
 /// # Safety
-/// `name` must point to a terminated string. `out` and `error` must be writable.
+/// `name` and `tag` must point to terminated strings. `out` and `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_variable_read(
     name: *const c_char,
+    tag: *const c_char,
     out: *mut SesstrigValue,
     error: *mut *mut ErrorData,
 ) -> SesstrigStatus {
     let read = || {
-        // SAFETY: the caller promises that `name` is terminated.
-        let name = unsafe { CStr::from_ptr(name) };
+        // SAFETY: the caller promises that `name` and `tag` are terminated.
+        let (name, tag) = unsafe { (CStr::from_ptr(name), CStr::from_ptr(tag)) };
         let mut found = SesstrigValue {
             kind: SesstrigValueKind::Null,
             text: ptr::null(),
             length: 0,
             integer: 0,
         };
-        match Variable::from_name(name).map(value) {
+        match Variable::from_name(name).map(|variable| value(variable, tag)) {
             Some(Value::Text(text)) => {
                 found.kind = SesstrigValueKind::Text;
                 found.text = text.as_ptr().cast();

@@ -4,26 +4,28 @@
 use super::{backend, session, settings};
 use crate::domain::session::variables::{Variable, format_address};
 use std::cell::OnceCell;
+use std::ffi::CStr;
 
 /// A variable's value. Text is in the database's encoding.
-pub(crate) enum Value {
+pub(crate) enum Value<'a> {
     /// SQL's NULL
     Null,
     /// `text`
-    Text(&'static [u8]),
+    Text(&'a [u8]),
     /// `int`
     Integer(i32),
 }
 
-impl From<Option<&'static [u8]>> for Value {
-    fn from(text: Option<&'static [u8]>) -> Value {
+impl From<Option<&'static [u8]>> for Value<'_> {
+    fn from(text: Option<&'static [u8]>) -> Self {
         text.map_or(Value::Null, Value::Text)
     }
 }
 
-/// The value that the variable had at logon. In a process that serves no client there
-/// was no logon, so texts are NULL and the number is the setting's.
-pub(crate) fn value(variable: Variable) -> Value {
+/// The value that the variable had at logon; for `ora_sysevent`, the event's `tag`. In
+/// a process that serves no client there was no logon, so texts are NULL and the number
+/// is the setting's.
+pub(crate) fn value(variable: Variable, tag: &CStr) -> Value<'_> {
     match variable {
         Variable::LoginUser => backend::login_user().map(|name| name.to_bytes()).into(),
         Variable::DatabaseName => backend::database_name().map(|name| name.to_bytes()).into(),
@@ -31,6 +33,7 @@ pub(crate) fn value(variable: Variable) -> Value {
         Variable::InstanceNum => Value::Integer(
             session::current().map_or_else(settings::instance_num, |session| session.instance_num),
         ),
+        Variable::SystemEvent => Value::Text(tag.to_bytes()),
     }
 }
 

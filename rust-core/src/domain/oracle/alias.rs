@@ -56,6 +56,58 @@ pub fn spelled_event(after: bool, word: Token<'_>) -> Option<SpelledEvent> {
     }
 }
 
+/// Whether `word` may stand before TRIGGER, as it does in what Oracle's tools write. It
+/// has no meaning here, where there are no editions.
+pub fn is_edition(word: Token<'_>) -> bool {
+    word.is_word("editionable") || word.is_word("noneditionable")
+}
+
+/// What exists here in place of one of Oracle's events for triggers that belong to no
+/// table, other than `AFTER LOGON` and `BEFORE LOGOFF` (rule D9): a hint. `None` if
+/// `word` is no event of Oracle's.
+pub fn system_event_hint(word: Token<'_>) -> Option<&'static CStr> {
+    const HINTS: [(&[&str], &CStr); 5] = [
+        (&["logon", "logoff"], c"Write AFTER LOGON or BEFORE LOGOFF."),
+        (
+            &[
+                "alter",
+                "analyze",
+                "associate",
+                "audit",
+                "comment",
+                "create",
+                "ddl",
+                "disassociate",
+                "grant",
+                "noaudit",
+                "rename",
+                "revoke",
+            ],
+            c"Use CREATE EVENT TRIGGER ... ON ddl_command_start or ON ddl_command_end.",
+        ),
+        (&["drop"], c"Use CREATE EVENT TRIGGER ... ON sql_drop."),
+        (
+            &["servererror", "suspend"],
+            c"There is no such event; errors are in the server log.",
+        ),
+        (
+            &[
+                "startup",
+                "shutdown",
+                "db_role_change",
+                "clone",
+                "set",
+                "unplug",
+            ],
+            c"There is no such event; there are AFTER LOGON and BEFORE LOGOFF.",
+        ),
+    ];
+    HINTS
+        .iter()
+        .find(|(words, _)| words.iter().any(|event| word.is_word(event)))
+        .map(|&(_, hint)| hint)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +137,23 @@ mod tests {
         }
     }
 
+    /// Rule D9.
+    #[test]
+    fn other_events_have_a_hint() {
+        let hint = |text: &str| system_event_hint(Token::at(text.as_bytes()));
+        for word in ["STARTUP", "ServerError ON", "ddl", "LOGON", "drop"] {
+            let hint = hint(word).unwrap().to_str().unwrap();
+            assert!(
+                hint.ends_with('.') && hint.starts_with(char::is_uppercase),
+                "{hint}"
+            );
+        }
+        assert_ne!(hint("ddl"), hint("drop"));
+        for word in ["insert", "\"startup\"", "startups", ""] {
+            assert_eq!(hint(word), None, "{word}");
+        }
+    }
+
     #[test]
     fn options_and_units() {
         let option = |text: &str| routine_option(Token::at(text.as_bytes()));
@@ -99,5 +168,8 @@ mod tests {
         let unit = |text: &str| is_length_unit(Token::at(text.as_bytes()));
         assert!(unit("BYTE)") && unit("char)"));
         assert!(!unit("bytes)") && !unit("\"char\")"));
+        let edition = |text: &str| is_edition(Token::at(text.as_bytes()));
+        assert!(edition("EDITIONABLE ") && edition("NonEditionable"));
+        assert!(!edition("edition") && !edition("\"editionable\""));
     }
 }

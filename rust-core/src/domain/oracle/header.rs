@@ -38,7 +38,9 @@ enum HeaderState {
     TriggerName,
     /// The trigger's name so far; a dot, AFTER or BEFORE follows.
     TriggerTime,
-    /// AFTER or BEFORE; the first event follows, which tells whether this is one of
+    /// CREATE … TRIGGER name INSTEAD; OF follows.
+    TriggerInstead,
+    /// AFTER, BEFORE or INSTEAD OF; the first event follows, which tells whether this is one of
     /// Oracle's triggers on a database or a schema.
     TriggerEvent,
     /// The first event; anything up to the trigger's body may follow.
@@ -165,6 +167,11 @@ impl Header {
             HeaderState::TriggerTime => match (token, word) {
                 (Token::Dot, _) => HeaderState::TriggerName,
                 (_, Some(Keyword::After | Keyword::Before)) => HeaderState::TriggerEvent,
+                (_, Some(Keyword::Instead)) => HeaderState::TriggerInstead,
+                _ => HeaderState::Other,
+            },
+            HeaderState::TriggerInstead => match word {
+                Some(Keyword::Of) => HeaderState::TriggerEvent,
                 _ => HeaderState::Other,
             },
             HeaderState::TriggerEvent => match (token, word) {

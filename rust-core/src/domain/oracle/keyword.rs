@@ -46,6 +46,7 @@ keywords! {
     Ilike b"ilike",
     In b"in",
     Insert b"insert",
+    Instead b"instead",
     Is b"is",
     Isnull b"isnull",
     Json b"json",

@@ -22,6 +22,70 @@ pub fn may_start(first: Token<'_>) -> bool {
     matches!(first, Token::Word(_) | Token::Quoted | Token::LabelOpen)
 }
 
+/// Whether this token can start the block of a trigger: DECLARE, BEGIN or a label.
+pub fn may_start_block(first: Token<'_>) -> bool {
+    first == Token::LabelOpen || matches!(first.keyword(), Some(Keyword::Begin | Keyword::Declare))
+}
+
+/// What the source of a function behind a trigger starts with (rule D9). This comment
+/// survives pg_dump, so that the function can be known after a restore.
+const TRIGGER: &[u8] = b"/* CREATE TRIGGER */ ";
+
+/// What stands before the block if the trigger has a condition.
+const BLOCK: &[u8] = b" THEN /* trigger body */ ";
+
+/// What stands after the block if the trigger has a condition.
+const BLOCK_END: &[u8] = b"; END IF; END";
+
+/// The source of the function behind a trigger, in pieces (rule D9).
+///
+/// `block` is the trigger's own text. It runs only in sessions of `role`, a string
+/// constant in SQL, and if `condition` is true, an expression in parentheses. All that
+/// precedes the block is on its first line, unless the condition has several, so that
+/// line numbers are those of the block.
+pub fn trigger_source<'a>(
+    role: Option<&'a [u8]>,
+    condition: Option<&'a [u8]>,
+    block: &'a [u8],
+) -> Vec<&'a [u8]> {
+    let mut pieces = vec![TRIGGER];
+    let guarded = role.is_some() || condition.is_some();
+    if guarded {
+        pieces.push(b"BEGIN IF ");
+    }
+    if let Some(role) = role {
+        pieces.extend([&b"polar_login_user = "[..], role]);
+    }
+    if let Some(condition) = condition {
+        if role.is_some() {
+            pieces.push(b" AND ");
+        }
+        pieces.push(condition);
+    }
+    if guarded {
+        pieces.extend([BLOCK, block, BLOCK_END]);
+    } else {
+        pieces.push(block);
+    }
+    pieces
+}
+
+/// Whether a function with this source was made by CREATE TRIGGER.
+pub fn is_trigger_source(source: &[u8]) -> bool {
+    source.starts_with(TRIGGER)
+}
+
+/// The block of a trigger within the source of the function behind it, and its offset.
+/// `None` if no trigger has this source.
+fn block_of(source: &[u8], search: Search) -> Option<(&[u8], usize)> {
+    let rest = source.strip_prefix(TRIGGER)?;
+    let guarded = rest.strip_suffix(BLOCK_END).and_then(|head| {
+        let start = search(head, BLOCK)? + BLOCK.len();
+        Some((&head[start..], TRIGGER.len() + start))
+    });
+    Some(guarded.unwrap_or((rest, TRIGGER.len())))
+}
+
 /// Translates the byte offset `at` in a routine's source to one in the query that
 /// created the routine (rule D3). `None` if the query does not contain that
 /// source, or contains it more than once.
@@ -30,6 +94,10 @@ pub fn may_start(first: Token<'_>) -> bool {
 /// must take time in proportion to their lengths (rule D6), because the user chose
 /// both and may have meant the search to be slow.
 pub fn find(source: &[u8], query: &[u8], at: usize, search: Search) -> Option<usize> {
+    if let Some((block, start)) = block_of(source, search) {
+        let place = only(block, query, search)?;
+        return Some(place + at.saturating_sub(start).min(block.len()));
+    }
     let (text, place, at) = match source
         .strip_prefix(DECLARE.to_bytes())
         .and_then(|rest| Some((rest, only(rest, query, search)?)))
@@ -77,6 +145,54 @@ mod tests {
         assert_eq!(find(source, query, 21), Some(35));
         assert_eq!(&query[35..36], b"y");
         assert_eq!(find(source, query, 0), Some(21));
+    }
+
+    /// Rules D3 and D9.
+    #[test]
+    fn offsets_in_a_trigger_map_back_to_its_block() {
+        let query =
+            b"CREATE TRIGGER t AFTER LOGON ON SCHEMA WHEN (true) DECLARE x int; BEGIN y END";
+        let block = &query[51..];
+        assert!(block.starts_with(b"DECLARE"));
+        for (role, condition) in [
+            (None, None),
+            (Some(&b"'hr'"[..]), None),
+            (None, Some(&b"(true) "[..])),
+            (Some(b"'hr'"), Some(b"(a THEN b)")),
+        ] {
+            let source = trigger_source(role, condition, block).concat();
+            assert!(is_trigger_source(&source));
+            let at = source.windows(5).position(|part| part == b"y END").unwrap();
+            assert_eq!(find(&source, query, at), Some(72), "{role:?} {condition:?}");
+            assert_eq!(&query[72..73], b"y");
+            assert_eq!(find(&source, query, 0), Some(51));
+        }
+    }
+
+    /// Rule D9.
+    #[test]
+    fn the_body_of_a_trigger_is_guarded() {
+        let source = |role: Option<&str>, condition: Option<&str>| {
+            let (role, condition) = (role.map(str::as_bytes), condition.map(str::as_bytes));
+            String::from_utf8(trigger_source(role, condition, b"BEGIN END").concat()).unwrap()
+        };
+        assert_eq!(source(None, None), "/* CREATE TRIGGER */ BEGIN END");
+        assert_eq!(
+            source(Some("'hr'"), Some("(a OR b)")),
+            "/* CREATE TRIGGER */ BEGIN IF polar_login_user = 'hr' AND (a OR b) THEN \
+             /* trigger body */ BEGIN END; END IF; END"
+        );
+        assert!(!is_trigger_source(b"BEGIN END"));
+    }
+
+    #[test]
+    fn blocks_start_with_a_word_or_a_label() {
+        for start in ["BEGIN", "declare x", "<<l>>"] {
+            assert!(may_start_block(Token::at(start.as_bytes())), "{start}");
+        }
+        for start in ["x int", "\"begin\"", "<", "", "CALL p"] {
+            assert!(!may_start_block(Token::at(start.as_bytes())), "{start}");
+        }
     }
 
     #[test]

@@ -46,6 +46,14 @@ impl fmt::Display for Event {
     }
 }
 
+/// Whether the handler of a procedural language can run a function or procedure for an
+/// event trigger (rule D8). A language refuses to create such a function if it cannot,
+/// but a procedure has no result type by which it could tell. So the languages of
+/// PostgreSQL that cannot are named here.
+pub fn runs_language(name: &CStr) -> bool {
+    name != c"sql" && name != c"plpython3u"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

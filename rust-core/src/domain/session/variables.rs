@@ -15,6 +15,8 @@ pub enum Variable {
     ClientIp,
     /// `polar_instance_num`
     InstanceNum,
+    /// `ora_sysevent`
+    SystemEvent,
 }
 
 /// A variable's SQL type.
@@ -28,11 +30,12 @@ pub enum Type {
 
 impl Variable {
     /// All variables, in the order in which they are declared.
-    pub const ALL: [Variable; 4] = [
+    pub const ALL: [Variable; 5] = [
         Variable::LoginUser,
         Variable::DatabaseName,
         Variable::ClientIp,
         Variable::InstanceNum,
+        Variable::SystemEvent,
     ];
 
     /// The variable's name.
@@ -42,13 +45,28 @@ impl Variable {
             Variable::DatabaseName => c"polar_database_name",
             Variable::ClientIp => c"polar_client_ip",
             Variable::InstanceNum => c"polar_instance_num",
+            Variable::SystemEvent => c"ora_sysevent",
+        }
+    }
+
+    /// Oracle's name of the variable, if it has another one here (rule D9).
+    pub const fn alias(self) -> Option<&'static CStr> {
+        match self {
+            Variable::LoginUser => Some(c"ora_login_user"),
+            Variable::DatabaseName => Some(c"ora_database_name"),
+            Variable::ClientIp => Some(c"ora_client_ip_address"),
+            Variable::InstanceNum => Some(c"ora_instance_num"),
+            Variable::SystemEvent => None,
         }
     }
 
     /// The variable's SQL type.
     pub const fn sql_type(self) -> Type {
         match self {
-            Variable::LoginUser | Variable::DatabaseName | Variable::ClientIp => Type::Text,
+            Variable::LoginUser
+            | Variable::DatabaseName
+            | Variable::ClientIp
+            | Variable::SystemEvent => Type::Text,
             Variable::InstanceNum => Type::Integer,
         }
     }
@@ -70,18 +88,32 @@ mod tests {
     use super::*;
     use std::net::{Ipv4Addr, Ipv6Addr};
 
-    /// Rule V1.
+    /// Rules V1 and D9.
     #[test]
     fn names_and_types() {
         let table = [
-            (c"polar_login_user", Type::Text),
-            (c"polar_database_name", Type::Text),
-            (c"polar_client_ip", Type::Text),
-            (c"polar_instance_num", Type::Integer),
+            (c"polar_login_user", Some(c"ora_login_user"), Type::Text),
+            (
+                c"polar_database_name",
+                Some(c"ora_database_name"),
+                Type::Text,
+            ),
+            (
+                c"polar_client_ip",
+                Some(c"ora_client_ip_address"),
+                Type::Text,
+            ),
+            (
+                c"polar_instance_num",
+                Some(c"ora_instance_num"),
+                Type::Integer,
+            ),
+            (c"ora_sysevent", None, Type::Text),
         ];
         assert_eq!(table.len(), Variable::ALL.len());
-        for ((name, sql_type), variable) in table.into_iter().zip(Variable::ALL) {
+        for ((name, alias, sql_type), variable) in table.into_iter().zip(Variable::ALL) {
             assert_eq!(variable.name(), name);
+            assert_eq!(variable.alias(), alias);
             assert_eq!(variable.sql_type(), sql_type);
             assert_eq!(Variable::from_name(name), Some(variable));
         }
