@@ -330,6 +330,7 @@ my @errors = (
 	[ '42601', 'syntax error at or near "nul"', 'CREATE TRIGGER "é" AFTER LOGON ON SCHEMA DECLARE "ö" int; BEGIN !nul; END;' ],
 	[ '42601', 'unfinished routine body', 'CREATE TRIGGER e AFTER LOGON ON DATABASE !BEGIN NULL;' ],
 	[ '42601', '"f" at the end of the routine is not its name', 'CREATE TRIGGER e AFTER LOGON ON DATABASE BEGIN NULL; END !f;' ],
+	[ '42601', 'syntax error at or near "LOGON"', 'CREATE SCHEMA s CREATE TRIGGER e AFTER !LOGON ON DATABASE BEGIN NULL; END;' ],
 	[ '42601', 'syntax error at or near "UNEDITED"', 'CREATE !UNEDITED TRIGGER e AFTER LOGON ON DATABASE BEGIN NULL; END;' ],
 	[ '42601', 'syntax error at or near ";"', 'DROP RULE e!;' ],
 	[ '42601', 'syntax error at or near ";"', 'ALTER TRIGGER e!;' ],

@@ -48,6 +48,9 @@ CREATE EVENT TRIGGER on_logon ON after_user_logon EXECUTE FUNCTION log_session()
 CREATE EVENT TRIGGER on_logoff ON before_user_logoff EXECUTE FUNCTION log_session();
 CREATE EVENT TRIGGER not_now ON after_user_logon EXECUTE FUNCTION log_session();
 ALTER EVENT TRIGGER not_now DISABLE;
+CREATE PROCEDURE nothing() LANGUAGE plpgsql AS $$ BEGIN END $$;
+CREATE EVENT TRIGGER procedure ON before_user_logoff EXECUTE PROCEDURE nothing();
+CREATE TRIGGER oracle AFTER LOGON ON alice.SCHEMA WHEN (true) BEGIN NULL; END;
 ALTER EVENT TRIGGER on_logoff ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER on_logon IS 'keeps the book';
 EOF
@@ -76,6 +79,9 @@ sub is_here
 	one_session($node);
 	is(admin($node, 'app', $fired), join("\n", ("after_user_logon|alice\nbefore_user_logoff|alice") x 2),
 		"$what: the triggers fire");
+	admin($node, 'app', 'DROP TRIGGER oracle');
+	is(admin($node, 'app', "SELECT count(*) FROM pg_proc WHERE proname = 'oracle'"), '0',
+		"$what: the function of a trigger in Oracle's form still belongs to it (D9)");
 	return;
 }
 

@@ -1,5 +1,5 @@
 //! Fuzz target: arbitrary bytes as a statement, as a routine's body and as input of
-//! psql (rules D2 to D4, D6 and D7). It makes no checks of its own; the invariants
+//! psql (rules D2 to D4, D6, D7 and D9). It makes no checks of its own; the invariants
 //! are checked by the code that it shares with the unit tests.
 //!
 //! Run it in `fuzz/` with `cargo +nightly fuzz run routine corpus/routine
@@ -9,7 +9,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sesstrig::domain::oracle::{
-    Body, Error, Form, Header, Lexeme, Lexer, Progress, Scan, Statement, Token,
+    Body, Error, Form, Header, Lexeme, Lexer, Progress, Scan, Statement, Token, text,
 };
 
 #[path = "../../src/domain/oracle/testing.rs"]
@@ -19,4 +19,5 @@ fuzz_target!(|text: &[u8]| {
     let _ = testing::run(text);
     let _ = testing::run_body(text);
     testing::run_scan(text);
+    testing::run_trigger(text);
 });

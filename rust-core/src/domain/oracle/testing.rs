@@ -2,7 +2,7 @@
 //! and runs of the automata over a text that check the invariants. It is no part of
 //! the library.
 
-use super::{Body, Error, Form, Header, Lexeme, Lexer, Progress, Scan, Statement, Token};
+use super::{Body, Error, Form, Header, Lexeme, Lexer, Progress, Scan, Statement, Token, text};
 
 /// What the automata make of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +100,38 @@ pub fn run_scan(text: &[u8]) {
     let mut other = text.to_vec();
     scan.slash_line(&mut other);
     assert!(other == text || text.trim_ascii() == b"/");
+}
+
+/// Makes the source of a function behind a trigger, with the text as its block, and
+/// looks for places of the block in the query (rules D3 and D9).
+///
+/// # Panics
+/// Panics if a place is found that is not the right one.
+pub fn run_trigger(block: &[u8]) {
+    const HEAD: &[u8] = b"CREATE TRIGGER t AFTER LOGON ON DATABASE ";
+    let search = |text: &[u8], wanted: &[u8]| {
+        text.windows(wanted.len())
+            .position(|window| window == wanted)
+    };
+    // The search above is quadratic, and such a block could be taken for its own guard.
+    if block.len() > 4096 || search(block, b"trigger body").is_some() {
+        return;
+    }
+    let query = [HEAD, block].concat();
+    for guard in [None, Some(&b"(true)"[..])] {
+        let pieces = text::trigger_source(guard, guard, block);
+        let index = pieces.iter().position(|piece| std::ptr::eq(*piece, block));
+        let start = pieces[..index.expect("the block is a piece")]
+            .concat()
+            .len();
+        let source = pieces.concat();
+        assert!(text::is_trigger_source(&source));
+        for at in [0, block.len() / 2] {
+            if let Some(found) = text::find(&source, &query, start + at, search) {
+                assert_eq!(found, HEAD.len() + at);
+            }
+        }
+    }
 }
 
 /// Runs the automaton for a body over the text after IS or AS, and returns the

@@ -3,7 +3,7 @@
 
 mod cases;
 
-use super::testing::{Outcome, run, run_body, run_scan, tokens};
+use super::testing::{Outcome, run, run_body, run_scan, run_trigger, tokens};
 use super::{
     Body, Construct, Error, Form, Header, Lexeme, Lexer, Progress, Scan, Statement, Token,
 };
@@ -176,6 +176,7 @@ fn the_fuzz_corpus_passes() {
         let _ = run(&text);
         let _ = run_body(&text);
         run_scan(&text);
+        run_trigger(&text);
     }
 }
 
