@@ -332,6 +332,7 @@ my @errors = (
 	[ '42601', '"f" at the end of the routine is not its name', 'CREATE TRIGGER e AFTER LOGON ON DATABASE BEGIN NULL; END !f;' ],
 	[ '42601', 'syntax error at or near "LOGON"', 'CREATE SCHEMA s CREATE TRIGGER e AFTER !LOGON ON DATABASE BEGIN NULL; END;' ],
 	[ '42601', 'syntax error at or near "UNEDITED"', 'CREATE !UNEDITED TRIGGER e AFTER LOGON ON DATABASE BEGIN NULL; END;' ],
+	[ '42601', 'syntax error at or near "foo"', 'CREATE !foo;' ],
 	[ '42601', 'syntax error at or near ";"', 'DROP RULE e!;' ],
 	[ '42601', 'syntax error at or near ";"', 'ALTER TRIGGER e!;' ],
 	[ '42601', 'event triggers cannot be replaced', 'CREATE OR REPLACE !EVENT TRIGGER e ON after_user_logon EXECUTE FUNCTION f()' ],
