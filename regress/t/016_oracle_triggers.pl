@@ -108,16 +108,21 @@ subtest 'D9: DROP, ENABLE, DISABLE, RENAME' => sub {
 	is(fired('alice'), 'LOGOFF before_user_logoff alice', 'D9: a disabled trigger does not fire');
 	run('ALTER TRIGGER public.logon_trigger ENABLE');
 	run('ALTER TRIGGER logon_trigger RENAME TO "Renamed"');
-	is(triggers(), "Renamed before_user_logoff public.logon_trigger O\nlogoff_trigger before_user_logoff hr.logoff_trigger O",
-		'D9: it is renamed and enabled');
-	is_deeply([ errors('DROP FUNCTION logon_trigger() CASCADE') ],
-		[ '2BP01: cannot drop function logon_trigger() because event trigger Renamed requires it: You can drop event trigger Renamed instead.' ],
+	is(triggers(), "Renamed before_user_logoff public.Renamed O\nlogoff_trigger before_user_logoff hr.logoff_trigger O",
+		'D9: it is renamed, with its function, and enabled');
+	is_deeply([ errors('DROP FUNCTION "Renamed"() CASCADE') ],
+		[ '2BP01: cannot drop function "Renamed"() because event trigger Renamed requires it: You can drop event trigger Renamed instead.' ],
 		'D9: the function is not dropped without its trigger');
 	is_deeply([ errors('DROP TRIGGER hr."Renamed"') ],
 		[ '42704: event trigger "Renamed" does not belong to schema "hr": The function that it executes is in another schema.' ],
 		'D9: a schema must be that of the trigger');
 	is_deeply([ errors('DROP TRIGGER a.b."Renamed"') ],
 		[ '42601: improper qualified name (too many dotted names): a.b."Renamed"' ], 'D9: a name has at most two parts');
+	run('DROP TRIGGER IF EXISTS hr."Renamed"; DROP TRIGGER IF EXISTS nosuch."Renamed"');
+	like(triggers(), qr/Renamed/, 'D9: IF EXISTS skips what is in another schema');
+	is_deeply([ errors('CREATE OR REPLACE TRIGGER hr."Renamed" AFTER LOGON ON DATABASE BEGIN NULL; END') ],
+		[ '42704: event trigger "Renamed" does not belong to schema "hr": The function that it executes is in another schema.' ],
+		'D9: nor does OR REPLACE replace it');
 	run('DROP TRIGGER public."Renamed"; DROP TRIGGER IF EXISTS "Renamed"');
 	is_deeply([ errors('DROP TRIGGER "Renamed"') ], ['42704: event trigger "Renamed" does not exist'], 'D9: it is gone');
 	is(routines(), 'hr.logoff_trigger', 'D9: and so is its function');
@@ -314,6 +319,60 @@ EOF
 	run('DROP PROCEDURE with_out, with_in, with_default, in_sql, plain, hr.op2; DROP TABLE t');
 };
 
+subtest 'D9: whose function it is' => sub {
+	# A function of somebody else's, which only looks as if it belonged to a trigger.
+	run(<<'EOF');
+CREATE SCHEMA alice AUTHORIZATION alice;
+SET ROLE alice;
+CREATE FUNCTION alice.t() RETURNS event_trigger LANGUAGE plpgsql AS $$/* CREATE TRIGGER */ BEGIN NULL; END$$;
+RESET ROLE;
+CREATE EVENT TRIGGER t ON after_user_logon EXECUTE FUNCTION alice.t();
+CREATE OR REPLACE TRIGGER t AFTER LOGON ON DATABASE BEGIN NULL; END;
+EOF
+	is(admin($node, 'app', "SELECT evtfoid::regprocedure, proowner::regrole FROM pg_event_trigger JOIN pg_proc p ON p.oid = evtfoid"),
+		't()|root', 'D9: the text of a superuser is not put into it');
+	run('DROP TRIGGER t');
+	is(routines(), '', 'D9: the new function goes with the trigger');
+	run('CREATE EVENT TRIGGER t ON ddl_command_end EXECUTE FUNCTION alice.t(); DROP EVENT TRIGGER t; CREATE EVENT TRIGGER t ON after_user_logon EXECUTE FUNCTION alice.t(); DROP EVENT TRIGGER t');
+	is(admin($node, 'app', "SELECT count(*) FROM pg_proc WHERE pronamespace = 'alice'::regnamespace"), '1',
+		'D9: nor does it go with a trigger');
+	run('CREATE PROCEDURE p() LANGUAGE plpgsql AS $$/* CREATE TRIGGER */ BEGIN NULL; END$$; CREATE EVENT TRIGGER p ON after_user_logon EXECUTE PROCEDURE p(); DROP EVENT TRIGGER p; DROP PROCEDURE p()');
+
+	# The owner of a trigger is that of its function, too.
+	run('SET ROLE other; CREATE TRIGGER t AFTER LOGON ON DATABASE BEGIN ' . sprintf($insert, 'current_user') . '; END; RESET ROLE; ALTER EVENT TRIGGER t OWNER TO root; ALTER ROLE other NOSUPERUSER');
+	is(fired('bob'), 'root', 'D9: a new owner of the trigger is that of its function');
+	run('DROP OWNED BY other');
+	is(triggers(), 't after_user_logon public.t O', 'D9: the former owner owns nothing of it');
+
+	# What anybody can create must not keep the trigger.
+	my $alice = open_session($node, 'alice');
+	is(scalar(grep { $_->{type} eq 'E' } $alice->query('CREATE VIEW alice.v AS SELECT 1 AS x WHERE public.t() IS NULL')), 0,
+		'D9: a view can name the function');
+	$alice->quit;
+	is_deeply([ map { $_->{M} } grep { $_->{type} eq 'N' } $root->query('DROP TRIGGER t') ],
+		['function public.t of event trigger "t" is not dropped'], 'D9: the trigger is dropped, and the function stays');
+	is(triggers() . routines(), 'public.t', 'D9: so it is');
+	run('DROP FUNCTION t() CASCADE; DROP SCHEMA alice CASCADE; ALTER ROLE other SUPERUSER');
+	take_rows($node);
+
+	# A dump creates triggers in the order of their names.
+	run('CREATE TRIGGER z AFTER LOGON ON DATABASE BEGIN NULL; END; CREATE EVENT TRIGGER a ON after_user_logon EXECUTE FUNCTION z()');
+	run('CREATE EVENT TRIGGER copy ON after_user_logon EXECUTE FUNCTION z(); DROP EVENT TRIGGER copy; DROP EVENT TRIGGER a; DROP TRIGGER z');
+	is(triggers() . routines(), '', 'D9: only the trigger that it was made for takes it along');
+};
+
+subtest 'D9: strings with backslashes' => sub {
+	$root->query('SET standard_conforming_strings = off');
+	for my $sql ("WHEN (ora_login_user <> 'it\\'s') BEGIN NULL; END", "BEGIN PERFORM 'a\\'; b'; END")
+	{
+		like((errors("CREATE TRIGGER e AFTER LOGON ON DATABASE $sql"))[0],
+			qr/^0A000: triggers with backslashes cannot be created while "standard_conforming_strings" is off/,
+			'F7: what a firing would read in another way is refused');
+	}
+	$root->query('SET standard_conforming_strings = on');
+	is(triggers(), '', 'D9: nothing was created');
+};
+
 SKIP: {
 	skip 'PL/Perl is not there', 1
 	  if admin($node, 'app', "SELECT count(*) FROM pg_available_extensions WHERE name = 'plperl'") eq '0';
@@ -347,6 +406,10 @@ subtest 'D8, D9: an unmodified pg_dump' => sub {
 	admin($node, 'restored', 'DROP TRIGGER b; CREATE OR REPLACE TRIGGER c BEFORE LOGOFF ON DATABASE BEGIN NULL; END');
 	is(admin($node, 'restored', "SELECT proname FROM pg_proc WHERE pronamespace IN ('public'::regnamespace, 'hr'::regnamespace) ORDER BY 1"),
 		"c\ndumped", 'D9: the functions still belong to them');
+
+	my $again = PostgreSQL::Test::Utils::tempdir() . '/clean.sql';
+	command_ok([ "$ENV{SESSTRIG_STOCK_BINDIR}/pg_dump", '--clean', '--if-exists', '-d', $node->connstr('app'), '-f', $again ], 'E5: pg_dump --clean');
+	$node->command_ok([ 'psql', '-XqAt', '-1', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('restored'), '-f', $again ], 'E5: it loads over what is there');
 
 	# A second trigger of the same function, made by hand, keeps it.
 	run('CREATE EVENT TRIGGER second ON after_user_logon EXECUTE FUNCTION b()');

@@ -33,10 +33,11 @@ extern bool sesstrig_trigger_is_oracle(const CreateEventTrigStmt *statement);
 extern Oid	sesstrig_trigger_create(CreateEventTrigStmt *statement);
 
 /*
- * If this function was made for an event trigger, and belongs to none yet, have it
- * dropped with this one.  Return the trigger.
+ * If this function was made for the event trigger that the statement creates, have it
+ * dropped with the trigger.  Return the trigger.
  */
-extern Oid	sesstrig_trigger_bind(Oid trigger, Oid function);
+extern Oid	sesstrig_trigger_bind(Oid trigger, const CreateEventTrigStmt *statement,
+								  Oid function);
 
 /*
  * Raise an error if a utility statement is about an alias of a type.  Complete one of
@@ -70,6 +71,9 @@ extern void sesstrig_session_logoff(void);
  * the process exits.
  */
 extern void sesstrig_exit_defer(int code);
+
+/* Note the SQLSTATE of a FATAL error, which is about to end the process. */
+extern void sesstrig_exit_note(int sqlerrcode);
 
 /* Has a deferred exit been raised, so that the current error must not be caught? */
 extern bool sesstrig_exit_is_deferred(void);

@@ -30,6 +30,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type_d.h"
+#include "commands/alter.h"
 #include "commands/defrem.h"
 #include "commands/event_trigger.h"
 #include "miscadmin.h"
@@ -37,6 +38,7 @@
 #include "parser/parse_func.h"
 #include "parser/parse_node.h"
 #include "parser/parser.h"
+#include "parser/scansup.h"
 #include "parser/scanner.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -183,6 +185,15 @@ sesstrig_trigger_define(char *event, RoleSpec *role, Node *condition, int condit
 {
 	CreateEventTrigStmt *statement = makeNode(CreateEventTrigStmt);
 
+	/* A firing sets it to on, and would read the text in another way. */
+	if (!standard_conforming_strings &&
+		(strchr(strVal(text->arg), '\\') ||
+		 (condition && strchr(sesstrig_query_part(condition_location, block_location), '\\'))))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("triggers with backslashes cannot be created while \"%s\" is off",
+						"standard_conforming_strings"),
+				 errhint("Set it to on, and use E'...' for strings with escapes.")));
 	statement->eventname = event;
 	statement->whenclause = list_make1(makeDefElem(ROUTINE, (Node *) text, text->location));
 	if (role)
@@ -266,21 +277,303 @@ sesstrig_trigger_drop(ObjectType type, List *name, bool missing_ok, DropBehavior
 	return (Node *) statement;
 }
 
+/* --- the function behind a trigger ------------------------------------------------ */
+
+/* A name with a number after it. */
+static char *
+numbered_name(const char *name, int number)
+{
+	char		suffix[16];
+
+	snprintf(suffix, sizeof(suffix), "%d", number);
+	return makeObjectName(name, NULL, suffix);
+}
+
+/*
+ * A name for the function behind a new trigger: that of the trigger, unless there is
+ * such a function already, which may be a routine that the trigger calls.
+ */
+static List *
+choose_name(List *name)
+{
+	char	   *base;
+	Oid			schema = QualifiedNameGetCreationNamespace(name, &base);
+	oidvector  *no_parameters = buildoidvector(NULL, 0);
+	char	   *function = base;
+	int			number = 0;
+
+	while (SearchSysCacheExists3(PROCNAMEARGSNSP, CStringGetDatum(function),
+								 PointerGetDatum(no_parameters), ObjectIdGetDatum(schema)))
+	{
+		CHECK_FOR_INTERRUPTS();
+		function = numbered_name(base, ++number);
+	}
+	return list_make2(makeString(get_namespace_name(schema)), makeString(function));
+}
+
+/* Is a name of a function one that choose_name() may have chosen for a trigger? */
+static bool
+is_name_for(const char *function, const char *trigger)
+{
+	const char *underscore = strrchr(function, '_');
+
+	if (strcmp(function, trigger) == 0)
+		return true;
+	return underscore && strspn(underscore + 1, "0123456789") == strlen(underscore + 1) &&
+		strcmp(function, numbered_name(trigger, atoi(underscore + 1))) == 0;
+}
+
+/* The event trigger that a function belongs to, or InvalidOid. */
+static Oid
+trigger_of(Oid function)
+{
+	Relation	depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			trigger = InvalidOid;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(ProcedureRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(function));
+	scan = systable_beginscan(depend, DependDependerIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->refclassid == EventTriggerRelationId && form->deptype == DEPENDENCY_EXTENSION)
+			trigger = form->refobjid;
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+	return trigger;
+}
+
+/* The owner of a function. */
+static Oid
+owner_of(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * Was this function made by CREATE TRIGGER for an event trigger of that name?  A dump
+ * may restore other triggers of the function first.
+ */
+static bool
+is_made_for(Oid function, const char *name, Oid owner)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Form_pg_proc form;
+	bool		isnull = true;
+	Datum		source = 0;
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	form = (Form_pg_proc) GETSTRUCT(tuple);
+	source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
+	result = form->prokind == PROKIND_FUNCTION && form->prorettype == EVENT_TRIGGEROID &&
+		form->proowner == owner && !isnull &&
+		sesstrig_source_is_trigger(TextDatumGetCString(source)) &&
+		is_name_for(NameStr(form->proname), name);
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/*
+ * Trigger and function depend on each other: the trigger on the function as any event
+ * trigger does, and the function on the trigger so that it goes with the trigger, and
+ * cannot be dropped without it.
+ *
+ * The kind of the latter dependency is that of an extension's member.  It does just
+ * that, and is the only kind that pg_dump leaves aside: for an internal dependency it
+ * would not dump the function, and for any other it would see a loop.  Whoever looks
+ * for an extension's members also compares the class of what they depend on.
+ */
+static void
+bind(Oid trigger, const char *name, const char *event, Oid owner, Oid function)
+{
+	if (sesstrig_event_is_known(event) && is_made_for(function, name, owner) &&
+		!OidIsValid(trigger_of(function)))
+	{
+		ObjectAddress dependent;
+		ObjectAddress independent;
+
+		ObjectAddressSet(dependent, ProcedureRelationId, function);
+		ObjectAddressSet(independent, EventTriggerRelationId, trigger);
+		recordDependencyOn(&dependent, &independent, DEPENDENCY_EXTENSION);
+	}
+}
+
+/*
+ * The function that belongs to an event trigger, or InvalidOid.  It is one that the
+ * trigger executes and that nobody has given to another owner.  For a user who may not
+ * change the trigger there is none, and upstream's code reports that.
+ */
+static Oid
+function_of(const char *name)
+{
+	HeapTuple	tuple = SearchSysCache1(EVENTTRIGGERNAME, CStringGetDatum(name));
+	Form_pg_event_trigger form;
+	Oid			function;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	form = (Form_pg_event_trigger) GETSTRUCT(tuple);
+	function = form->evtfoid;
+	if (trigger_of(function) != form->oid || owner_of(function) != form->evtowner ||
+		!has_privs_of_role(GetUserId(), form->evtowner))
+		function = InvalidOid;
+	ReleaseSysCache(tuple);
+	return function;
+}
+
+/* The qualified name of a function. */
+static List *
+name_of(Oid function)
+{
+	return list_make2(makeString(get_namespace_name(get_func_namespace(function))),
+					  makeString(get_func_name(function)));
+}
+
+/* A function without parameters as a parsed statement names it. */
+static Node *
+object_of(Oid function)
+{
+	ObjectWithArgs *object = makeNode(ObjectWithArgs);
+
+	object->objname = name_of(function);
+	return (Node *) object;
+}
+
+/* Does anything but its trigger depend on a function? */
+static bool
+has_dependents(Oid function)
+{
+	Relation	depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(ProcedureRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(function));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		if (((Form_pg_depend) GETSTRUCT(tuple))->classid != EventTriggerRelationId)
+			found = true;
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+	return found;
+}
+
+/* Have a function stay when its trigger is dropped. */
+static void
+release_function(Oid function)
+{
+	deleteDependencyRecordsForClass(ProcedureRelationId, function, EventTriggerRelationId,
+									DEPENDENCY_EXTENSION);
+	CommandCounterIncrement();
+}
+
+/*
+ * Any role can create a view that depends on a function.  That must not keep a
+ * superuser from dropping the trigger, so the function stays then.
+ */
+static void
+before_drop(const char *name)
+{
+	Oid			function = function_of(name);
+
+	if (!OidIsValid(function) || !has_dependents(function))
+		return;
+	ereport(NOTICE,
+			(errmsg("function %s of event trigger \"%s\" is not dropped",
+					NameListToString(name_of(function)), name),
+			 errdetail("Other objects depend on it.")));
+	release_function(function);
+}
+
+/* The function behind a trigger gets the new name of the trigger, too. */
+static void
+before_rename(const char *name, const char *new_name)
+{
+	Oid			function = function_of(name);
+	RenameStmt *rename;
+	char	   *schema;
+
+	if (!OidIsValid(function))
+		return;
+	schema = get_namespace_name(get_func_namespace(function));
+	rename = makeNode(RenameStmt);
+	rename->renameType = OBJECT_FUNCTION;
+	rename->object = object_of(function);
+	rename->newname = strVal(llast(choose_name(list_make2(makeString(schema),
+														  makeString(pstrdup(new_name))))));
+	ExecRenameStmt(rename);
+	CommandCounterIncrement();
+}
+
+static void
+give_function(Oid function, RoleSpec *owner)
+{
+	AlterOwnerStmt *alter = makeNode(AlterOwnerStmt);
+
+	alter->objectType = OBJECT_FUNCTION;
+	alter->object = object_of(function);
+	alter->newowner = owner;
+	ExecAlterOwnerStmt(alter);
+	CommandCounterIncrement();
+}
+
+/*
+ * The function behind a trigger gets the new owner of the trigger, too.  A dump first
+ * creates a trigger as whoever restores it, while the function has its owner already;
+ * then the function comes to belong to its trigger here.
+ */
+static void
+before_owner_change(const char *name, RoleSpec *owner)
+{
+	HeapTuple	tuple = SearchSysCacheCopy1(EVENTTRIGGERNAME, CStringGetDatum(name));
+	Oid			function = function_of(name);
+	Form_pg_event_trigger form;
+
+	if (OidIsValid(function))
+		give_function(function, owner);
+	else if (HeapTupleIsValid(tuple))
+	{
+		form = (Form_pg_event_trigger) GETSTRUCT(tuple);
+		bind(form->oid, name, NameStr(form->evtevent), get_rolespec_oid(owner, false),
+			 form->evtfoid);
+	}
+}
+
 /* --- Oracle's statements: executed ---------------------------------------------- */
 
 /*
  * Raise an error if there is an event trigger of that name for another event than
- * those of sessions, or with a function in another schema.  If there is none of that
- * name, upstream's code says so.
+ * those of sessions, or with a function in another schema.  In the latter case, return
+ * false if missing_ok.  If there is none of that name, upstream's code says so.
  */
-static void
-check_trigger(const char *schema, const char *name, const char *hint)
+static bool
+check_trigger(const char *schema, const char *name, const char *hint, bool missing_ok)
 {
 	HeapTuple	tuple = SearchSysCache1(EVENTTRIGGERNAME, CStringGetDatum(name));
 	Form_pg_event_trigger form;
 
 	if (!HeapTupleIsValid(tuple))
-		return;
+		return true;
 	form = (Form_pg_event_trigger) GETSTRUCT(tuple);
 	if (!sesstrig_event_is_known(NameStr(form->evtevent)))
 		ereport(ERROR,
@@ -288,17 +581,26 @@ check_trigger(const char *schema, const char *name, const char *hint)
 				 errmsg("event trigger \"%s\" is not for a session event", name),
 				 errdetail("It is for the event %s.", NameStr(form->evtevent)),
 				 errhint("%s", hint)));
-	if (schema && get_namespace_oid(schema, false) != get_func_namespace(form->evtfoid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("event trigger \"%s\" does not belong to schema \"%s\"", name, schema),
-				 errdetail("The function that it executes is in another schema.")));
+	if (schema && get_namespace_oid(schema, missing_ok) != get_func_namespace(form->evtfoid))
+	{
+		if (!missing_ok)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("event trigger \"%s\" does not belong to schema \"%s\"", name, schema),
+					 errdetail("The function that it executes is in another schema.")));
+		ReleaseSysCache(tuple);
+		return false;
+	}
 	ReleaseSysCache(tuple);
+	return true;
 }
 
-/* The name of the trigger that mark_name() was given, after a check. */
+/*
+ * The name of the trigger that mark_name() was given, after a check.  NULL if there is
+ * none in the schema, and missing_ok.
+ */
 static char *
-resolve_name(const char *marked, const char *hint)
+resolve_name(const char *marked, const char *hint, bool missing_ok)
 {
 	List	   *names;
 	char	   *name;
@@ -312,8 +614,32 @@ resolve_name(const char *marked, const char *hint)
 				 errmsg("improper qualified name (too many dotted names): %s", marked)));
 	schema = list_length(names) == 2 ? linitial(names) : NULL;
 	name = llast(names);
-	check_trigger(schema, name, hint);
-	return name;
+	return check_trigger(schema, name, hint, missing_ok) ? name : NULL;
+}
+
+static void
+check_drop(DropStmt *statement)
+{
+	ListCell   *cell;
+
+	if (statement->concurrent)
+	{
+		Node	   *object = linitial(statement->objects);
+		char	   *name = resolve_name(strVal(object), DROP_HINT, statement->missing_ok);
+
+		statement->concurrent = false;
+		if (!name)
+		{
+			ereport(NOTICE,
+					(errmsg("event trigger \"%s\" does not exist, skipping", strVal(object))));
+			statement->objects = NIL;
+			return;
+		}
+		strVal(object) = name;
+	}
+	if (statement->behavior == DROP_RESTRICT)
+		foreach(cell, statement->objects)
+			before_drop(strVal(lfirst(cell)));
 }
 
 void
@@ -327,7 +653,7 @@ sesstrig_trigger_check(Node *node)
 				char		enabled = pg_ascii_toupper(statement->tgenabled);
 
 				if (statement->tgenabled != enabled)
-					statement->trigname = resolve_name(statement->trigname, ALTER_HINT);
+					statement->trigname = resolve_name(statement->trigname, ALTER_HINT, false);
 				statement->tgenabled = enabled;
 				break;
 			}
@@ -335,26 +661,26 @@ sesstrig_trigger_check(Node *node)
 			{
 				RenameStmt *statement = castNode(RenameStmt, node);
 
-				if (statement->renameType == OBJECT_EVENT_TRIGGER && statement->subname)
-				{
-					strVal(statement->object) = resolve_name(strVal(statement->object), ALTER_HINT);
-					statement->subname = NULL;
-				}
+				if (statement->renameType != OBJECT_EVENT_TRIGGER)
+					break;
+				if (statement->subname)
+					strVal(statement->object) = resolve_name(strVal(statement->object), ALTER_HINT, false);
+				statement->subname = NULL;
+				before_rename(strVal(statement->object), statement->newname);
+				break;
+			}
+		case T_AlterOwnerStmt:
+			{
+				AlterOwnerStmt *statement = castNode(AlterOwnerStmt, node);
+
+				if (statement->objectType == OBJECT_EVENT_TRIGGER)
+					before_owner_change(strVal(statement->object), statement->newowner);
 				break;
 			}
 		case T_DropStmt:
-			{
-				DropStmt   *statement = castNode(DropStmt, node);
-
-				if (statement->removeType == OBJECT_EVENT_TRIGGER && statement->concurrent)
-				{
-					Node	   *object = linitial(statement->objects);
-
-					strVal(object) = resolve_name(strVal(object), DROP_HINT);
-					statement->concurrent = false;
-				}
-				break;
-			}
+			if (castNode(DropStmt, node)->removeType == OBJECT_EVENT_TRIGGER)
+				check_drop(castNode(DropStmt, node));
+			break;
 		default:
 			break;
 	}
@@ -409,97 +735,10 @@ complete_text(CreateFunctionStmt *function, List *elements)
 	}
 }
 
-/*
- * A name for the function behind a new trigger: that of the trigger, unless there is
- * such a function already, which may be a routine that the trigger calls.
- */
-static List *
-choose_name(List *name)
-{
-	char	   *base;
-	Oid			schema = QualifiedNameGetCreationNamespace(name, &base);
-	oidvector  *no_parameters = buildoidvector(NULL, 0);
-	char	   *function = base;
-	int			number = 0;
-
-	while (SearchSysCacheExists3(PROCNAMEARGSNSP, CStringGetDatum(function),
-								 PointerGetDatum(no_parameters), ObjectIdGetDatum(schema)))
-	{
-		char		suffix[16];
-
-		CHECK_FOR_INTERRUPTS();
-		snprintf(suffix, sizeof(suffix), "%d", ++number);
-		function = makeObjectName(base, NULL, suffix);
-	}
-	return list_make2(makeString(get_namespace_name(schema)), makeString(function));
-}
-
-/* The event trigger that a function belongs to, or InvalidOid. */
-static Oid
-trigger_of(Oid function)
-{
-	Relation	depend = table_open(DependRelationId, AccessShareLock);
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	Oid			trigger = InvalidOid;
-
-	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(ProcedureRelationId));
-	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(function));
-	scan = systable_beginscan(depend, DependDependerIndexId, true, NULL, 2, keys);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-
-		if (form->refclassid == EventTriggerRelationId && form->deptype == DEPENDENCY_EXTENSION)
-			trigger = form->refobjid;
-	}
-	systable_endscan(scan);
-	table_close(depend, AccessShareLock);
-	return trigger;
-}
-
-/* Was this function made by CREATE TRIGGER? */
-static bool
-is_behind_trigger(Oid function)
-{
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	bool		isnull = true;
-	Datum		source = 0;
-	bool		result;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
-	source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
-	result = !isnull && sesstrig_source_is_trigger(TextDatumGetCString(source));
-	ReleaseSysCache(tuple);
-	return result;
-}
-
-/*
- * Trigger and function depend on each other: the trigger on the function as any event
- * trigger does, and the function on the trigger so that it goes with the trigger, and
- * cannot be dropped without it.
- *
- * The kind of the latter dependency is that of an extension's member.  It does just
- * that, and is the only kind that pg_dump leaves aside: for an internal dependency it
- * would not dump the function, and for any other it would see a loop.  Whoever looks
- * for an extension's members also compares the class of what they depend on.
- */
 Oid
-sesstrig_trigger_bind(Oid trigger, Oid function)
+sesstrig_trigger_bind(Oid trigger, const CreateEventTrigStmt *statement, Oid function)
 {
-	if (is_behind_trigger(function) && !OidIsValid(trigger_of(function)))
-	{
-		ObjectAddress dependent;
-		ObjectAddress owner;
-
-		ObjectAddressSet(dependent, ProcedureRelationId, function);
-		ObjectAddressSet(owner, EventTriggerRelationId, trigger);
-		recordDependencyOn(&dependent, &owner, DEPENDENCY_EXTENSION);
-	}
+	bind(trigger, statement->trigname, statement->eventname, GetUserId(), function);
 	return trigger;
 }
 
@@ -531,29 +770,45 @@ create_function(CreateFunctionStmt *function, List *name, bool replace)
 
 /*
  * Replace an event trigger: its event, and its function.  It keeps its owner and
- * whether it is enabled.  A function that was made for it is replaced; any other is
- * left alone, and a new one is made.
+ * whether it is enabled.  A function that belongs to it is replaced; any other is left
+ * alone, and a new one is made.
  */
 static Oid
 replace_trigger(Relation catalog, HeapTuple tuple, const CreateEventTrigStmt *statement,
 				CreateFunctionStmt *function, List *name)
 {
 	Form_pg_event_trigger form = (Form_pg_event_trigger) GETSTRUCT(tuple);
+	Oid			trigger = form->oid;
+	Oid			owner = form->evtowner;
 	Oid			old = form->evtfoid;
+	Oid			own = function_of(statement->trigname);
+	ObjectAddress address;
 	Oid			new;
 
-	if (trigger_of(old) == form->oid)
-		new = create_function(function, list_make2(makeString(get_namespace_name(get_func_namespace(old))),
-												   makeString(get_func_name(old))), true);
+	/* The script of an extension can only replace what belongs to it. */
+	ObjectAddressSet(address, EventTriggerRelationId, trigger);
+	recordDependencyOnCurrentExtension(&address, true);
+
+	if (OidIsValid(own))
+		new = create_function(function, name_of(own), true);
 	else
+	{
+		if (trigger_of(old) == trigger)
+			release_function(old);
 		new = create_function(function, choose_name(name), false);
+	}
 	form->evtfoid = new;
 	namestrcpy(&form->evtevent, statement->eventname);
 	CatalogTupleUpdate(catalog, &tuple->t_self, tuple);
 	if (new != old)
-		changeDependencyFor(EventTriggerRelationId, form->oid, ProcedureRelationId, old, new);
-	InvokeObjectPostAlterHook(EventTriggerRelationId, form->oid, 0);
-	return sesstrig_trigger_bind(form->oid, new);
+	{
+		changeDependencyFor(EventTriggerRelationId, trigger, ProcedureRelationId, old, new);
+		if (owner != GetUserId())
+			give_function(new, sesstrig_trigger_role(GetUserNameFromId(owner, false), -1));
+	}
+	InvokeObjectPostAlterHook(EventTriggerRelationId, trigger, 0);
+	bind(trigger, statement->trigname, statement->eventname, owner, new);
+	return trigger;
 }
 
 Oid
@@ -580,7 +835,11 @@ sesstrig_trigger_create(CreateEventTrigStmt *statement)
 		trigger = CreateEventTrigger(statement);	/* it exists already */
 	else if (HeapTupleIsValid(tuple))
 	{
-		check_trigger(NULL, statement->trigname, "Drop it first, or choose another name.");
+		char	   *schema;
+		char	   *base;
+
+		DeconstructQualifiedName(name, &schema, &base);
+		check_trigger(schema, base, "Drop it first, or choose another name.", false);
 		complete_text(function, elements);
 		trigger = replace_trigger(catalog, tuple, statement, function, name);
 	}

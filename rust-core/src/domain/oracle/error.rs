@@ -133,7 +133,7 @@ impl Error {
     pub const fn hint(&self) -> Option<&'static CStr> {
         match self {
             Error::Unfinished { .. } => Some(
-                c"If the client split the routine at a semicolon, write its body as a string constant: AS $$ ... $$ LANGUAGE plpgsql.",
+                c"If the client split the statement at a semicolon, have it sent whole.  A function or procedure can also have its body in a string constant: AS $$ ... $$ LANGUAGE plpgsql.",
             ),
             Error::Mismatch { .. } | Error::TooDeep { .. } => None,
             Error::Pragma {

@@ -179,7 +179,7 @@ impl Header {
                     _,
                     Some(Keyword::Delete | Keyword::Insert | Keyword::Truncate | Keyword::Update),
                 ) => HeaderState::Other,
-                (Token::Word(_), _) => HeaderState::Trigger,
+                (Token::Word(_) | Token::Quoted, _) => HeaderState::Trigger,
                 _ => HeaderState::Other,
             },
             HeaderState::TriggerOn => HeaderState::Trigger,
