@@ -16,6 +16,7 @@ COPY build.sh VERSIONS ./
 COPY tools tools
 COPY patches patches
 COPY rust-core rust-core
+COPY extensions extensions
 RUN ./build.sh patch --pg "$PG_MAJOR"
 # Where Debian's packages have their files, so that extensions packaged for them
 # find theirs, and sockets where its clients look for them.

@@ -15,5 +15,7 @@
 #include "replication/walsender.h"
 #include "tcop/cmdtag.h"
 #include "utils/guc.h"
+#include "utils/timestamp.h"
 
+#include "sesstrig_audit_row.h"
 #include "sesstrig_guard.h"

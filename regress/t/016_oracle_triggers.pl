@@ -361,6 +361,28 @@ EOF
 	is(triggers() . routines(), '', 'D9: only the trigger that it was made for takes it along');
 };
 
+subtest 'E9: a trigger that is dropped during a firing' => sub {
+	run('ALTER DATABASE app SET session_triggers.logon_failure = reject');
+	for my $change ('DROP TRIGGER b', 'CREATE OR REPLACE TRIGGER b BEFORE LOGOFF ON DATABASE BEGIN NULL; END', 'ALTER TRIGGER b DISABLE')
+	{
+		run('CREATE OR REPLACE TRIGGER a AFTER LOGON ON alice.SCHEMA BEGIN ' . sprintf($insert, "'a'") . '; PERFORM pg_advisory_xact_lock(42); END');
+		run('CREATE OR REPLACE TRIGGER b AFTER LOGON ON alice.SCHEMA BEGIN ' . sprintf($insert, "'b'") . '; END; ALTER TRIGGER b ENABLE');
+		my $holder = hold_lock($node);
+		my $alice = connect_as($node, 'alice');
+		wait_until($node, 'app', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'advisory'");
+		run($change);
+		$holder->quit;
+		$alice->ready;
+		$alice->quit;
+		is(take_rows($node), 'a', "E9: after $change nobody notices, and what was before it stays");
+	}
+	run('CREATE OR REPLACE TRIGGER a AFTER LOGON ON DATABASE BEGIN ' . sprintf($insert, "'a'") . '; DROP TRIGGER b; END');
+	run('CREATE OR REPLACE TRIGGER b AFTER LOGON ON DATABASE BEGIN ' . sprintf($insert, "'b'") . '; END; ALTER TRIGGER b ENABLE');
+	is(fired('alice'), 'a', 'E9: a trigger can drop the next one');
+	run('DROP TRIGGER a; ALTER DATABASE app RESET session_triggers.logon_failure');
+	is(triggers() . routines(), '', 'D9: nothing is left');
+};
+
 subtest 'D9: strings with backslashes' => sub {
 	$root->query('SET standard_conforming_strings = off');
 	for my $sql ("WHEN (ora_login_user <> 'it\\'s') BEGIN NULL; END", "BEGIN PERFORM 'a\\'; b'; END")

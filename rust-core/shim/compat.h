@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "commands/event_trigger.h"
+#include "libpq/libpq-be.h"
 #include "miscadmin.h"
 #include "replication/slot.h"
 #include "utils/guc_tables.h"
@@ -41,6 +42,13 @@
 #define SESSTRIG_NO_LOCATION(set) ((set)->location = -1)
 #else
 #define SESSTRIG_NO_LOCATION(set) ((void) 0)
+#endif
+
+/* 16 moved the authenticated identity out of Port. */
+#if PG_VERSION_NUM >= 160000
+#define SESSTRIG_AUTHENTICATED_IDENTITY() (MyClientConnectionInfo.authn_id)
+#else
+#define SESSTRIG_AUTHENTICATED_IDENTITY() (MyProcPort ? MyProcPort->authn_id : NULL)
 #endif
 
 /*

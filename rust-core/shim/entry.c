@@ -103,7 +103,7 @@ sesstrig_session_logoff(void)
 	SesstrigStatus status;
 
 	sesstrig_detach_client();
-	status = sesstrig_logoff_fire(&error);
+	status = sesstrig_logoff_fire(false, &error);
 
 	exit_on_failure(status, error);
 }

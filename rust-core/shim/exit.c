@@ -22,6 +22,7 @@
 #include "utils/elog.h"
 
 #include "compat.h"
+#include "sesstrig_audit_row.h"
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
@@ -42,6 +43,21 @@ static bool deferred = false;
 
 /* The exit code of the deferred exit. */
 static int	exit_code;
+
+/* The SQLSTATE of the FATAL error that ends the session; empty if there is none. */
+static char exit_sqlstate[6];
+
+void
+sesstrig_exit_note(int sqlerrcode)
+{
+	strlcpy(exit_sqlstate, unpack_sql_state(sqlerrcode), sizeof(exit_sqlstate));
+}
+
+const char *
+sesstrig_exit_sqlstate(void)
+{
+	return exit_sqlstate[0] ? exit_sqlstate : NULL;
+}
 
 void
 sesstrig_watch_command_read(bool *flag)
@@ -89,7 +105,7 @@ fire(void)
 	ErrorData  *error;
 
 	sesstrig_detach_client();
-	if (sesstrig_logoff_fire(&error) == SESSTRIG_STATUS_OK)
+	if (sesstrig_logoff_fire(true, &error) == SESSTRIG_STATUS_OK)
 		return;
 	ereport(LOG,
 			(errcode(error->sqlerrcode),

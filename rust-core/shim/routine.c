@@ -476,4 +476,5 @@ sesstrig_statement_check(Node *statement)
 {
 	refuse_alias(statement);
 	sesstrig_trigger_check(statement);
+	sesstrig_audit_check(statement);
 }

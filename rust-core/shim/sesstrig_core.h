@@ -16,6 +16,20 @@
 #define SESSTRIG_VARIABLES 5
 
 /*
+ Whether a call has succeeded.
+ */
+typedef enum SesstrigStatus {
+  /*
+   It has succeeded; the out-parameter for the error is not set.
+   */
+  SESSTRIG_STATUS_OK,
+  /*
+   It has failed; the out-parameter has the error, which now belongs to the caller.
+   */
+  SESSTRIG_STATUS_ERROR,
+} SesstrigStatus;
+
+/*
  Which value a setting has during a firing.
  */
 typedef enum SesstrigOverrideKind {
@@ -36,20 +50,6 @@ typedef enum SesstrigOverrideKind {
    */
   SESSTRIG_OVERRIDE_KIND_SAME_AS,
 } SesstrigOverrideKind;
-
-/*
- Whether a call has succeeded.
- */
-typedef enum SesstrigStatus {
-  /*
-   It has succeeded; the out-parameter for the error is not set.
-   */
-  SESSTRIG_STATUS_OK,
-  /*
-   It has failed; the out-parameter has the error, which now belongs to the caller.
-   */
-  SESSTRIG_STATUS_ERROR,
-} SesstrigStatus;
 
 /*
  What a token means for the end of a routine.
@@ -196,6 +196,15 @@ typedef struct SesstrigValue {
    */
   int32_t integer;
 } SesstrigValue;
+
+/*
+ Records `event` of this session in the log that is in the schema of `function`. An
+ unknown event is not recorded.
+
+ # Safety
+ `event` must point to a terminated string, and `error` must be writable.
+ */
+enum SesstrigStatus sesstrig_audit_fire(const char *event, uint32_t function, ErrorData **error);
 
 /*
  Which value the setting `name` has during a firing; `current` is its value in the
@@ -422,12 +431,13 @@ enum SesstrigStatus sesstrig_logon_fire(ErrorData **error);
 
 /*
  Fires logoff, unless it has fired or the logon has not succeeded. The session must
- end next. An error means that the session could not be cleaned up.
+ end next; `by_server` says whether the server ends it, rather than the client. An
+ error means that the session could not be cleaned up.
 
  # Safety
  `error` must point to a writable pointer.
  */
-enum SesstrigStatus sesstrig_logoff_fire(ErrorData **error);
+enum SesstrigStatus sesstrig_logoff_fire(bool by_server, ErrorData **error);
 
 /*
  Whether logoff must still fire if the server ends the session (table X).

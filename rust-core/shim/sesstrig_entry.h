@@ -42,6 +42,9 @@ extern const char *sesstrig_event_at(bool after, int location);
 /* Check one of Oracle's statements on a trigger; any other statement passes. */
 extern void sesstrig_trigger_check(Node *statement);
 
+/* Refuse a statement that would change the log of the session audit for nothing. */
+extern void sesstrig_audit_check(Node *statement);
+
 /* Make a routine's SET search_path clause, and recognize one that its author wrote. */
 extern DefElem *sesstrig_path_option(void);
 extern bool sesstrig_path_is_set(const DefElem *option, bool was_set);

@@ -101,7 +101,7 @@ configure_if_needed() {
 	elif [[ $(<"$obj/sesstrig.makefiles") != "$makefiles" ]]; then
 		# A patch brought a directory: only configure would link its makefile.
 		step "configure-$flavor" "adding directories ($flavor)" \
-			"$src/config/prep_buildtree" "$src" "$obj"
+			sh "$src/config/prep_buildtree" "$src" "$obj"
 	fi
 	echo "$makefiles" >"$obj/sesstrig.makefiles"
 }

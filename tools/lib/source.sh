@@ -46,12 +46,16 @@ source_key() {
 
 patch_source() {
 	"$top/tools/patches" apply "$major" "$tarball" "$dir/src.new"
-	sync_tree "$dir/src.new" "$dir/src" src/session-triggers
+	local extension kept=(src/session-triggers)
+	for extension in "$top"/extensions/*/; do
+		kept+=("contrib/$(basename "$extension")")
+	done
+	sync_tree "$dir/src.new" "$dir/src" "${kept[@]}"
 	rm -rf "$dir/src.new"
 }
 
 prepare_patched() {
-	local stamp=$dir/src.stamp key
+	local stamp=$dir/src.stamp key extension
 	fetch_tarball
 	key=$(source_key)
 	if [[ ! -d $dir/src || ! -e $stamp || $(<"$stamp") != "$key" ]]; then
@@ -60,6 +64,9 @@ prepare_patched() {
 		echo "$key" >"$stamp"
 	fi
 	sync_tree "$top/rust-core" "$dir/src/src/session-triggers" target fuzz
+	for extension in "$top"/extensions/*/; do
+		sync_tree "$extension" "$dir/src/contrib/$(basename "$extension")"
+	done
 }
 
 # Upstream's source as it is, for what is compared with it.

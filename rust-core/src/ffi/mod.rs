@@ -6,6 +6,8 @@
 //! Rust has returned; see [`boundary`].
 
 #[cfg(feature = "server")]
+mod audit;
+#[cfg(feature = "server")]
 mod boundary;
 #[cfg(feature = "frontend")]
 mod frontend;

@@ -58,14 +58,18 @@ pub unsafe extern "C" fn sesstrig_logon_fire(error: *mut *mut ErrorData) -> Sess
 }
 
 /// Fires logoff, unless it has fired or the logon has not succeeded. The session must
-/// end next. An error means that the session could not be cleaned up.
+/// end next; `by_server` says whether the server ends it, rather than the client. An
+/// error means that the session could not be cleaned up.
 ///
 /// # Safety
 /// `error` must point to a writable pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_logoff_fire(error: *mut *mut ErrorData) -> SesstrigStatus {
+pub unsafe extern "C" fn sesstrig_logoff_fire(
+    by_server: bool,
+    error: *mut *mut ErrorData,
+) -> SesstrigStatus {
     // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, session::logoff) }
+    unsafe { boundary(error, || session::logoff(by_server)) }
 }
 
 /// Whether logoff must still fire if the server ends the session (table X).

@@ -2,7 +2,8 @@
 //! calls a function that can raise, or changes anything.
 
 use super::sys;
-use std::ffi::CStr;
+use crate::domain::session::audit;
+use std::ffi::{CStr, CString, c_char};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Whether this process serves a client's session, the only kind in which events
@@ -75,4 +76,128 @@ pub(super) fn client_address() -> Option<IpAddr> {
             _ => None,
         }
     }
+}
+
+/// The current time, in microseconds since 2000.
+pub(super) fn now() -> i64 {
+    // SAFETY: the function reads the clock, and cannot raise.
+    unsafe { sys::GetCurrentTimestamp() }
+}
+
+/// The time in ISO 8601, in UTC.
+pub(super) fn format_time(time: i64) -> CString {
+    let mut buffer: [c_char; 129] = [0; 129];
+    // SAFETY: the buffer is longer than MAXDATELEN, and the function terminates what it
+    // writes.
+    unsafe {
+        sys::sesstrig_format_time(time, buffer.as_mut_ptr());
+        CStr::from_ptr(buffer.as_ptr()).to_owned()
+    }
+}
+
+/// The session's identifier, as the server log shows it.
+pub(super) fn session_id() -> String {
+    // SAFETY: these are plain variables, and this process has only one thread.
+    unsafe { audit::session_id(sys::MyStartTime, sys::MyProcPid) }
+}
+
+/// How the client has authenticated. To be called while the session starts.
+pub(super) fn client_auth_method() -> Option<&'static CStr> {
+    // SAFETY: the function returns null or a constant, and cannot raise.
+    unsafe { optional(sys::sesstrig_client_auth_method()) }
+}
+
+/// The identity with which the client has authenticated, if its method has one.
+pub(super) fn client_identity() -> Option<&'static CStr> {
+    // SAFETY: the function returns null or a string that lives as long as the process.
+    unsafe { optional(sys::sesstrig_client_identity()) }
+}
+
+/// The version of TLS, or `GSS`; `None` if the connection is not encrypted.
+pub(super) fn client_encryption() -> Option<&'static CStr> {
+    // SAFETY: the function returns null or a constant, and cannot raise.
+    unsafe { optional(sys::sesstrig_client_encryption()) }
+}
+
+/// The client's port; `None` over a Unix socket.
+pub(super) fn client_port() -> Option<i32> {
+    // SAFETY: the function only reads variables, and cannot raise.
+    let port = unsafe { sys::sesstrig_client_port() };
+    (port >= 0).then_some(port)
+}
+
+/// The session's `application_name`.
+pub(super) fn application_name() -> Option<CString> {
+    // SAFETY: the setting is null or a terminated string, which is copied at once,
+    // because the server frees it when the setting changes.
+    unsafe { optional(sys::application_name.cast_const()).map(CStr::to_owned) }
+}
+
+/// Whether the server is in recovery, so that nothing can be written.
+pub(super) fn in_recovery() -> bool {
+    // SAFETY: the function only reads variables, and cannot raise.
+    unsafe { sys::sesstrig_in_recovery() }
+}
+
+/// Whether the client has ended the session without having asked for it.
+pub(super) fn client_is_lost() -> bool {
+    // SAFETY: the function only reads a variable, and cannot raise.
+    unsafe { sys::sesstrig_client_is_lost() }
+}
+
+/// The SQLSTATE of the error that ends the session, if one does.
+pub(super) fn exit_sqlstate() -> Option<&'static CStr> {
+    // SAFETY: the function returns null or a string in static memory, which does not
+    // change any more when a session ends.
+    unsafe { optional(sys::sesstrig_exit_sqlstate()) }
+}
+
+/// Whether the server is shutting down.
+pub(super) fn is_shutdown() -> bool {
+    // SAFETY: the function reads a file, and cannot raise.
+    unsafe { sys::sesstrig_is_shutdown() }
+}
+
+/// What this process has used so far.
+pub(super) struct Usage {
+    /// Processor time, in microseconds.
+    pub(super) cpu: i64,
+    /// Blocks found in the buffers.
+    pub(super) blocks_hit: i64,
+    /// Blocks read.
+    pub(super) blocks_read: i64,
+    /// Blocks written.
+    pub(super) blocks_written: i64,
+    /// Blocks of temporary files, read or written.
+    pub(super) temp_blocks: i64,
+    /// Bytes of WAL.
+    pub(super) wal_bytes: i64,
+}
+
+/// What this process has used so far.
+pub(super) fn usage() -> Usage {
+    // SAFETY: the struct consists of numbers and pointers, for which zero is valid, and
+    // the function only writes to it.
+    let row = unsafe {
+        let mut row: sys::SesstrigAuditRow = std::mem::zeroed();
+        sys::sesstrig_read_usage(&mut row);
+        row
+    };
+    Usage {
+        cpu: row.cpu,
+        blocks_hit: row.blocks_hit,
+        blocks_read: row.blocks_read,
+        blocks_written: row.blocks_written,
+        temp_blocks: row.temp_blocks,
+        wal_bytes: row.wal_bytes,
+    }
+}
+
+/// The string at `text`, or `None` if that is null.
+///
+/// # Safety
+/// `text` must be null, or point to a terminated string that lives for `'a`.
+unsafe fn optional<'a>(text: *const c_char) -> Option<&'a CStr> {
+    // SAFETY: the caller promises that a string which is not null is terminated.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })
 }

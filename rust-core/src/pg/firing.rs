@@ -3,10 +3,10 @@
 //! session, is decided in `session.rs`.
 
 use super::error::{PgError, PgResult};
-use super::{backend, guard, panic, settings, triggers};
+use super::{audit, backend, guard, panic, settings, triggers};
 use crate::domain::session::event::Event;
 use crate::domain::session::policy::timeout_message;
-use crate::domain::session::trigger::describe;
+use crate::domain::session::trigger::{Scope, describe};
 use std::ffi::CString;
 
 /// How a firing ended.
@@ -20,10 +20,10 @@ pub(super) enum Outcome {
     Broken(PgError),
 }
 
-/// Fires `event`. No transaction may be open.
-pub(super) fn fire(event: Event) -> Outcome {
+/// Fires the event's triggers that `scope` names. No transaction may be open.
+pub(super) fn fire(event: Event, scope: Scope) -> Outcome {
     let mut place = commit_context(event);
-    match panic::catch(|| run(event, &mut place)) {
+    match panic::catch(|| run(event, scope, &mut place)) {
         Ok(Ok(())) => Outcome::Done,
         Ok(Err(error)) => clean_up(error),
         Err(panic) => clean_up(panic.into_error(&place)),
@@ -32,17 +32,26 @@ pub(super) fn fire(event: Event) -> Outcome {
 
 /// Runs the triggers and commits. `place` always says what is being done; it becomes
 /// the context of a panic.
-fn run(event: Event, place: &mut CString) -> PgResult<()> {
+fn run(event: Event, scope: Scope, place: &mut CString) -> PgResult<()> {
     guard::ignore_cancels();
     guard::start_timeout(settings::timeout(event), timeout_message(event))?;
     guard::start_transaction()?;
     guard::override_settings()?;
-    for trigger in triggers::to_fire(event, backend::is_replica())? {
+    for trigger in triggers::to_fire(event, backend::is_replica(), scope)? {
+        // Another session, or the trigger before it, may have dropped it meanwhile.
+        if !triggers::still_fires(&trigger, backend::is_replica())? {
+            continue;
+        }
         *place = describe(&trigger.name, event);
         guard::report_activity(place, event.tag())?;
         #[cfg(feature = "faults")]
         super::fault::before_trigger();
-        guard::run_trigger(&trigger, place)?;
+        if trigger.audit {
+            // What its function would do, without loading the library.
+            audit::record(event, trigger.function.0, place)?;
+        } else {
+            guard::run_trigger(&trigger, place)?;
+        }
         log::debug!("{} has run", place.to_string_lossy());
     }
     *place = commit_context(event);

@@ -4,8 +4,9 @@
 //! After any error, [`abort_transaction`] must be called before anything else that
 //! accesses the database.
 
+use super::audit::Record;
 use super::error::{PgError, PgResult};
-use super::sys::{self, CommandTag, NameData, SesstrigTriggerRow};
+use super::sys::{self, CommandTag, NameData, SesstrigAuditRow, SesstrigTriggerRow};
 use crate::domain::session::event::Event;
 use crate::domain::session::trigger::{Enabled, FunctionId, Trigger};
 use std::ffi::{CStr, CString, c_char};
@@ -161,12 +162,67 @@ fn decode_row(row: &SesstrigTriggerRow) -> Option<Trigger> {
         name: name(&row.name),
         function: FunctionId(row.function),
         enabled: Enabled::from_catalog(row.enabled as u8)?,
+        audit: false,
     })
 }
 
 fn name(name: &NameData) -> CString {
     let bytes = name.data.iter().map(|&c: &c_char| c as u8);
     CString::new(bytes.take_while(|&b| b != 0).collect::<Vec<u8>>()).unwrap_or_default()
+}
+
+/// Whether a function is that of the session audit. A transaction must be open.
+pub(super) fn is_audit_function(function: FunctionId) -> PgResult<bool> {
+    let mut audit = false;
+    // SAFETY: the call writes to a local variable.
+    unsafe {
+        PgError::check(sys::sesstrig_try_audit_is_function(function.0, &mut audit))?;
+    }
+    Ok(audit)
+}
+
+/// Writes a row to the log of the session audit that is in the schema of `function`.
+/// The transaction of the firing must be open. Errors get `context`.
+pub(super) fn audit_write(function: u32, record: &Record, context: &CStr) -> PgResult<()> {
+    fn pointer(text: Option<&CStr>) -> *const c_char {
+        text.map_or(ptr::null(), CStr::as_ptr)
+    }
+    let end = record.end.as_ref();
+    // SAFETY: the struct consists of numbers and pointers, for which zero is valid.
+    let mut row: SesstrigAuditRow = unsafe { std::mem::zeroed() };
+    row.at = record.at;
+    row.event = record.event.as_ptr();
+    row.session_id = record.session_id.as_ptr();
+    row.login_user = pointer(record.login_user);
+    row.database = pointer(record.database);
+    row.auth_method = pointer(record.auth_method);
+    row.system_identity = pointer(record.system_identity);
+    row.client_addr = pointer(record.client_addr.as_deref());
+    row.client_port = record.client_port.unwrap_or(-1);
+    row.application_name = pointer(record.application_name.as_deref());
+    row.encryption = pointer(record.encryption);
+    row.instance_num = record.instance_num;
+    row.logon_at = record.logon_at;
+    row.ended_by = pointer(end.map(|(end, _)| end.name()));
+    row.sqlstate = pointer(end.and_then(|(_, sqlstate)| sqlstate.as_deref()));
+    if end.is_some() {
+        // SAFETY: the function writes to the struct, and cannot raise.
+        unsafe { sys::sesstrig_read_usage(&mut row) };
+    }
+    // SAFETY: the strings outlive the call, which copies them.
+    unsafe {
+        PgError::check(sys::sesstrig_try_audit_write(
+            function,
+            &row,
+            context.as_ptr(),
+        ))
+    }
+}
+
+/// Writes a line of the session audit to the server log.
+pub(super) fn audit_log(line: &CStr) -> PgResult<()> {
+    // SAFETY: the string outlives the call.
+    unsafe { PgError::check(sys::sesstrig_try_audit_log(line.as_ptr())) }
 }
 
 /// Runs one trigger. Its errors get `context`.

@@ -4,6 +4,7 @@
 //! No longjmp crosses these functions: a call that may raise an ERROR goes through a
 //! guard of `shim/guard.c`, and returns a [`Result`].
 
+pub(crate) mod audit;
 mod backend;
 pub(crate) mod error;
 #[cfg(feature = "faults")]
@@ -31,5 +32,5 @@ pub(crate) fn start() -> error::PgResult<()> {
     settings::define()?;
     #[cfg(feature = "faults")]
     fault::define()?;
-    settings::reserve_prefix()
+    settings::reserve_prefixes()
 }

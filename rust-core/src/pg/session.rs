@@ -6,13 +6,19 @@ use super::firing::{self, Outcome};
 use super::{backend, guard, settings, triggers};
 use crate::domain::session::event::Event;
 use crate::domain::session::policy::{LOGON_WARNING, LogoffOn, Verdict, after_failed_logon};
+use crate::domain::session::trigger::Scope;
 use std::cell::Cell;
+use std::ffi::CStr;
 
 /// What is remembered about the logon.
 #[derive(Clone, Copy)]
 pub(crate) struct Session {
     /// `session_triggers.instance_num` at logon.
     pub(super) instance_num: i32,
+    /// When the session logged on, in microseconds since 2000.
+    pub(super) logon_at: i64,
+    /// How the client has authenticated.
+    pub(super) auth_method: Option<&'static CStr>,
     /// Whether the role that logged on is a superuser.
     superuser: bool,
     /// Whether the logon has succeeded and logoff has not fired yet.
@@ -28,10 +34,18 @@ pub(super) fn current() -> Option<Session> {
     SESSION.get()
 }
 
-fn may_fire(event: Event) -> bool {
+fn may_fire(event: Event, scope: Scope) -> bool {
     settings::enabled()
         && backend::event_triggers_on()
-        && !triggers::known_to_be_none(event, backend::is_replica())
+        && !triggers::known_to_be_none(event, backend::is_replica(), scope)
+}
+
+/// Which logoff triggers fire if the server ends the session (table X).
+fn scope_at_exit() -> Scope {
+    match settings::logoff_on() {
+        LogoffOn::Exit => Scope::All,
+        LogoffOn::Client => Scope::Audit,
+    }
 }
 
 /// Notes who logs on, and reads the triggers. The server calls this in the
@@ -45,6 +59,8 @@ pub(crate) fn open() -> PgResult<()> {
     }
     SESSION.set(Some(Session {
         instance_num: settings::instance_num(),
+        logon_at: 0,
+        auth_method: backend::client_auth_method(),
         superuser: guard::superuser()?,
         open: false,
     }));
@@ -65,8 +81,12 @@ pub(crate) fn logon() -> PgResult<()> {
     let Some(session) = SESSION.get() else {
         return Ok(());
     };
-    if may_fire(Event::Logon) {
-        match firing::fire(Event::Logon) {
+    let session = Session {
+        logon_at: backend::now(),
+        ..session
+    };
+    if may_fire(Event::Logon, Scope::All) {
+        match firing::fire(Event::Logon, Scope::All) {
             Outcome::Done => {}
             Outcome::Failed(error) => after_failure(error, session)?,
             Outcome::Broken(error) => return Err(error),
@@ -94,15 +114,16 @@ fn after_failure(error: PgError, session: Session) -> PgResult<()> {
 /// Whether logoff must still fire if the server ends the session (table X).
 pub(crate) fn fires_at_exit() -> bool {
     matches!(SESSION.get(), Some(Session { open: true, .. }))
-        && settings::logoff_on() == LogoffOn::Exit
+        && (settings::logoff_on() == LogoffOn::Exit || may_fire(Event::Logoff, Scope::Audit))
 }
 
-/// Fires logoff, unless it has fired or the logon has not succeeded.
+/// Fires logoff, unless it has fired or the logon has not succeeded. `by_server` says
+/// whether the server ends the session, rather than the client.
 ///
 /// # Errors
 /// Returns an error only if the transaction could not be rolled back or the session's
 /// locks could not be released. A failed trigger is not an error (rule F4).
-pub(crate) fn logoff() -> PgResult<()> {
+pub(crate) fn logoff(by_server: bool) -> PgResult<()> {
     let Some(session @ Session { open: true, .. }) = SESSION.get() else {
         return Ok(());
     };
@@ -121,12 +142,17 @@ pub(crate) fn logoff() -> PgResult<()> {
         triggers::invalidate();
         drop(error);
     }
-    if !may_fire(Event::Logoff) {
+    let scope = if by_server {
+        scope_at_exit()
+    } else {
+        Scope::All
+    };
+    if !may_fire(Event::Logoff, scope) {
         return Ok(());
     }
     guard::abort_transaction()?;
     guard::release_locks()?;
-    match firing::fire(Event::Logoff) {
+    match firing::fire(Event::Logoff, scope) {
         // Rule F4: a failure is reported in the server log only.
         Outcome::Done | Outcome::Failed(_) => Ok(()),
         Outcome::Broken(error) => Err(error),

@@ -1,4 +1,4 @@
-//! Defines and reads the settings `session_triggers.*` (section S). What a value
+//! Defines and reads the settings `session_triggers.*` and `session_audit.*` (section S). What a value
 //! implies is decided in [`crate::domain::session::policy`].
 
 use super::error::{PgError, PgResult};
@@ -15,6 +15,7 @@ static LOGON_FAILURE: AtomicI32 = AtomicI32::new(LogonFailure::Continue as i32);
 static LOGON_WARNING: AtomicBool = AtomicBool::new(true);
 static LOGOFF_ON: AtomicI32 = AtomicI32::new(LogoffOn::Client as i32);
 static INSTANCE_NUM: AtomicI32 = AtomicI32::new(1);
+static AUDIT_LOG_TO_SERVER: AtomicBool = AtomicBool::new(false);
 // The two timeouts are in milliseconds.
 static LOGON_TIMEOUT: AtomicI32 = AtomicI32::new(60_000);
 static LOGOFF_TIMEOUT: AtomicI32 = AtomicI32::new(60_000);
@@ -45,6 +46,11 @@ pub(super) fn logoff_on() -> LogoffOn {
     } else {
         LogoffOn::Client
     }
+}
+
+/// `session_audit.log_to_server`
+pub(super) fn audit_log_to_server() -> bool {
+    AUDIT_LOG_TO_SERVER.load(Relaxed)
 }
 
 /// `session_triggers.instance_num`
@@ -95,6 +101,12 @@ pub(super) fn define() -> PgResult<()> {
         ],
         sys::PGC_SUSET,
     )?;
+    define_bool(
+        c"session_audit.log_to_server",
+        c"Writes each record of the session audit to the server log, too.",
+        &AUDIT_LOG_TO_SERVER,
+        sys::PGC_SUSET,
+    )?;
     define_int(
         c"session_triggers.instance_num",
         c"Sets the instance number that event trigger functions see.",
@@ -121,15 +133,14 @@ pub(super) fn define() -> PgResult<()> {
     )
 }
 
-/// Makes the server refuse unknown settings with the prefix `session_triggers`.
-/// Called once, at server start, after all settings have been defined.
-pub(super) fn reserve_prefix() -> PgResult<()> {
-    // SAFETY: the string lives as long as the process, as the call requires.
-    unsafe {
-        PgError::check(sys::sesstrig_try_reserve_prefix(
-            c"session_triggers".as_ptr(),
-        ))
+/// Makes the server refuse unknown settings with the prefixes `session_triggers` and
+/// `session_audit`. Called once, at server start, after all settings have been defined.
+pub(super) fn reserve_prefixes() -> PgResult<()> {
+    for prefix in [c"session_triggers", c"session_audit"] {
+        // SAFETY: the string lives as long as the process, as the call requires.
+        unsafe { PgError::check(sys::sesstrig_try_reserve_prefix(prefix.as_ptr()))? };
     }
+    Ok(())
 }
 
 // In the functions below, the initial value of a variable is the setting's default.

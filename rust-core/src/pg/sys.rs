@@ -23,7 +23,8 @@ pub(crate) use bindings::{
     BackendType_B_BACKEND as B_BACKEND, CommandTag, CommandTag_CMDTAG_LOGOFF as CMDTAG_LOGOFF,
     CommandTag_CMDTAG_LOGON as CMDTAG_LOGON, ErrorData, GucContext,
     GucContext_PGC_SIGHUP as PGC_SIGHUP, GucContext_PGC_SUSET as PGC_SUSET,
-    GucContext_PGC_USERSET as PGC_USERSET, NameData, SesstrigTriggerRow, config_enum_entry,
+    GucContext_PGC_USERSET as PGC_USERSET, NameData, SesstrigAuditRow, SesstrigTriggerRow,
+    config_enum_entry,
 };
 // Levels of elog.h, and a value of trigger.h
 pub(crate) use bindings::{DEBUG1, DEBUG2, LOG_SERVER_ONLY, SESSION_REPLICATION_ROLE_REPLICA};
@@ -31,18 +32,22 @@ pub(crate) use bindings::{DEBUG1, DEBUG2, LOG_SERVER_ONLY, SESSION_REPLICATION_R
 pub(crate) use bindings::GUC_UNIT_MS;
 // Variables
 pub(crate) use bindings::{
-    IsBinaryUpgrade, IsUnderPostmaster, MyBackendType, MyProcPort, SessionReplicationRole,
-    am_walsender,
+    IsBinaryUpgrade, IsUnderPostmaster, MyBackendType, MyProcPid, MyProcPort, MyStartTime,
+    SessionReplicationRole, am_walsender, application_name,
 };
 // Functions that cannot raise an error
 pub(crate) use bindings::{
-    IsTransactionOrTransactionBlock, message_level_is_interesting, sesstrig_end_timeout,
-    sesstrig_error_free, sesstrig_event_triggers_on, sesstrig_explain_timeout,
-    sesstrig_ignore_cancels,
+    GetCurrentTimestamp, IsTransactionOrTransactionBlock, message_level_is_interesting,
+    sesstrig_client_auth_method, sesstrig_client_encryption, sesstrig_client_identity,
+    sesstrig_client_is_lost, sesstrig_client_port, sesstrig_end_timeout, sesstrig_error_free,
+    sesstrig_event_triggers_on, sesstrig_exit_sqlstate, sesstrig_explain_timeout,
+    sesstrig_format_time, sesstrig_ignore_cancels, sesstrig_in_recovery, sesstrig_is_shutdown,
+    sesstrig_read_usage,
 };
 // Guards, which return the error
 pub(crate) use bindings::{
     sesstrig_try_abort_transaction, sesstrig_try_accept_invalidations,
+    sesstrig_try_audit_is_function, sesstrig_try_audit_log, sesstrig_try_audit_write,
     sesstrig_try_commit_transaction, sesstrig_try_define_bool, sesstrig_try_define_enum,
     sesstrig_try_define_int, sesstrig_try_log, sesstrig_try_make_error,
     sesstrig_try_override_settings, sesstrig_try_read_triggers, sesstrig_try_release_locks,

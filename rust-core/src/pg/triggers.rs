@@ -8,7 +8,7 @@
 use super::error::PgResult;
 use super::guard;
 use crate::domain::session::event::Event;
-use crate::domain::session::trigger::{Trigger, TriggerSet};
+use crate::domain::session::trigger::{Scope, Trigger, TriggerSet};
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 
@@ -30,10 +30,10 @@ pub(crate) fn invalidate() {
 }
 
 /// Whether the cache is valid and says that no trigger is to fire.
-pub(super) fn known_to_be_none(event: Event, replica: bool) -> bool {
+pub(super) fn known_to_be_none(event: Event, replica: bool, scope: Scope) -> bool {
     VALID.get()
         && SET.with(|set| match &*set.borrow() {
-            Some(set) => set.to_fire(event, replica).next().is_none(),
+            Some(set) => set.to_fire(event, replica, scope).next().is_none(),
             None => true,
         })
 }
@@ -49,7 +49,8 @@ pub(super) fn load(may_wait: bool) -> PgResult<()> {
     // the next firing reads anew, as with upstream's event trigger cache.
     VALID.set(true);
     match guard::read_triggers(may_wait) {
-        Ok(Some(triggers)) => {
+        Ok(Some(mut triggers)) => {
+            mark_audit(&mut triggers)?;
             let triggers = (!triggers.is_empty()).then(|| TriggerSet::new(triggers));
             SET.with(|set| set.replace(triggers));
             Ok(())
@@ -65,14 +66,38 @@ pub(super) fn load(may_wait: bool) -> PgResult<()> {
     }
 }
 
+/// Finds out which triggers are the session audit's.
+fn mark_audit(triggers: &mut [Trigger]) -> PgResult<()> {
+    for trigger in triggers {
+        trigger.audit = guard::is_audit_function(trigger.function)?;
+    }
+    Ok(())
+}
+
+/// Whether a trigger that was to fire still is. A transaction must be open. This costs
+/// little as long as pg_event_trigger does not change.
+pub(super) fn still_fires(trigger: &Trigger, replica: bool) -> PgResult<bool> {
+    guard::accept_invalidations()?;
+    if VALID.get() {
+        return Ok(true);
+    }
+    load(true)?;
+    Ok(SET.with(|set| {
+        set.borrow().as_ref().is_some_and(|set| {
+            set.to_fire(trigger.event, replica, Scope::All)
+                .any(|other| other == trigger)
+        })
+    }))
+}
+
 /// The triggers to run, in firing order. A transaction must be open. The result is a
 /// copy, because the triggers themselves may invalidate the cache.
-pub(super) fn to_fire(event: Event, replica: bool) -> PgResult<Vec<Trigger>> {
+pub(super) fn to_fire(event: Event, replica: bool, scope: Scope) -> PgResult<Vec<Trigger>> {
     if !VALID.get() {
         load(true)?;
     }
     Ok(SET.with(|set| match &*set.borrow() {
-        Some(set) => set.to_fire(event, replica).cloned().collect(),
+        Some(set) => set.to_fire(event, replica, scope).cloned().collect(),
         None => Vec::new(),
     }))
 }

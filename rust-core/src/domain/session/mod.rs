@@ -1,6 +1,7 @@
 //! What happens when a session starts and ends (sections E, V, F, S and X).
 //! Nothing here concerns Oracle's syntax.
 
+pub mod audit;
 pub mod event;
 pub mod overrides;
 pub mod policy;

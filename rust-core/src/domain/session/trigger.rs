@@ -54,6 +54,18 @@ pub struct Trigger {
     pub function: FunctionId,
     /// In which sessions it is enabled.
     pub enabled: Enabled,
+    /// Whether it is the session audit's, which records every end of a session,
+    /// whatever `session_triggers.logoff_on` says to the others (rule A4).
+    pub audit: bool,
+}
+
+/// Which of an event's triggers fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them.
+    All,
+    /// Those of the session audit.
+    Audit,
 }
 
 /// The triggers of a database on session events.
@@ -73,10 +85,17 @@ impl TriggerSet {
 
     /// The triggers to run for `event`, in firing order. `replica` says whether
     /// `session_replication_role` is `replica`.
-    pub fn to_fire(&self, event: Event, replica: bool) -> impl Iterator<Item = &Trigger> {
-        self.triggers
-            .iter()
-            .filter(move |trigger| trigger.event == event && trigger.enabled.applies(replica))
+    pub fn to_fire(
+        &self,
+        event: Event,
+        replica: bool,
+        scope: Scope,
+    ) -> impl Iterator<Item = &Trigger> {
+        self.triggers.iter().filter(move |trigger| {
+            trigger.event == event
+                && trigger.enabled.applies(replica)
+                && (scope == Scope::All || trigger.audit)
+        })
     }
 }
 
@@ -101,6 +120,7 @@ mod tests {
             event,
             function: FunctionId(1),
             enabled,
+            audit: name.first() == Some(&b'a'),
         }
     }
 
@@ -119,11 +139,11 @@ mod tests {
             let set = TriggerSet::new([trigger(b"t", Event::Logon, enabled)]);
             for (replica, fires) in [(false, on_origin), (true, on_replica)] {
                 assert_eq!(
-                    set.to_fire(Event::Logon, replica).count(),
+                    set.to_fire(Event::Logon, replica, Scope::All).count(),
                     usize::from(fires),
                     "{letter} {replica}"
                 );
-                assert_eq!(set.to_fire(Event::Logoff, replica).count(), 0);
+                assert_eq!(set.to_fire(Event::Logoff, replica, Scope::All).count(), 0);
             }
         }
         assert_eq!(Enabled::from_catalog(b'x'), None);
@@ -158,13 +178,16 @@ mod tests {
         ) {
             let set = TriggerSet::new(triggers.iter().cloned());
             for event in Event::ALL {
-                let fired: Vec<&Trigger> = set.to_fire(event, replica).collect();
+                let fired: Vec<&Trigger> = set.to_fire(event, replica, Scope::All).collect();
                 prop_assert!(fired.is_sorted_by_key(|t| t.name.to_bytes()));
                 let expected = triggers
                     .iter()
                     .filter(|t| t.event == event && t.enabled.applies(replica))
                     .count();
                 prop_assert_eq!(fired.len(), expected);
+                // Rule A4: the audit's triggers alone, in the same order.
+                let audit: Vec<&Trigger> = set.to_fire(event, replica, Scope::Audit).collect();
+                prop_assert!(audit.into_iter().eq(fired.into_iter().filter(|t| t.audit)));
             }
         }
     }

@@ -1,0 +1,144 @@
+/* contrib/session_audit/session_audit--1.0.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION session_audit" to load this file. \quit
+
+-- First, so that a server that cannot record anything is refused by its library.
+CREATE FUNCTION record() RETURNS event_trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'session_audit_record';
+
+REVOKE ALL ON FUNCTION record() FROM PUBLIC;
+
+-- The server writes rows to the partitions itself, which it does without an INSERT as long
+-- as these tables have nothing but the columns.  No constraint is needed for what it writes,
+-- and each one would be read by every session.
+CREATE TABLE log (
+    at timestamptz,
+    event text,
+    session_id text,
+    login_user text,
+    database text,
+    auth_method text,
+    system_identity text,
+    client_addr inet,
+    client_port int,
+    application_name text,
+    encryption text,
+    instance_num int,
+    logon_at timestamptz,
+    ended_by text,
+    sqlstate text,
+    cpu interval,
+    blocks_hit bigint,
+    blocks_read bigint,
+    blocks_written bigint,
+    temp_blocks bigint,
+    wal_bytes bigint,
+    count int
+) PARTITION BY RANGE (at);
+
+-- What no other partition takes.
+CREATE TABLE log_default PARTITION OF log DEFAULT;
+
+-- Make the partition of a month in UTC, and move there what the default partition has of it.
+-- It is no member of the extension, so that pg_dump dumps it with its rows.
+CREATE FUNCTION add_month(month date) RETURNS regclass
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    start timestamptz := date_trunc('month', month);
+    name text := 'log_' || to_char(start, 'YYYY_MM');
+BEGIN
+    LOCK TABLE @extschema@.log IN SHARE UPDATE EXCLUSIVE MODE;
+    IF to_regclass('@extschema@.' || name) IS NOT NULL THEN
+        RETURN to_regclass('@extschema@.' || name);
+    END IF;
+    LOCK TABLE @extschema@.log_default IN ACCESS EXCLUSIVE MODE;
+    EXECUTE format('CREATE TABLE @extschema@.%I (LIKE @extschema@.log)', name);
+    EXECUTE format('WITH moved AS (DELETE FROM @extschema@.log_default WHERE at >= $1 AND at < $2 RETURNING *)'
+        ' INSERT INTO @extschema@.%I SELECT * FROM moved', name) USING start, start + interval '1 month';
+    EXECUTE format('ALTER TABLE @extschema@.log ATTACH PARTITION @extschema@.%I FOR VALUES FROM (%L) TO (%L)',
+        name, start, start + interval '1 month');
+    EXECUTE format('GRANT SELECT ON @extschema@.%I TO pg_monitor', name);
+    RETURN to_regclass('@extschema@.' || name);
+END
+$$;
+
+REVOKE ALL ON FUNCTION add_month(date) FROM PUBLIC;
+
+COMMENT ON TABLE log IS 'one row for each event of a session';
+COMMENT ON COLUMN log.at IS 'when the event occurred';
+COMMENT ON COLUMN log.event IS 'logon, logoff, refused, lost, or reset';
+COMMENT ON COLUMN log.session_id IS 'the session, as %c of log_line_prefix shows it';
+COMMENT ON COLUMN log.login_user IS 'the role that logged on';
+COMMENT ON COLUMN log.database IS 'the database that it logged on to';
+COMMENT ON COLUMN log.auth_method IS 'how it authenticated';
+COMMENT ON COLUMN log.system_identity IS 'as whom it authenticated, if the method has an identity';
+COMMENT ON COLUMN log.client_addr IS 'the client''s address; null over a Unix socket';
+COMMENT ON COLUMN log.client_port IS 'the client''s port; null over a Unix socket';
+COMMENT ON COLUMN log.application_name IS 'application_name at the time of the event';
+COMMENT ON COLUMN log.encryption IS 'the version of TLS, or GSS; null if the connection is not encrypted';
+COMMENT ON COLUMN log.instance_num IS 'session_triggers.instance_num at logon';
+COMMENT ON COLUMN log.logon_at IS 'when the session logged on';
+COMMENT ON COLUMN log.ended_by IS 'how the session ended';
+COMMENT ON COLUMN log.sqlstate IS 'the SQLSTATE of the error that ended or refused it';
+COMMENT ON COLUMN log.cpu IS 'processor time of the session''s process';
+COMMENT ON COLUMN log.blocks_hit IS 'blocks that the session found in the buffers';
+COMMENT ON COLUMN log.blocks_read IS 'blocks that the session read';
+COMMENT ON COLUMN log.blocks_written IS 'blocks that the session wrote';
+COMMENT ON COLUMN log.temp_blocks IS 'blocks of temporary files that the session read or wrote';
+COMMENT ON COLUMN log.wal_bytes IS 'WAL that the session produced';
+COMMENT ON COLUMN log.count IS 'the number of events that the row stands for';
+
+-- One row for each session.  A session that has logged on and not off runs if a
+-- process with its identifier does.
+CREATE VIEW sessions AS
+SELECT e.session_id, e.login_user, e.database, e.auth_method, e.system_identity,
+       e.client_addr, e.client_port, e.application_name, e.encryption, e.instance_num,
+       e.logon_at, e.at AS logoff_at, e.at - e.logon_at AS duration,
+       CASE e.event WHEN 'lost' THEN 'lost' ELSE 'ended' END AS state,
+       e.ended_by, e.sqlstate, e.cpu, e.blocks_hit, e.blocks_read, e.blocks_written,
+       e.temp_blocks, e.wal_bytes
+FROM @extschema@.log e
+WHERE e.event IN ('logoff', 'lost')
+UNION ALL
+SELECT l.session_id, l.login_user, l.database, l.auth_method, l.system_identity,
+       l.client_addr, l.client_port, l.application_name, l.encryption, l.instance_num,
+       l.logon_at, NULL, CASE WHEN a.pid IS NOT NULL THEN clock_timestamp() - l.logon_at END,
+       CASE WHEN a.pid IS NOT NULL THEN 'active' ELSE 'lost' END,
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM @extschema@.log l
+LEFT JOIN pg_stat_activity a
+  ON to_hex(floor(extract(epoch FROM a.backend_start))::bigint) || '.' || to_hex(a.pid) = l.session_id
+WHERE l.event = 'logon'
+  AND NOT EXISTS (SELECT FROM @extschema@.log e
+                  WHERE e.event IN ('logoff', 'lost') AND e.session_id = l.session_id
+                    AND e.logon_at = l.logon_at);
+
+COMMENT ON VIEW sessions IS 'one row for each session';
+
+-- One row for each role that may log on, also those that never did.
+CREATE VIEW last_logons AS
+SELECT r.rolname::text AS login_user, l.last_logon_at, l.client_addr, l.application_name,
+       coalesce(l.logons, 0) AS logons
+FROM pg_roles r
+LEFT JOIN (SELECT last.login_user, last.last_logon_at, last.logons, max(at.client_addr) AS client_addr,
+                  max(at.application_name) AS application_name
+           FROM (SELECT login_user, max(at) AS last_logon_at, count(*) AS logons
+                 FROM @extschema@.log WHERE event = 'logon' GROUP BY login_user) last
+           JOIN @extschema@.log at
+             ON at.event = 'logon' AND at.login_user = last.login_user AND at.at = last.last_logon_at
+           GROUP BY 1, 2, 3) l ON l.login_user = r.rolname
+WHERE r.rolcanlogin;
+
+COMMENT ON VIEW last_logons IS 'the last logon of each role that may log on';
+
+-- Nobody but a superuser can change a row.
+GRANT USAGE ON SCHEMA @extschema@ TO pg_monitor;
+GRANT SELECT ON log, log_default, sessions, last_logons TO pg_monitor;
+
+SELECT pg_extension_config_dump('log_default', '');
+
+CREATE EVENT TRIGGER session_audit_logon ON after_user_logon EXECUTE FUNCTION record();
+CREATE EVENT TRIGGER session_audit_logoff ON before_user_logoff EXECUTE FUNCTION record();
+ALTER EVENT TRIGGER session_audit_logon ENABLE ALWAYS;
+ALTER EVENT TRIGGER session_audit_logoff ENABLE ALWAYS;

@@ -1,0 +1,28 @@
+//! The export through which `shim/audit.c` has an event recorded (section A).
+
+use super::boundary::{SesstrigStatus, boundary};
+use crate::domain::session::event::Event;
+use crate::pg::{ErrorData, audit};
+use std::ffi::{CStr, c_char};
+
+/// Records `event` of this session in the log that is in the schema of `function`. An
+/// unknown event is not recorded.
+///
+/// # Safety
+/// `event` must point to a terminated string, and `error` must be writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_audit_fire(
+    event: *const c_char,
+    function: u32,
+    error: *mut *mut ErrorData,
+) -> SesstrigStatus {
+    let record = || {
+        // SAFETY: the caller promises that `event` is terminated.
+        match Event::from_name(unsafe { CStr::from_ptr(event) }) {
+            Some(event) => audit::record(event, function, c"session audit"),
+            None => Ok(()),
+        }
+    };
+    // SAFETY: the caller promises that `error` is writable.
+    unsafe { boundary(error, record) }
+}
