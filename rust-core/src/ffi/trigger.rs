@@ -13,8 +13,8 @@ use std::slice;
 /// `language` must point to a terminated string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_language_is_supported(language: *const c_char) -> bool {
-    // SAFETY: the caller promises that `language` is terminated.
     answer(false, || {
+        // SAFETY: the caller promises that `language` is terminated.
         event::runs_language(unsafe { CStr::from_ptr(language) })
     })
 }
@@ -60,8 +60,9 @@ pub unsafe extern "C" fn sesstrig_trigger_source(
 /// `source` must point to a terminated string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_source_is_trigger(source: *const c_char) -> bool {
-    // SAFETY: the caller promises that `source` is terminated.
     answer(false, || {
-        text::is_trigger_source(unsafe { CStr::from_ptr(source) }.to_bytes())
+        // SAFETY: the caller promises that `source` is terminated.
+        let source = unsafe { CStr::from_ptr(source) };
+        text::is_trigger_source(source.to_bytes())
     })
 }
