@@ -48,16 +48,16 @@
  * extensions' settings, too.  16 made the tables of the server's settings public.
  */
 #if PG_VERSION_NUM >= 160000
-#define SESSTRIG_VISIT_TABLE(table, visit) \
-	for (int i = 0; (table)[i].gen.name; i++) \
-		visit(&(table)[i].gen)
+#define SESSTRIG_VISIT_TABLE(type, table, visit) \
+	for (struct type *setting = (table); setting->gen.name; setting++) \
+		visit(&setting->gen)
 #define SESSTRIG_VISIT_SETTINGS(visit) \
 	do { \
-		SESSTRIG_VISIT_TABLE(ConfigureNamesBool, visit); \
-		SESSTRIG_VISIT_TABLE(ConfigureNamesInt, visit); \
-		SESSTRIG_VISIT_TABLE(ConfigureNamesReal, visit); \
-		SESSTRIG_VISIT_TABLE(ConfigureNamesString, visit); \
-		SESSTRIG_VISIT_TABLE(ConfigureNamesEnum, visit); \
+		SESSTRIG_VISIT_TABLE(config_bool, ConfigureNamesBool, visit); \
+		SESSTRIG_VISIT_TABLE(config_int, ConfigureNamesInt, visit); \
+		SESSTRIG_VISIT_TABLE(config_real, ConfigureNamesReal, visit); \
+		SESSTRIG_VISIT_TABLE(config_string, ConfigureNamesString, visit); \
+		SESSTRIG_VISIT_TABLE(config_enum, ConfigureNamesEnum, visit); \
 	} while (0)
 #else
 #define SESSTRIG_VISIT_SETTINGS(visit) \

@@ -57,6 +57,7 @@ sesstrig_server_init(void)
 	SesstrigStatus status = sesstrig_core_start(&error);
 
 	exit_on_failure(status, error);
+	sesstrig_note_settings();
 }
 
 bool
