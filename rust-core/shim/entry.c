@@ -109,25 +109,24 @@ sesstrig_session_logoff(void)
 	exit_on_failure(status, error);
 }
 
-int
-sesstrig_variable_count(void)
+bool
+sesstrig_variable_next(SesstrigVariable *variable)
 {
-	return SESSTRIG_VARIABLES;
-}
+	int			index = variable->number++;
 
-Oid
-sesstrig_variable_type(int index)
-{
+	variable->name = sesstrig_variable_name(index);
 	switch (sesstrig_variable_kind(index))
 	{
 		case SESSTRIG_VALUE_KIND_TEXT:
-			return TEXTOID;
+			variable->type = TEXTOID;
+			return true;
 		case SESSTRIG_VALUE_KIND_INTEGER:
-			return INT4OID;
+			variable->type = INT4OID;
+			return true;
 		case SESSTRIG_VALUE_KIND_NULL:
 			break;
 	}
-	elog(ERROR, "unrecognized session variable: %d", index);
+	return false;
 }
 
 Datum

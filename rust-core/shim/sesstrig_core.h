@@ -11,11 +11,6 @@
 #define SESSTRIG_CORE_H
 
 /*
- The number of context variables.
- */
-#define SESSTRIG_VARIABLES 4
-
-/*
  Which value a setting has during a firing.
  */
 typedef enum SesstrigOverrideKind {
@@ -415,6 +410,11 @@ bool sesstrig_exit_fires(void);
  `error` must point to a writable pointer.
  */
 enum SesstrigStatus sesstrig_fault_raise(ErrorData **error);
+
+/*
+ The name of the context variable with that index; null if there is none.
+ */
+const char *sesstrig_variable_name(int index);
 
 /*
  The type of the context variable with that index; `Null` if there is none.
