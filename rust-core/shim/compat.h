@@ -36,6 +36,15 @@
 #define SESSTRIG_FORGET_TRANSACTION_TIMEOUT() ((void) 0)
 #endif
 
+/* Read a block of a permanent table.  16 renamed the file's identifier. */
+#if PG_VERSION_NUM >= 160000
+#define SESSTRIG_FILE(rel) ((rel)->rd_locator)
+#else
+#define SESSTRIG_FILE(rel) ((rel)->rd_node)
+#endif
+#define SESSTRIG_READ_BUFFER(rel, block) \
+	ReadBufferWithoutRelcache(SESSTRIG_FILE(rel), MAIN_FORKNUM, block, RBM_NORMAL, NULL, true)
+
 /* 18 notes where in the query a SET statement stands; -1 means nowhere. */
 #if PG_VERSION_NUM >= 180000
 #define SESSTRIG_NO_LOCATION(set) ((set)->location = -1)

@@ -6,8 +6,10 @@ use super::error::{PgError, PgResult};
 use super::{backend, guard, panic, settings, triggers};
 use crate::domain::session::event::Event;
 use crate::domain::session::policy::timeout_message;
-use crate::domain::session::trigger::describe;
-use std::ffi::CString;
+use crate::domain::session::trigger::{TriggerSet, describe_commit};
+use std::cell::OnceCell;
+use std::ffi::CStr;
+use std::rc::Rc;
 
 /// How a firing ended.
 pub(super) enum Outcome {
@@ -22,41 +24,44 @@ pub(super) enum Outcome {
 
 /// Fires `event`. No transaction may be open.
 pub(super) fn fire(event: Event) -> Outcome {
-    let mut place = commit_context(event);
-    match panic::catch(|| run(event, &mut place)) {
+    let triggers = OnceCell::new();
+    let mut place = describe_commit(event);
+    match panic::catch(|| run(event, &triggers, &mut place)) {
         Ok(Ok(())) => Outcome::Done,
         Ok(Err(error)) => clean_up(error),
-        Err(panic) => clean_up(panic.into_error(&place)),
+        Err(panic) => clean_up(panic.into_error(place)),
     }
 }
 
-/// Runs the triggers and commits. `place` always says what is being done; it becomes
-/// the context of a panic.
-fn run(event: Event, place: &mut CString) -> PgResult<()> {
+/// Runs the triggers, which it reads into `triggers`, and commits. `place` always says
+/// what is being done; it becomes the context of a panic.
+fn run<'a>(
+    event: Event,
+    triggers: &'a OnceCell<Rc<TriggerSet>>,
+    place: &mut &'a CStr,
+) -> PgResult<()> {
     guard::ignore_cancels();
     guard::start_timeout(settings::timeout(event), timeout_message(event))?;
     guard::start_transaction()?;
     guard::override_settings()?;
-    for trigger in triggers::to_fire(event, backend::is_replica())? {
-        *place = describe(&trigger.name, event);
-        guard::report_activity(place, event.tag())?;
+    guard::set_title(event.tag())?;
+    let current = triggers::current()?;
+    for trigger in triggers
+        .get_or_init(|| current)
+        .to_fire(event, backend::is_replica())
+    {
+        *place = trigger.description();
         #[cfg(feature = "faults")]
         super::fault::before_trigger();
-        guard::run_trigger(&trigger, place)?;
-        log::debug!("{} has run", place.to_string_lossy());
+        guard::run_trigger(trigger)?;
+        if log::log_enabled!(log::Level::Debug) {
+            log::debug!("{} has run", place.to_string_lossy());
+        }
     }
-    *place = commit_context(event);
+    *place = describe_commit(event);
     guard::commit_transaction(place)?;
     guard::end_timeout();
     Ok(())
-}
-
-/// The context of errors that belong to no single trigger, such as violations of
-/// deferred constraints.
-fn commit_context(event: Event) -> CString {
-    let mut text = b"commit of event triggers on event ".to_vec();
-    text.extend_from_slice(event.name().to_bytes());
-    CString::new(text).unwrap_or_default()
 }
 
 /// Reports the error that a firing failed with to the server log alone, and rolls

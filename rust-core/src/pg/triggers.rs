@@ -8,9 +8,10 @@
 use super::error::PgResult;
 use super::guard;
 use crate::domain::session::event::Event;
-use crate::domain::session::trigger::{Trigger, TriggerSet};
+use crate::domain::session::trigger::TriggerSet;
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
+use std::rc::Rc;
 
 thread_local! {
     /// Whether [`invalidate`] is registered to be called on changes.
@@ -19,7 +20,7 @@ thread_local! {
     static VALID: Cell<bool> = const { Cell::new(false) };
     /// The triggers, or `None` if there are none. It is never dropped, because every
     /// session would pay for the registration of a destructor.
-    static SET: ManuallyDrop<RefCell<Option<TriggerSet>>> =
+    static SET: ManuallyDrop<RefCell<Option<Rc<TriggerSet>>>> =
         const { ManuallyDrop::new(RefCell::new(None)) };
 }
 
@@ -50,7 +51,7 @@ pub(super) fn load(may_wait: bool) -> PgResult<()> {
     VALID.set(true);
     match guard::read_triggers(may_wait) {
         Ok(Some(triggers)) => {
-            let triggers = (!triggers.is_empty()).then(|| TriggerSet::new(triggers));
+            let triggers = (!triggers.is_empty()).then(|| Rc::new(TriggerSet::new(triggers)));
             SET.with(|set| set.replace(triggers));
             Ok(())
         }
@@ -65,14 +66,11 @@ pub(super) fn load(may_wait: bool) -> PgResult<()> {
     }
 }
 
-/// The triggers to run, in firing order. A transaction must be open. The result is a
-/// copy, because the triggers themselves may invalidate the cache.
-pub(super) fn to_fire(event: Event, replica: bool) -> PgResult<Vec<Trigger>> {
+/// The triggers. A transaction must be open. They stay the same while the caller holds
+/// them, although a trigger may invalidate the cache.
+pub(super) fn current() -> PgResult<Rc<TriggerSet>> {
     if !VALID.get() {
         load(true)?;
     }
-    Ok(SET.with(|set| match &*set.borrow() {
-        Some(set) => set.to_fire(event, replica).cloned().collect(),
-        None => Vec::new(),
-    }))
+    Ok(SET.with(|set| set.borrow().clone().unwrap_or_default()))
 }
