@@ -35,6 +35,24 @@ DROP EVENT TRIGGER "B";
 DROP EVENT TRIGGER "a2";
 TRUNCATE fired;
 
+-- F1: also what the one before did to the function of both
+CREATE FUNCTION note_and_alter() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    IF polar_login_user = 'regress_alice' THEN
+        INSERT INTO public.fired (line) VALUES (current_setting('work_mem'));
+        ALTER FUNCTION public.note_and_alter() SET work_mem = '4321kB';
+    END IF;
+END
+$$;
+CREATE EVENT TRIGGER "a1" ON after_user_logon EXECUTE FUNCTION note_and_alter();
+CREATE EVENT TRIGGER "a2" ON after_user_logon EXECUTE FUNCTION note_and_alter();
+\c - regress_alice
+SELECT line FROM fired ORDER BY id;
+\c - :me
+DROP EVENT TRIGGER "a1";
+DROP EVENT TRIGGER "a2";
+TRUNCATE fired;
+
 -- F1: whatever the session's defaults, the transaction is read committed and
 -- read-write, not deferrable, and new: now() is not that of the start
 CREATE FUNCTION note_transaction() RETURNS event_trigger LANGUAGE plpgsql AS $$

@@ -71,6 +71,34 @@ is(session_rows($node, $old, 'event'), 'before_user_logoff',
 	'E9, F6: a DROP that was not committed has no effect on logoff');
 admin($node, 'app', 'ALTER EVENT TRIGGER logon ENABLE');
 
+# Rows of pg_event_trigger that fill several blocks, most of them of another event
+admin($node, 'app', $_) for 'CREATE FUNCTION nothing() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$',
+  q{CREATE FUNCTION log_late() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+	BEGIN INSERT INTO public.session_log (pid, event) VALUES (pg_backend_pid(), 'late ' || tg_event); END $$},
+  q{DO $$ BEGIN FOR i IN 1..200 LOOP
+		EXECUTE format('CREATE EVENT TRIGGER other_%s ON table_rewrite EXECUTE FUNCTION nothing()', i);
+	END LOOP; END $$},
+  'CREATE EVENT TRIGGER late ON after_user_logon EXECUTE FUNCTION log_late()';
+cmp_ok(admin($node, 'app', q{SELECT pg_relation_size('pg_event_trigger') / current_setting('block_size')::int}),
+	'>', 2, 'pg_event_trigger has several blocks');
+my $other = open_session($node, 'root');
+$other->query($_) for 'BEGIN', 'CREATE EVENT TRIGGER uncommitted ON after_user_logon EXECUTE FUNCTION log_late()';
+$old = open_session($node, 'alice');
+is(session_rows($node, $old, 'event'), "late after_user_logon\nafter_user_logon",
+	'E9: both committed triggers fire, wherever their rows are');
+$old->quit;
+$other->query($_) for 'ROLLBACK', 'BEGIN', 'DROP EVENT TRIGGER late';
+$old = open_session($node, 'alice');
+is(session_rows($node, $old, 'event'), "late after_user_logon\nafter_user_logon",
+	'E9: a DROP that has not been committed has no effect on logon');
+$old->quit;
+$other->query('COMMIT');
+$old = open_session($node, 'alice');
+is(session_rows($node, $old, 'event'), 'after_user_logon', 'E9: a dropped trigger does not fire');
+$old->quit;
+$other->quit;
+admin($node, 'app', 'DROP FUNCTION nothing(), log_late() CASCADE');
+
 # A TCP connection that is ended by Terminate
 my $all = 'event, tag, login_user, database_name, client_ip, instance_num';
 my $client = connect_as($node, 'alice', tcp => '127.0.0.1', options => '-c test.options=set');

@@ -117,7 +117,7 @@ like($log, panic_report('fault requested by session_triggers.fault', 'src/pg/fau
 ### F13: a panic in an export that cannot report a failure
 my $before = log_position($node);
 my $answers = connect_raw($node, user => (getpwuid($<))[0], database => 'app',
-	options => '-c session_triggers.fault=panic_in_answer');
+	options => '-c session_triggers.fault=panic_in_answer -c session_triggers.enabled=off');
 $answers->ready;
 is_deeply(
 	[ map { $_->{M} } grep { $_->{type} eq 'E' } $answers->query('CREATE EVENT TRIGGER c ON after_user_logon EXECUTE FUNCTION log_session()') ],

@@ -84,15 +84,19 @@ extern void sesstrig_exit_finish(void);
 /* Would this text, sent during a firing, fail to convert to the client's encoding? */
 extern bool sesstrig_session_cannot_send(const char *text);
 
-/*
- * The variables that PL/pgSQL declares in event trigger functions, as constants.
- * An index goes from 0 to the count, exclusive.  The alias is a second name, or NULL;
- * the tag is that of the event.
- */
-extern int	sesstrig_variable_count(void);
-extern const char *sesstrig_variable_name(int index);
-extern Oid	sesstrig_variable_type(int index);
-extern const char *sesstrig_variable_alias(int index);
+/* A variable that PL/pgSQL declares in event trigger functions, as a constant. */
+typedef struct SesstrigVariable
+{
+	int			number;			/* from 1 on; 0 before the first one */
+	const char *name;
+	const char *alias;			/* a second name, or NULL */
+	Oid			type;
+} SesstrigVariable;
+
+/* Go on to the next variable; false if there is none. */
+extern bool sesstrig_variable_next(SesstrigVariable *variable);
+
+/* The value of a variable, for an event with this tag. */
 extern Datum sesstrig_variable_value(const char *name, const char *tag, bool *isnull);
 
 /* Note that raw_parser() is about to parse this text, and that it has finished. */

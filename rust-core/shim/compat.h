@@ -37,6 +37,15 @@
 #define SESSTRIG_FORGET_TRANSACTION_TIMEOUT() ((void) 0)
 #endif
 
+/* Read a block of a permanent table.  16 renamed the file's identifier. */
+#if PG_VERSION_NUM >= 160000
+#define SESSTRIG_FILE(rel) ((rel)->rd_locator)
+#else
+#define SESSTRIG_FILE(rel) ((rel)->rd_node)
+#endif
+#define SESSTRIG_READ_BUFFER(rel, block) \
+	ReadBufferWithoutRelcache(SESSTRIG_FILE(rel), MAIN_FORKNUM, block, RBM_NORMAL, NULL, true)
+
 /* 18 notes where in the query a SET statement stands; -1 means nowhere. */
 #if PG_VERSION_NUM >= 180000
 #define SESSTRIG_NO_LOCATION(set) ((set)->location = -1)
@@ -56,16 +65,16 @@
  * extensions' settings, too.  16 made the tables of the server's settings public.
  */
 #if PG_VERSION_NUM >= 160000
-#define SESSTRIG_VISIT_TABLE(table, visit) \
-	for (int i = 0; (table)[i].gen.name; i++) \
-		visit(&(table)[i].gen)
+#define SESSTRIG_VISIT_TABLE(type, table, visit) \
+	for (struct type *setting = (table); setting->gen.name; setting++) \
+		visit(&setting->gen)
 #define SESSTRIG_VISIT_SETTINGS(visit) \
 	do { \
-		SESSTRIG_VISIT_TABLE(ConfigureNamesBool, visit); \
-		SESSTRIG_VISIT_TABLE(ConfigureNamesInt, visit); \
-		SESSTRIG_VISIT_TABLE(ConfigureNamesReal, visit); \
-		SESSTRIG_VISIT_TABLE(ConfigureNamesString, visit); \
-		SESSTRIG_VISIT_TABLE(ConfigureNamesEnum, visit); \
+		SESSTRIG_VISIT_TABLE(config_bool, ConfigureNamesBool, visit); \
+		SESSTRIG_VISIT_TABLE(config_int, ConfigureNamesInt, visit); \
+		SESSTRIG_VISIT_TABLE(config_real, ConfigureNamesReal, visit); \
+		SESSTRIG_VISIT_TABLE(config_string, ConfigureNamesString, visit); \
+		SESSTRIG_VISIT_TABLE(config_enum, ConfigureNamesEnum, visit); \
 	} while (0)
 #else
 #define SESSTRIG_VISIT_SETTINGS(visit) \

@@ -57,6 +57,7 @@ sesstrig_server_init(void)
 	SesstrigStatus status = sesstrig_core_start(&error);
 
 	exit_on_failure(status, error);
+	sesstrig_note_settings();
 }
 
 bool
@@ -108,25 +109,25 @@ sesstrig_session_logoff(void)
 	exit_on_failure(status, error);
 }
 
-int
-sesstrig_variable_count(void)
+bool
+sesstrig_variable_next(SesstrigVariable *variable)
 {
-	return SESSTRIG_VARIABLES;
-}
+	int			index = variable->number++;
 
-Oid
-sesstrig_variable_type(int index)
-{
+	variable->name = sesstrig_variable_name(index);
+	variable->alias = sesstrig_variable_alias(index);
 	switch (sesstrig_variable_kind(index))
 	{
 		case SESSTRIG_VALUE_KIND_TEXT:
-			return TEXTOID;
+			variable->type = TEXTOID;
+			return true;
 		case SESSTRIG_VALUE_KIND_INTEGER:
-			return INT4OID;
+			variable->type = INT4OID;
+			return true;
 		case SESSTRIG_VALUE_KIND_NULL:
 			break;
 	}
-	elog(ERROR, "unrecognized session variable: %d", index);
+	return false;
 }
 
 Datum

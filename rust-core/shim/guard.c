@@ -9,13 +9,13 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_event_trigger.h"
 #include "commands/event_trigger.h"
+#include "fmgr.h"
 #include "jit/jit.h"
 #include "libpq/libpq.h"
 #include "miscadmin.h"
@@ -37,6 +37,20 @@
 #include "sesstrig_core.h"
 #include "sesstrig_guard.h"
 #include "sesstrig_try.h"
+
+/*
+ * What the calls of a firing's functions share, which is valid as long as the
+ * transaction: the context in which a function runs, which is reset after each
+ * call, and the function that was called last.
+ */
+static MemoryContext call_context;
+static FmgrInfo called;
+
+/*
+ * The command counter when the active snapshot was taken and that function was
+ * looked up.
+ */
+static CommandId called_at;
 
 /* The error that a guard returns if there is no memory to copy the real one. */
 static ErrorData out_of_memory = {
@@ -179,12 +193,11 @@ sesstrig_try_warn_client(const char *message)
 }
 
 ErrorData *
-sesstrig_try_report_activity(const char *activity, const char *ps_display)
+sesstrig_try_set_title(const char *title)
 {
 	GUARD_BEGIN();
 	{
-		pgstat_report_activity(STATE_RUNNING, activity);
-		set_ps_display(ps_display);
+		set_ps_display(title);
 	}
 	GUARD_END();
 }
@@ -269,6 +282,9 @@ sesstrig_try_start_transaction(void)
 		XactIsoLevel = XACT_READ_COMMITTED;
 		XactReadOnly = RecoveryInProgress();
 		XactDeferrable = false;
+		call_context = AllocSetContextCreate(TopTransactionContext,
+											 "session trigger call",
+											 ALLOCSET_SMALL_SIZES);
 	}
 	GUARD_END();
 }
@@ -285,6 +301,8 @@ sesstrig_try_commit_transaction(const char *context)
 		};
 
 		error_context_stack = &callback;
+		if (ActiveSnapshotSet())
+			PopActiveSnapshot();
 		CommitTransactionCommand();
 		sesstrig_forget_encoding();
 		error_context_stack = callback.previous;
@@ -354,45 +372,108 @@ sesstrig_try_watch_triggers(void)
 	GUARD_END();
 }
 
-/* Read all rows with a sequential scan, which does not depend on an index. */
-static void
-read_triggers(Relation rel, SesstrigTriggerRow **rows, int *nrows)
+/* The index of a name among those of the events, or -1. */
+static inline int
+find_event(const NameData *name, const char *const *events, int nevents)
 {
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	int			nalloc = 8;
-
-	*rows = palloc(nalloc * sizeof(SesstrigTriggerRow));
-	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	for (int i = 0; i < nevents; i++)
 	{
-		Form_pg_event_trigger form = (Form_pg_event_trigger) GETSTRUCT(tuple);
-		SesstrigTriggerRow *row;
-
-		if (*nrows == nalloc)
-		{
-			nalloc *= 2;
-			*rows = repalloc(*rows, nalloc * sizeof(SesstrigTriggerRow));
-		}
-		row = &(*rows)[(*nrows)++];
-		row->name = form->evtname;
-		row->event = form->evtevent;
-		row->function = form->evtfoid;
-		row->enabled = form->evtenabled;
+		if (strcmp(NameStr(*name), events[i]) == 0)
+			return i;
 	}
-	systable_endscan(scan);
+	return -1;
 }
 
 /*
- * Read pg_event_trigger, in no particular order.  A transaction must be open,
- * and the rows live as long as its memory context.  If may_wait is false and the
- * table cannot be locked at once, *complete is set to false.
+ * Append a tuple to the rows, which have been allocated for a number of rows that
+ * is a power of 2, or not at all.
+ */
+static void
+append_row(SesstrigTriggerRow **rows, int *nrows, Form_pg_event_trigger form,
+		   int event)
+{
+	SesstrigTriggerRow *row;
+
+	if (*nrows == 0)
+		*rows = palloc(sizeof(SesstrigTriggerRow));
+	else if ((*nrows & (*nrows - 1)) == 0)
+		*rows = repalloc(*rows, 2 * *nrows * sizeof(SesstrigTriggerRow));
+	row = &(*rows)[(*nrows)++];
+	row->name = form->evtname;
+	row->event = event;
+	row->function = form->evtfoid;
+	row->enabled = form->evtenabled;
+}
+
+/*
+ * Read one block, whose buffer is locked.  Every session reads the rows of all
+ * event triggers, so the name of the event is looked at first, where it lies in
+ * the buffer.  Whether the row is visible matters only if it is one of ours.
+ */
+static void
+read_block(Relation rel, BlockNumber block, Buffer buffer, Snapshot snapshot,
+		   const char *const *events, int nevents, SesstrigTriggerRow **rows, int *nrows)
+{
+	Page		page = BufferGetPage(buffer);
+	OffsetNumber last = PageGetMaxOffsetNumber(page);
+
+	for (OffsetNumber offset = FirstOffsetNumber; offset <= last; offset++)
+	{
+		ItemId		item = PageGetItemId(page, offset);
+		HeapTupleData tuple;
+		Form_pg_event_trigger form;
+		int			event;
+
+		if (!ItemIdIsNormal(item))
+			continue;
+		tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
+		form = (Form_pg_event_trigger) GETSTRUCT(&tuple);
+		event = find_event(&form->evtevent, events, nevents);
+		if (event < 0)
+			continue;
+
+		tuple.t_len = ItemIdGetLength(item);
+		tuple.t_tableOid = RelationGetRelid(rel);
+		ItemPointerSet(&tuple.t_self, block, offset);
+		if (HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer))
+			append_row(rows, nrows, form, event);
+	}
+}
+
+/*
+ * Read the table sequentially, which does not depend on an index, and without
+ * counting that in its statistics, which would cost as much as the reading.
+ */
+static void
+read_blocks(Relation rel, BlockNumber nblocks, const char *const *events, int nevents,
+			SesstrigTriggerRow **rows, int *nrows)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(rel)));
+
+	for (BlockNumber block = 0; block < nblocks; block++)
+	{
+		Buffer		buffer = SESSTRIG_READ_BUFFER(rel, block);
+
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		read_block(rel, block, buffer, snapshot, events, nevents, rows, nrows);
+		UnlockReleaseBuffer(buffer);
+		CHECK_FOR_INTERRUPTS();
+	}
+	UnregisterSnapshot(snapshot);
+}
+
+/*
+ * Read the rows of pg_event_trigger that are on one of the events, in no particular
+ * order.  A transaction must be open, and the rows live as long as its memory
+ * context.  If may_wait is false and the table cannot be locked at once, *complete
+ * is set to false.
  *
  * In most databases the table has never had a row, and so has no block.  Looking
  * at its size is all that it takes then.
  */
 ErrorData *
-sesstrig_try_read_triggers(bool may_wait, SesstrigTriggerRow **rows,
+sesstrig_try_read_triggers(bool may_wait, const char *const *events,
+						   int nevents, SesstrigTriggerRow **rows,
 						   int *nrows, bool *complete)
 {
 	GUARD_BEGIN();
@@ -407,30 +488,72 @@ sesstrig_try_read_triggers(bool may_wait, SesstrigTriggerRow **rows,
 			ConditionalLockRelationOid(EventTriggerRelationId, AccessShareLock))
 		{
 			Relation	rel = table_open(EventTriggerRelationId, NoLock);
+			BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
 
-			if (RelationGetNumberOfBlocks(rel) > 0)
-				read_triggers(rel, rows, nrows);
-			table_close(rel, AccessShareLock);
+			if (nblocks > 0)
+				read_blocks(rel, nblocks, events, nevents, rows, nrows);
+			/* Where a session starts, its transaction ends next, and releases the lock. */
+			table_close(rel, may_wait ? AccessShareLock : NoLock);
 			*complete = true;
 		}
 	}
 	GUARD_END();
 }
 
+/* Call a trigger's function, as EventTriggerInvoke() does. */
+static void
+call_function(Oid function, EventTriggerData *trigdata)
+{
+	LOCAL_FCINFO(fcinfo, 0);
+	PgStat_FunctionCallUsage usage;
+	MemoryContext caller_context = MemoryContextSwitchTo(call_context);
+
+	if (called.fn_oid != function)
+		fmgr_info_cxt(function, &called, TopTransactionContext);
+	InitFunctionCallInfoData(*fcinfo, &called, 0, InvalidOid, (Node *) trigdata, NULL);
+	pgstat_init_function_usage(fcinfo, &usage);
+	FunctionCallInvoke(fcinfo);
+	pgstat_end_function_usage(&usage, true);
+
+	MemoryContextSwitchTo(caller_context);
+	MemoryContextReset(call_context);
+}
+
 /*
- * Run one trigger with a snapshot of its own, so that even a stable function
- * sees what the triggers before it did.
+ * Have a snapshot that shows what the triggers before this one have changed, even
+ * to a stable function.  If they have changed nothing, as the command counter
+ * tells, the snapshot of the last one will do, as it does for all of upstream's
+ * event triggers; and its function is still the same.
+ */
+static void
+prepare_call(void)
+{
+	CommandCounterIncrement();
+	if (ActiveSnapshotSet())
+	{
+		if (called_at == GetCurrentCommandId(false))
+			return;
+		PopActiveSnapshot();
+	}
+	PushActiveSnapshot(GetTransactionSnapshot());
+	called_at = GetCurrentCommandId(false);
+	called.fn_oid = InvalidOid;
+}
+
+/*
+ * Run one trigger.  "description" is what pg_stat_activity shows as the session's
+ * query, and the context of errors.
  */
 ErrorData *
 sesstrig_try_run_trigger(Oid function, const char *event, CommandTag tag,
-						 const char *context)
+						 const char *description)
 {
 	GUARD_BEGIN();
 	{
 		ErrorContextCallback callback = {
 			.previous = error_context_stack,
 			.callback = add_context,
-			.arg = unconstify(char *, context),
+			.arg = unconstify(char *, description),
 		};
 		EventTriggerData trigdata = {
 			.type = T_EventTriggerData,
@@ -439,10 +562,9 @@ sesstrig_try_run_trigger(Oid function, const char *event, CommandTag tag,
 		};
 
 		error_context_stack = &callback;
-		CommandCounterIncrement();
-		PushActiveSnapshot(GetTransactionSnapshot());
-		EventTriggerInvoke(list_make1_oid(function), &trigdata);
-		PopActiveSnapshot();
+		pgstat_report_activity(STATE_RUNNING, description);
+		prepare_call();
+		call_function(function, &trigdata);
 		error_context_stack = callback.previous;
 	}
 	GUARD_END();

@@ -11,15 +11,20 @@
 #include "catalog/namespace.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "utils/builtins.h"
 #include "utils/guc_tables.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 
 #include "compat.h"
 #include "sesstrig_core.h"
+#include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
 #include "sesstrig_server.h"
 #include "sesstrig_try.h"
+
+/* The length of the longest integer. */
+#define MAX_INT_LENGTH 11
 
 /* A text is test-converted in pieces of at most this many bytes. */
 #define PIECE 2048
@@ -32,8 +37,41 @@
 static int	client_encoding = -1;
 static FmgrInfo conversion;
 
+/* The server's own settings that any user may set, and that are overridden. */
+static struct config_generic **user_settings = NULL;
+static int	nuser_settings = 0;
+
 /* Has this firing overridden a setting? */
 static bool overridden;
+
+/*
+ * Count a setting that belongs to user_settings, and add it if there is memory
+ * for it already.  A setting with a dot in its name is not one of the server's own.
+ */
+static void
+note_setting(struct config_generic *setting)
+{
+	if (setting->context != PGC_USERSET || strchr(setting->name, '.') ||
+		sesstrig_override_find(setting->name, NULL).kind == SESSTRIG_OVERRIDE_KIND_KEEP)
+		return;
+	if (user_settings)
+		user_settings[nuser_settings] = setting;
+	nuser_settings++;
+}
+
+/*
+ * Find the settings that every firing has to look at.  Called at server start;
+ * children inherit the result.
+ */
+void
+sesstrig_note_settings(void)
+{
+	SESSTRIG_VISIT_SETTINGS(note_setting);
+	user_settings = MemoryContextAlloc(TopMemoryContext,
+									   nuser_settings * sizeof(struct config_generic *));
+	nuser_settings = 0;
+	SESSTRIG_VISIT_SETTINGS(note_setting);
+}
 
 /*
  * Override a setting until the end of the transaction, which restores the
@@ -54,31 +92,54 @@ override(const char *name, const char *value, bool may_be_refused)
 				 errmsg("parameter \"%s\" could not be set for event triggers", name)));
 }
 
-/* A setting's built-in default, or NULL if the server computes it at startup. */
+/*
+ * A setting's value in the session or its built-in default, or NULL if there is
+ * none: the server computes some defaults at startup.
+ */
 static const char *
-boot_value(struct config_generic *setting)
+value_of(struct config_generic *setting, bool in_session)
 {
 	switch (setting->vartype)
 	{
 		case PGC_BOOL:
-			return ((struct config_bool *) setting)->boot_val ? "on" : "off";
+			{
+				struct config_bool *conf = (struct config_bool *) setting;
+
+				return (in_session ? *conf->variable : conf->boot_val) ? "on" : "off";
+			}
 		case PGC_INT:
-			return psprintf("%d", ((struct config_int *) setting)->boot_val);
+			{
+				struct config_int *conf = (struct config_int *) setting;
+				char	   *text = palloc(MAX_INT_LENGTH + 1);
+
+				pg_ltoa(in_session ? *conf->variable : conf->boot_val, text);
+				return text;
+			}
 		case PGC_REAL:
-			return psprintf("%.17g", ((struct config_real *) setting)->boot_val);
+			{
+				struct config_real *conf = (struct config_real *) setting;
+
+				return psprintf("%.17g", in_session ? *conf->variable : conf->boot_val);
+			}
 		case PGC_STRING:
-			return ((struct config_string *) setting)->boot_val;
+			{
+				struct config_string *conf = (struct config_string *) setting;
+
+				return in_session ? *conf->variable : conf->boot_val;
+			}
 		case PGC_ENUM:
-			return config_enum_lookup_by_value((struct config_enum *) setting,
-											   ((struct config_enum *) setting)->boot_val);
+			{
+				struct config_enum *conf = (struct config_enum *) setting;
+
+				return config_enum_lookup_by_value(conf, in_session ? *conf->variable : conf->boot_val);
+			}
 	}
 	return NULL;
 }
 
 /*
- * Override a setting that any user may change, if the database, the role, the
- * client or the session has changed it.  (A source of PGC_S_OVERRIDE means that
- * the server itself has set it.)
+ * Override a setting that the database, the role, the client or the session has
+ * changed, unless that makes no difference.
  *
  * If only the session has changed it, reset it, which restores the value that
  * holds for the whole server.  Otherwise the server has not kept that value, so
@@ -88,14 +149,12 @@ static void
 override_setting(struct config_generic *setting)
 {
 	const char *name = setting->name;
+	const char *current;
+	const char *value = NULL;
 	SesstrigOverride found;
 
-	/* A setting with a dot in its name is not one of the server's own. */
-	if (setting->context != PGC_USERSET || strchr(name, '.') ||
-		setting->source <= PGC_S_GLOBAL || setting->source == PGC_S_OVERRIDE)
-		return;
-
-	found = sesstrig_override_find(name, GetConfigOption(name, false, false));
+	current = value_of(setting, true);
+	found = sesstrig_override_find(name, current);
 	if (found.kind == SESSTRIG_OVERRIDE_KIND_KEEP)
 		return;
 	if (setting->reset_source <= PGC_S_GLOBAL)
@@ -108,14 +167,35 @@ override_setting(struct config_generic *setting)
 		case SESSTRIG_OVERRIDE_KIND_KEEP:
 			break;
 		case SESSTRIG_OVERRIDE_KIND_DEFAULT:
-			override(name, boot_value(setting), found.may_be_refused);
+			value = value_of(setting, false);
 			break;
 		case SESSTRIG_OVERRIDE_KIND_VALUE:
-			override(name, found.text, found.may_be_refused);
+			value = found.text;
 			break;
 		case SESSTRIG_OVERRIDE_KIND_SAME_AS:
-			override(name, GetConfigOption(found.text, false, false), found.may_be_refused);
+			value = GetConfigOption(found.text, false, false);
 			break;
+	}
+	/* Drivers often ask for what is the default anyway. */
+	if (current == NULL || value == NULL || strcmp(current, value) != 0)
+		override(name, value, found.may_be_refused);
+}
+
+/*
+ * Override those of the server's settings that have been changed.  (A source of
+ * PGC_S_OVERRIDE means that the server itself has set it.)
+ */
+static void
+override_user_settings(void)
+{
+	struct config_generic **end = user_settings + nuser_settings;
+
+	for (struct config_generic **next = user_settings; next < end; next++)
+	{
+		struct config_generic *setting = *next;
+
+		if (setting->source > PGC_S_GLOBAL && setting->source != PGC_S_OVERRIDE)
+			override_setting(setting);
 	}
 }
 
@@ -167,7 +247,7 @@ sesstrig_try_override_settings(void)
 	GUARD_BEGIN();
 	{
 		overridden = false;
-		SESSTRIG_VISIT_SETTINGS(override_setting);
+		override_user_settings();
 		override_languages();
 		/* Plans of the same functions may have been made under other settings. */
 		if (overridden)

@@ -11,11 +11,6 @@
 #define SESSTRIG_CORE_H
 
 /*
- The number of context variables.
- */
-#define SESSTRIG_VARIABLES 5
-
-/*
  Whether a call has succeeded.
  */
 typedef enum SesstrigStatus {
@@ -485,6 +480,16 @@ uintptr_t sesstrig_trigger_source(const char *role,
  `source` must point to a terminated string.
  */
 bool sesstrig_source_is_trigger(const char *source);
+
+/*
+ The name of the context variable with that index; null if there is none.
+ */
+const char *sesstrig_variable_name(int index);
+
+/*
+ The second name of the context variable with that index; null if there is none.
+ */
+const char *sesstrig_variable_alias(int index);
 
 /*
  The type of the context variable with that index; `Null` if there is none.

@@ -20,7 +20,7 @@
 typedef struct SesstrigTriggerRow
 {
 	NameData	name;
-	NameData	event;
+	int			event;			/* index among the events asked for */
 	Oid			function;
 	char		enabled;
 } SesstrigTriggerRow;
@@ -35,8 +35,7 @@ extern void sesstrig_error_free(ErrorData *error);
 /* messages; the levels are those of elog.h */
 extern ErrorData *sesstrig_try_log(int elevel, const char *message);
 extern ErrorData *sesstrig_try_warn_client(const char *message);
-extern ErrorData *sesstrig_try_report_activity(const char *activity,
-											   const char *ps_display);
+extern ErrorData *sesstrig_try_set_title(const char *title);
 
 /* settings; the pointers must be valid as long as the process lives */
 extern ErrorData *sesstrig_try_define_bool(const char *name,
@@ -81,11 +80,13 @@ extern void sesstrig_forget_encoding(void);
 extern ErrorData *sesstrig_try_accept_invalidations(void);
 extern ErrorData *sesstrig_try_watch_triggers(void);
 extern ErrorData *sesstrig_try_read_triggers(bool may_wait,
+											 const char *const *events,
+											 int nevents,
 											 SesstrigTriggerRow **rows,
 											 int *nrows, bool *complete);
 extern ErrorData *sesstrig_try_run_trigger(Oid function, const char *event,
 										   CommandTag tag,
-										   const char *context);
+										   const char *description);
 
 /* state; the first one cannot raise */
 extern bool sesstrig_event_triggers_on(void);

@@ -33,10 +33,6 @@ pub struct SesstrigValue {
     pub integer: i32,
 }
 
-/// The number of context variables.
-pub const SESSTRIG_VARIABLES: c_int = 5;
-const _: () = assert!(SESSTRIG_VARIABLES as usize == Variable::ALL.len());
-
 fn variable(index: c_int) -> Option<Variable> {
     Variable::ALL.get(usize::try_from(index).ok()?).copied()
 }

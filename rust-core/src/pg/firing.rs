@@ -6,8 +6,10 @@ use super::error::{PgError, PgResult};
 use super::{audit, backend, guard, panic, settings, triggers};
 use crate::domain::session::event::Event;
 use crate::domain::session::policy::timeout_message;
-use crate::domain::session::trigger::{Scope, describe};
-use std::ffi::CString;
+use crate::domain::session::trigger::{Scope, TriggerSet, describe_commit};
+use std::cell::OnceCell;
+use std::ffi::CStr;
+use std::rc::Rc;
 
 /// How a firing ended.
 pub(super) enum Outcome {
@@ -22,50 +24,54 @@ pub(super) enum Outcome {
 
 /// Fires the event's triggers that `scope` names. No transaction may be open.
 pub(super) fn fire(event: Event, scope: Scope) -> Outcome {
-    let mut place = commit_context(event);
-    match panic::catch(|| run(event, scope, &mut place)) {
+    let triggers = OnceCell::new();
+    let mut place = describe_commit(event);
+    match panic::catch(|| run(event, scope, &triggers, &mut place)) {
         Ok(Ok(())) => Outcome::Done,
         Ok(Err(error)) => clean_up(error),
-        Err(panic) => clean_up(panic.into_error(&place)),
+        Err(panic) => clean_up(panic.into_error(place)),
     }
 }
 
-/// Runs the triggers and commits. `place` always says what is being done; it becomes
-/// the context of a panic.
-fn run(event: Event, scope: Scope, place: &mut CString) -> PgResult<()> {
+/// Runs the triggers, which it reads into `triggers`, and commits. `place` always says
+/// what is being done; it becomes the context of a panic.
+fn run<'a>(
+    event: Event,
+    scope: Scope,
+    triggers: &'a OnceCell<Rc<TriggerSet>>,
+    place: &mut &'a CStr,
+) -> PgResult<()> {
     guard::ignore_cancels();
     guard::start_timeout(settings::timeout(event), timeout_message(event))?;
     guard::start_transaction()?;
     guard::override_settings()?;
-    for trigger in triggers::to_fire(event, backend::is_replica(), scope)? {
+    guard::set_title(event.tag())?;
+    let current = triggers::current()?;
+    for trigger in triggers
+        .get_or_init(|| current)
+        .to_fire(event, backend::is_replica(), scope)
+    {
         // Another session, or the trigger before it, may have dropped it meanwhile.
-        if !triggers::still_fires(&trigger, backend::is_replica())? {
+        if !triggers::still_fires(trigger, backend::is_replica())? {
             continue;
         }
-        *place = describe(&trigger.name, event);
-        guard::report_activity(place, event.tag())?;
+        *place = trigger.description();
         #[cfg(feature = "faults")]
         super::fault::before_trigger();
         if trigger.audit {
             // What its function would do, without loading the library.
             audit::record(event, trigger.function.0, place)?;
         } else {
-            guard::run_trigger(&trigger, place)?;
+            guard::run_trigger(trigger)?;
         }
-        log::debug!("{} has run", place.to_string_lossy());
+        if log::log_enabled!(log::Level::Debug) {
+            log::debug!("{} has run", place.to_string_lossy());
+        }
     }
-    *place = commit_context(event);
+    *place = describe_commit(event);
     guard::commit_transaction(place)?;
     guard::end_timeout();
     Ok(())
-}
-
-/// The context of errors that belong to no single trigger, such as violations of
-/// deferred constraints.
-fn commit_context(event: Event) -> CString {
-    let mut text = b"commit of event triggers on event ".to_vec();
-    text.extend_from_slice(event.name().to_bytes());
-    CString::new(text).unwrap_or_default()
 }
 
 /// Reports the error that a firing failed with to the server log alone, and rolls

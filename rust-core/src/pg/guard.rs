@@ -6,10 +6,10 @@
 
 use super::audit::Record;
 use super::error::{PgError, PgResult};
-use super::sys::{self, CommandTag, NameData, SesstrigAuditRow, SesstrigTriggerRow};
+use super::sys::{self, CommandTag, SesstrigAuditRow, SesstrigTriggerRow};
 use crate::domain::session::event::Event;
 use crate::domain::session::trigger::{Enabled, FunctionId, Trigger};
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
 /// Makes an error of the core's own, with SQLSTATE XX000.
@@ -38,16 +38,10 @@ pub(super) fn warn_client(message: &CStr) -> PgResult<()> {
     unsafe { PgError::check(sys::sesstrig_try_warn_client(message.as_ptr())) }
 }
 
-/// Shows the session in `pg_stat_activity` as active, with `activity` as its query
-/// (rule F11), and shows `ps_display` in the process title.
-pub(super) fn report_activity(activity: &CStr, ps_display: &CStr) -> PgResult<()> {
-    // SAFETY: the strings outlive the call, and the call copies them.
-    unsafe {
-        PgError::check(sys::sesstrig_try_report_activity(
-            activity.as_ptr(),
-            ps_display.as_ptr(),
-        ))
-    }
+/// Shows what the session does in the process title.
+pub(super) fn set_title(title: &CStr) -> PgResult<()> {
+    // SAFETY: the string outlives the call, and the call copies it.
+    unsafe { PgError::check(sys::sesstrig_try_set_title(title.as_ptr())) }
 }
 
 /// Starts the transaction of a firing (rule F1).
@@ -131,13 +125,17 @@ pub(super) fn superuser() -> PgResult<bool> {
 /// Reads the triggers on session events. A transaction must be open. The result is
 /// `None` if `may_wait` is false and the catalog could not be locked at once.
 pub(super) fn read_triggers(may_wait: bool) -> PgResult<Option<Vec<Trigger>>> {
+    let events = Event::ALL.map(|event| event.name().as_ptr());
     let mut rows: *mut SesstrigTriggerRow = ptr::null_mut();
     let mut nrows = 0;
     let mut complete = false;
-    // SAFETY: the call writes to local variables.
+    // SAFETY: `events` has that many terminated strings, and the call writes to local
+    // variables.
     unsafe {
         PgError::check(sys::sesstrig_try_read_triggers(
             may_wait,
+            events.as_ptr(),
+            events.len() as c_int,
             &mut rows,
             &mut nrows,
             &mut complete,
@@ -155,20 +153,13 @@ pub(super) fn read_triggers(may_wait: bool) -> PgResult<Option<Vec<Trigger>>> {
     Ok(Some(rows.iter().filter_map(decode_row).collect()))
 }
 
-/// `None` if the trigger is on another event, or its state is unknown.
+/// `None` if the trigger's state is unknown.
 fn decode_row(row: &SesstrigTriggerRow) -> Option<Trigger> {
-    Some(Trigger {
-        event: Event::from_name(&name(&row.event))?,
-        name: name(&row.name),
-        function: FunctionId(row.function),
-        enabled: Enabled::from_catalog(row.enabled as u8)?,
-        audit: false,
-    })
-}
-
-fn name(name: &NameData) -> CString {
-    let bytes = name.data.iter().map(|&c: &c_char| c as u8);
-    CString::new(bytes.take_while(|&b| b != 0).collect::<Vec<u8>>()).unwrap_or_default()
+    // SAFETY: the server terminates the names in its catalogs.
+    let name = unsafe { CStr::from_ptr(row.name.data.as_ptr()) };
+    let event = *Event::ALL.get(usize::try_from(row.event).ok()?)?;
+    let enabled = Enabled::from_catalog(row.enabled as u8)?;
+    Some(Trigger::new(name, event, FunctionId(row.function), enabled))
 }
 
 /// Whether a function is that of the session audit. A transaction must be open.
@@ -225,19 +216,21 @@ pub(super) fn audit_log(line: &CStr) -> PgResult<()> {
     unsafe { PgError::check(sys::sesstrig_try_audit_log(line.as_ptr())) }
 }
 
-/// Runs one trigger. Its errors get `context`.
-pub(super) fn run_trigger(trigger: &Trigger, context: &CStr) -> PgResult<()> {
+/// Runs one trigger. Meanwhile `pg_stat_activity` shows the session as active, with
+/// the trigger's description as its query (rule F11). Its errors have the description
+/// as context.
+pub(super) fn run_trigger(trigger: &Trigger) -> PgResult<()> {
     let tag: CommandTag = match trigger.event {
         Event::Logon => sys::CMDTAG_LOGON,
         Event::Logoff => sys::CMDTAG_LOGOFF,
     };
-    // SAFETY: the strings outlive the call.
+    // SAFETY: the strings outlive the call, and what must live longer is copied.
     unsafe {
         PgError::check(sys::sesstrig_try_run_trigger(
             trigger.function.0,
             trigger.event.name().as_ptr(),
             tag,
-            context.as_ptr(),
+            trigger.description().as_ptr(),
         ))
     }
 }

@@ -23,8 +23,7 @@ pub(crate) use bindings::{
     BackendType_B_BACKEND as B_BACKEND, CommandTag, CommandTag_CMDTAG_LOGOFF as CMDTAG_LOGOFF,
     CommandTag_CMDTAG_LOGON as CMDTAG_LOGON, ErrorData, GucContext,
     GucContext_PGC_SIGHUP as PGC_SIGHUP, GucContext_PGC_SUSET as PGC_SUSET,
-    GucContext_PGC_USERSET as PGC_USERSET, NameData, SesstrigAuditRow, SesstrigTriggerRow,
-    config_enum_entry,
+    GucContext_PGC_USERSET as PGC_USERSET, SesstrigAuditRow, SesstrigTriggerRow, config_enum_entry,
 };
 // Levels of elog.h, and a value of trigger.h
 pub(crate) use bindings::{DEBUG1, DEBUG2, LOG_SERVER_ONLY, SESSION_REPLICATION_ROLE_REPLICA};
@@ -51,7 +50,7 @@ pub(crate) use bindings::{
     sesstrig_try_commit_transaction, sesstrig_try_define_bool, sesstrig_try_define_enum,
     sesstrig_try_define_int, sesstrig_try_log, sesstrig_try_make_error,
     sesstrig_try_override_settings, sesstrig_try_read_triggers, sesstrig_try_release_locks,
-    sesstrig_try_report_activity, sesstrig_try_report_error, sesstrig_try_reserve_prefix,
-    sesstrig_try_run_trigger, sesstrig_try_start_timeout, sesstrig_try_start_transaction,
+    sesstrig_try_report_error, sesstrig_try_reserve_prefix, sesstrig_try_run_trigger,
+    sesstrig_try_set_title, sesstrig_try_start_timeout, sesstrig_try_start_transaction,
     sesstrig_try_superuser, sesstrig_try_warn_client, sesstrig_try_watch_triggers,
 };

@@ -11,6 +11,7 @@ use crate::domain::session::event::Event;
 use crate::domain::session::trigger::{Scope, Trigger, TriggerSet};
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
+use std::rc::Rc;
 
 thread_local! {
     /// Whether [`invalidate`] is registered to be called on changes.
@@ -19,7 +20,7 @@ thread_local! {
     static VALID: Cell<bool> = const { Cell::new(false) };
     /// The triggers, or `None` if there are none. It is never dropped, because every
     /// session would pay for the registration of a destructor.
-    static SET: ManuallyDrop<RefCell<Option<TriggerSet>>> =
+    static SET: ManuallyDrop<RefCell<Option<Rc<TriggerSet>>>> =
         const { ManuallyDrop::new(RefCell::new(None)) };
 }
 
@@ -51,7 +52,7 @@ pub(super) fn load(may_wait: bool) -> PgResult<()> {
     match guard::read_triggers(may_wait) {
         Ok(Some(mut triggers)) => {
             mark_audit(&mut triggers)?;
-            let triggers = (!triggers.is_empty()).then(|| TriggerSet::new(triggers));
+            let triggers = (!triggers.is_empty()).then(|| Rc::new(TriggerSet::new(triggers)));
             SET.with(|set| set.replace(triggers));
             Ok(())
         }
@@ -90,14 +91,11 @@ pub(super) fn still_fires(trigger: &Trigger, replica: bool) -> PgResult<bool> {
     }))
 }
 
-/// The triggers to run, in firing order. A transaction must be open. The result is a
-/// copy, because the triggers themselves may invalidate the cache.
-pub(super) fn to_fire(event: Event, replica: bool, scope: Scope) -> PgResult<Vec<Trigger>> {
+/// The triggers. A transaction must be open. They stay the same while the caller holds
+/// them, although a trigger may invalidate the cache.
+pub(super) fn current() -> PgResult<Rc<TriggerSet>> {
     if !VALID.get() {
         load(true)?;
     }
-    Ok(SET.with(|set| match &*set.borrow() {
-        Some(set) => set.to_fire(event, replica, scope).cloned().collect(),
-        None => Vec::new(),
-    }))
+    Ok(SET.with(|set| set.borrow().clone().unwrap_or_default()))
 }

@@ -1,8 +1,9 @@
 //! Which settings are overridden while triggers run, and with what value (rule
 //! F7). The overriding itself is done in C, by `shim/override.c`.
 //!
-//! [`find`] is asked only about the server's own settings that any user may set,
-//! and only if the database, the role, the client or the session has set them.
+//! [`find`] is asked only about the server's own settings that any user may set: when
+//! the server starts, to find those that are never overridden, and during a firing, if
+//! the database, the role, the client or the session has set them.
 
 use std::ffi::CStr;
 
@@ -30,7 +31,7 @@ pub const LANGUAGE_OVERRIDES: &[(&CStr, &CStr)] = &[
 ];
 
 /// Which value the setting `name` has during a firing; `current` is its value in
-/// the session.
+/// the session, or `None` if it has none or there is no session yet.
 pub fn find(name: &CStr, current: Option<&CStr>) -> Override {
     match name.to_bytes() {
         // The author of the function is responsible for these.

@@ -46,8 +46,6 @@ impl Enabled {
 /// An event trigger on a session event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trigger {
-    /// The trigger's name, in the server's encoding.
-    pub name: CString,
     /// The event on which it fires.
     pub event: Event,
     /// The function that it calls.
@@ -57,6 +55,45 @@ pub struct Trigger {
     /// Whether it is the session audit's, which records every end of a session,
     /// whatever `session_triggers.logoff_on` says to the others (rule A4).
     pub audit: bool,
+    /// What [`Trigger::description`] returns. It contains the trigger's name, which is
+    /// not stored a second time because every session pays for it.
+    description: CString,
+    /// The length of the name in bytes.
+    name_length: usize,
+}
+
+impl Trigger {
+    const BEFORE_NAME: &[u8] = b"event trigger \"";
+    const AFTER_NAME: &[u8] = b"\" on event ";
+
+    /// A trigger with that name, which is in the server's encoding.
+    pub fn new(name: &CStr, event: Event, function: FunctionId, enabled: Enabled) -> Trigger {
+        let parts = [
+            Trigger::BEFORE_NAME,
+            name.to_bytes(),
+            Trigger::AFTER_NAME,
+            event.name().to_bytes_with_nul(),
+        ];
+        Trigger {
+            event,
+            function,
+            enabled,
+            audit: false,
+            description: CString::from_vec_with_nul(parts.concat())
+                .expect("the parts are C strings, and only the last one is terminated"),
+            name_length: name.count_bytes(),
+        }
+    }
+
+    /// How the server log, `pg_stat_activity` (rule F11) and the context of an error
+    /// (rule F3) name the trigger while it runs.
+    pub fn description(&self) -> &CStr {
+        &self.description
+    }
+
+    fn name(&self) -> &[u8] {
+        &self.description.to_bytes()[Trigger::BEFORE_NAME.len()..][..self.name_length]
+    }
 }
 
 /// Which of an event's triggers fire.
@@ -79,7 +116,7 @@ impl TriggerSet {
     /// Sorts the triggers, which may come in any order, into the order of rule F1.
     pub fn new(triggers: impl IntoIterator<Item = Trigger>) -> TriggerSet {
         let mut triggers: Vec<Trigger> = triggers.into_iter().collect();
-        triggers.sort_by(|a, b| a.name.cmp(&b.name));
+        triggers.sort_by(|a, b| a.name().cmp(b.name()));
         TriggerSet { triggers }
     }
 
@@ -99,14 +136,13 @@ impl TriggerSet {
     }
 }
 
-/// How the server log, `pg_stat_activity` (rule F11) and the context of an error
-/// (rule F3) name a running trigger.
-pub fn describe(name: &CStr, event: Event) -> CString {
-    let mut text = b"event trigger \"".to_vec();
-    text.extend_from_slice(name.to_bytes());
-    text.extend_from_slice(b"\" on event ");
-    text.extend_from_slice(event.name().to_bytes());
-    CString::new(text).unwrap_or_default()
+/// What a firing does when it commits: the context of errors that belong to no single
+/// trigger, such as violations of deferred constraints.
+pub const fn describe_commit(event: Event) -> &'static CStr {
+    match event {
+        Event::Logon => c"commit of event triggers on event after_user_logon",
+        Event::Logoff => c"commit of event triggers on event before_user_logoff",
+    }
 }
 
 #[cfg(test)]
@@ -116,11 +152,8 @@ mod tests {
 
     fn trigger(name: &[u8], event: Event, enabled: Enabled) -> Trigger {
         Trigger {
-            name: CString::new(name).unwrap(),
-            event,
-            function: FunctionId(1),
-            enabled,
             audit: name.first() == Some(&b'a'),
+            ..Trigger::new(&CString::new(name).unwrap(), event, FunctionId(1), enabled)
         }
     }
 
@@ -151,10 +184,20 @@ mod tests {
 
     #[test]
     fn descriptions_keep_the_bytes_of_any_encoding() {
+        let trigger = trigger(b"\xE9\"x", Event::Logoff, Enabled::Always);
         assert_eq!(
-            describe(c"\xE9\"x", Event::Logoff).to_bytes(),
+            trigger.description().to_bytes(),
             b"event trigger \"\xE9\"x\" on event before_user_logoff"
         );
+        assert_eq!(trigger.name(), b"\xE9\"x");
+    }
+
+    #[test]
+    fn descriptions_of_commits_name_the_event() {
+        for event in Event::ALL {
+            let expected = format!("commit of event triggers on event {event}");
+            assert_eq!(describe_commit(event).to_bytes(), expected.as_bytes());
+        }
     }
 
     fn any_trigger() -> impl Strategy<Value = Trigger> {
@@ -179,7 +222,7 @@ mod tests {
             let set = TriggerSet::new(triggers.iter().cloned());
             for event in Event::ALL {
                 let fired: Vec<&Trigger> = set.to_fire(event, replica, Scope::All).collect();
-                prop_assert!(fired.is_sorted_by_key(|t| t.name.to_bytes()));
+                prop_assert!(fired.is_sorted_by_key(|t| t.name()));
                 let expected = triggers
                     .iter()
                     .filter(|t| t.event == event && t.enabled.applies(replica))

@@ -29,13 +29,14 @@ pub enum Type {
 }
 
 impl Variable {
-    /// All variables, in the order in which they are declared.
+    /// All variables, in the order in which they are declared: those of one type follow
+    /// each other, which saves PL/pgSQL to look the type up again.
     pub const ALL: [Variable; 5] = [
         Variable::LoginUser,
         Variable::DatabaseName,
         Variable::ClientIp,
-        Variable::InstanceNum,
         Variable::SystemEvent,
+        Variable::InstanceNum,
     ];
 
     /// The variable's name.
@@ -103,12 +104,12 @@ mod tests {
                 Some(c"ora_client_ip_address"),
                 Type::Text,
             ),
+            (c"ora_sysevent", None, Type::Text),
             (
                 c"polar_instance_num",
                 Some(c"ora_instance_num"),
                 Type::Integer,
             ),
-            (c"ora_sysevent", None, Type::Text),
         ];
         assert_eq!(table.len(), Variable::ALL.len());
         for ((name, alias, sql_type), variable) in table.into_iter().zip(Variable::ALL) {
