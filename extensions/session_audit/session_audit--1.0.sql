@@ -9,6 +9,16 @@ LANGUAGE C AS 'MODULE_PATHNAME', 'session_audit_record';
 
 REVOKE ALL ON FUNCTION record() FROM PUBLIC;
 
+-- Whoever owns the schema could put tables of their own in the place of partitions.
+DO $$
+BEGIN
+    IF (SELECT nspowner FROM pg_namespace WHERE nspname = '@extschema@') <> current_user::regrole THEN
+        RAISE EXCEPTION 'schema "@extschema@" belongs to another role'
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Drop the schema, or rename it.';
+    END IF;
+END
+$$;
+
 -- The server writes rows to the partitions itself, which it does without an INSERT as long
 -- as these tables have nothing but the columns.  No constraint is needed for what it writes,
 -- and each one would be read by every session.
@@ -59,6 +69,8 @@ BEGIN
     EXECUTE format('ALTER TABLE @extschema@.log ATTACH PARTITION @extschema@.%I FOR VALUES FROM (%L) TO (%L)',
         name, start, start + interval '1 month');
     EXECUTE format('GRANT SELECT ON @extschema@.%I TO pg_monitor', name);
+    EXECUTE format('ALTER TABLE @extschema@.%I OWNER TO %I', name,
+        (SELECT relowner::regrole FROM pg_class WHERE oid = '@extschema@.log'::regclass));
     RETURN to_regclass('@extschema@.' || name);
 END
 $$;
@@ -89,30 +101,36 @@ COMMENT ON COLUMN log.temp_blocks IS 'blocks of temporary files that the session
 COMMENT ON COLUMN log.wal_bytes IS 'WAL that the session produced';
 COMMENT ON COLUMN log.count IS 'the number of events that the row stands for';
 
--- One row for each session.  A session that has logged on and not off runs if a
--- process with its identifier does.
+-- One row for each session, with the values of its end if it has ended: the log is read once,
+-- and a condition on logon_at is checked there.  A session that has not ended runs if a process
+-- with its identifier does.
 CREATE VIEW sessions AS
-SELECT e.session_id, e.login_user, e.database, e.auth_method, e.system_identity,
-       e.client_addr, e.client_port, e.application_name, e.encryption, e.instance_num,
-       e.logon_at, e.at AS logoff_at, e.at - e.logon_at AS duration,
-       CASE e.event WHEN 'lost' THEN 'lost' ELSE 'ended' END AS state,
-       e.ended_by, e.sqlstate, e.cpu, e.blocks_hit, e.blocks_read, e.blocks_written,
-       e.temp_blocks, e.wal_bytes
-FROM @extschema@.log e
-WHERE e.event IN ('logoff', 'lost')
-UNION ALL
-SELECT l.session_id, l.login_user, l.database, l.auth_method, l.system_identity,
-       l.client_addr, l.client_port, l.application_name, l.encryption, l.instance_num,
-       l.logon_at, NULL, CASE WHEN a.pid IS NOT NULL THEN clock_timestamp() - l.logon_at END,
-       CASE WHEN a.pid IS NOT NULL THEN 'active' ELSE 'lost' END,
-       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-FROM @extschema@.log l
+SELECT s.session_id, s.login_user, s.database, s.auth_method, s.system_identity, s.client_addr,
+       s.client_port, s.application_name, s.encryption, s.instance_num, s.logon_at, s.logoff_at,
+       CASE WHEN s.ended THEN s.logoff_at - s.logon_at
+            WHEN a.pid IS NOT NULL THEN clock_timestamp() - s.logon_at END AS duration,
+       CASE WHEN s.lost THEN 'lost' WHEN s.ended THEN 'ended'
+            WHEN a.pid IS NOT NULL THEN 'active' ELSE 'lost' END AS state,
+       s.ended_by, s.sqlstate, s.cpu, s.blocks_hit, s.blocks_read, s.blocks_written,
+       s.temp_blocks, s.wal_bytes
+FROM (SELECT session_id, logon_at, max(login_user) AS login_user, max(database) AS database,
+             max(auth_method) AS auth_method, max(system_identity) AS system_identity,
+             max(client_addr) AS client_addr, max(client_port) AS client_port,
+             coalesce(max(application_name) FILTER (WHERE event <> 'logon'),
+                      max(application_name)) AS application_name,
+             max(encryption) AS encryption, max(instance_num) AS instance_num,
+             max(at) FILTER (WHERE event <> 'logon') AS logoff_at,
+             bool_or(event <> 'logon') AS ended, bool_or(event = 'lost') AS lost,
+             max(ended_by) AS ended_by, max(sqlstate) AS sqlstate, max(cpu) AS cpu,
+             max(blocks_hit) AS blocks_hit, max(blocks_read) AS blocks_read,
+             max(blocks_written) AS blocks_written, max(temp_blocks) AS temp_blocks,
+             max(wal_bytes) AS wal_bytes
+      FROM @extschema@.log
+      WHERE event IN ('logon', 'logoff', 'lost')
+      GROUP BY session_id, logon_at) s
 LEFT JOIN pg_stat_activity a
-  ON to_hex(floor(extract(epoch FROM a.backend_start))::bigint) || '.' || to_hex(a.pid) = l.session_id
-WHERE l.event = 'logon'
-  AND NOT EXISTS (SELECT FROM @extschema@.log e
-                  WHERE e.event IN ('logoff', 'lost') AND e.session_id = l.session_id
-                    AND e.logon_at = l.logon_at);
+  ON NOT s.ended
+     AND to_hex(floor(extract(epoch FROM a.backend_start))::bigint) || '.' || to_hex(a.pid) = s.session_id;
 
 COMMENT ON VIEW sessions IS 'one row for each session';
 

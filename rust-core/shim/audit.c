@@ -429,10 +429,10 @@ match_partition(int cache, HeapTuple tuple, TimestampTz at)
 /*
  * The partition of the time's month, or InvalidOid if there is none that takes the row.
  * It is looked for by name, because to look for the partitions of a table costs a fresh
- * backend as much as all the rest of a row.
+ * backend as much as all the rest of a row.  Nobody but its owner can have put it there.
  */
 static Oid
-find_month(Oid schema, TimestampTz at)
+find_month(Oid schema, Oid owner, TimestampTz at)
 {
 	struct pg_tm tm;
 	fsec_t		fsec;
@@ -446,7 +446,8 @@ find_month(Oid schema, TimestampTz at)
 	tuple = SearchSysCache2(RELNAMENSP, CStringGetDatum(name), ObjectIdGetDatum(schema));
 	if (!HeapTupleIsValid(tuple))
 		return InvalidOid;
-	if (match_partition(RELNAMENSP, tuple, at) == MATCH_YES)
+	if (((Form_pg_class) GETSTRUCT(tuple))->relowner == owner &&
+		match_partition(RELNAMENSP, tuple, at) == MATCH_YES)
 		partition = ((Form_pg_class) GETSTRUCT(tuple))->oid;
 	ReleaseSysCache(tuple);
 	return partition;
@@ -545,7 +546,7 @@ find_log(Oid schema)
  * catalogs may have changed while this waited for the lock, look again.
  */
 static Relation
-open_partition(Oid schema, TimestampTz at)
+open_partition(Oid schema, Oid owner, TimestampTz at)
 {
 	for (;;)
 	{
@@ -553,7 +554,7 @@ open_partition(Oid schema, TimestampTz at)
 		Oid			partition = InvalidOid;
 		Relation	rel;
 
-		partition = find_month(schema, at);
+		partition = find_month(schema, owner, at);
 		if (!OidIsValid(partition))
 			partition = find_partition(find_log(schema), at);
 		if (!OidIsValid(partition))
@@ -625,13 +626,21 @@ insert_by_executor(Oid log, Datum *values, bool *nulls)
 static void
 write_row(Oid function, const SesstrigAuditRow *row)
 {
-	Oid			schema = get_func_namespace(function);
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			schema;
+	Oid			owner;
 	Datum		values[COLUMNS];
 	bool		nulls[COLUMNS];
 	Relation	rel;
 
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	schema = ((Form_pg_proc) GETSTRUCT(tuple))->pronamespace;
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+
 	form_values(row, values, nulls);
-	rel = open_partition(schema, row->at);
+	rel = open_partition(schema, owner, row->at);
 	if (rel)
 	{
 		simple_heap_insert(rel, heap_form_tuple(RelationGetDescr(rel), values, nulls));
