@@ -1,11 +1,13 @@
 # The extension session_audit: what it records of each session, and who may read it
-# (section A), how the ends of table X look there, and what the rules F2, F3, and E9
-# mean for it.
+# (section A), how the ends of table X look there, and what the rules E9, F1 to F3, and
+# C1 mean for it.
 use strict;
 use warnings FATAL => 'all';
 
 use FindBin;
 use lib $FindBin::RealBin;
+use IPC::Run;
+use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use SessionTriggers;
@@ -18,7 +20,7 @@ max_prepared_transactions = 0
 EOC
 $node->start;
 my $major = int($node->pg_version);
-admin($node, 'postgres', $_) for 'CREATE DATABASE app', 'CREATE DATABASE plain';
+admin($node, 'postgres', 'CREATE DATABASE app');
 admin($node, 'app', <<'EOS');
 CREATE ROLE alice LOGIN;
 CREATE ROLE auditor LOGIN IN ROLE pg_monitor;
@@ -355,10 +357,434 @@ subtest 'A2: what a session used' => sub {
 	is_between($client, 'extract(epoch FROM cpu)', 0.01, 60, 'A2: time of the processor');
 	is(rows($client, q{cpu > interval '0' AND cpu < at - logon_at + interval '1 second'}), "\nt",
 		'A2: it is not more than the session took');
+	run('DROP TABLE work.big');
+};
+
+### Reading
+
+subtest 'A3: the views' => sub {
+	run('CREATE ROLE "never was here" LOGIN; CREATE ROLE may_not NOLOGIN');
+	my $client = open_session($node, 'alice', application_name => 'a view', tcp => '127.0.0.1');
+	is( admin($node, 'app', 'SELECT state, login_user, database, application_name, client_addr, logoff_at, ended_by, duration > interval \'0\', '
+			  . 'logon_at = (SELECT logon_at FROM session_audit.log WHERE ' . is_of($client) . ') FROM session_audit.sessions WHERE ' . is_of($client)),
+		'active|alice|app|a view|127.0.0.1|||t|t', 'A3: sessions has one that runs');
+	is( admin($node, 'app', q{SELECT client_addr, application_name, logons = (SELECT count(*) FROM session_audit.log WHERE login_user = 'alice' AND event = 'logon'), }
+			  . 'last_logon_at = (SELECT at FROM session_audit.log WHERE ' . is_of($client)
+			  . q{) FROM session_audit.last_logons WHERE login_user = 'alice'}),
+		'127.0.0.1|a view|t|t', 'A3: last_logons has the last one of a role');
+	$client->quit;
+	is(admin($node, 'app', q{SELECT *, 'end' FROM session_audit.last_logons WHERE login_user = 'never was here'}),
+		'never was here||||0|end', 'A3: last_logons has roles that never logged on');
+	is( admin($node, 'app', q{SELECT count(*) FROM session_audit.last_logons}),
+		admin($node, 'app', 'SELECT count(*) FROM pg_roles WHERE rolcanlogin'),
+		'A3: it has one row for each role that may log on');
+};
+
+subtest 'A3: rights' => sub {
+	is( admin($node, 'app', <<'EOS'), '', 'A3: PUBLIC has no right on anything');
+SELECT 'schema' WHERE has_schema_privilege('alice', 'session_audit', 'USAGE') OR has_schema_privilege('alice', 'session_audit', 'CREATE')
+UNION ALL
+SELECT relname FROM pg_class WHERE relnamespace = 'session_audit'::regnamespace AND relkind IN ('r', 'p', 'v')
+AND has_table_privilege('alice', oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+UNION ALL
+SELECT proname FROM pg_proc WHERE pronamespace = 'session_audit'::regnamespace AND has_function_privilege('alice', oid, 'EXECUTE')
+EOS
+	my $alice = open_session($node, 'alice');
+	is(($alice->query('SELECT FROM session_audit.log'))[0]->{C}, '42501', 'A3: a role without rights is refused');
+	$alice->quit;
+
+	my $auditor = open_session($node, 'auditor');
+	for my $table (qw(log log_default sessions last_logons))
+	{
+		cmp_ok($auditor->query("SELECT count(*) FROM session_audit.$table"), '>', 0, "A3: a member of pg_monitor reads $table");
+	}
+	for my $table (qw(log log_default))
+	{
+		for ("INSERT INTO session_audit.$table DEFAULT VALUES", "UPDATE session_audit.$table SET login_user = 'x'",
+			"DELETE FROM session_audit.$table", "TRUNCATE session_audit.$table")
+		{
+			is(($auditor->query($_))[0]->{C}, '42501', "A3: it is refused: $_");
+		}
+	}
+	is(($auditor->query("SELECT session_audit.add_month('2026-01-01')"))[0]->{C}, '42501', 'A3: it is refused to call add_month()');
+	is(($auditor->query('CREATE TABLE session_audit.t ()'))[0]->{C}, '42501', 'A3: it is refused to create a table');
+	$auditor->quit;
+};
+
+### Partitions
+
+# Returns the partitions that have the rows of a session.
+sub in_table
+{
+	my ($client) = @_;
+	return admin($node, 'app', 'SELECT DISTINCT tableoid::regclass FROM session_audit.log WHERE ' . is_of($client));
+}
+
+# The condition of the month, as a table's name and the bounds of a partition.
+my ($month, $bounds) = split /\|/, admin($node, 'app', <<'EOS');
+SELECT to_char(now() AT TIME ZONE 'UTC', '"log_"YYYY_MM'), format('FROM (%L) TO (%L)', now() - interval '1 day', now() + interval '1 day')
+EOS
+
+# Makes the log anew.
+sub remake
+{
+	run('DROP EXTENSION session_audit CASCADE; CREATE EXTENSION session_audit');
+	return;
+}
+
+subtest 'A2: partitions' => sub {
+	is(in_table(one_session('alice')), 'session_audit.log_default', 'A2: the default partition takes what has no other');
+	my $count = admin($node, 'app', 'SELECT count(*) FROM session_audit.log');
+	cmp_ok($count, '>', 50, 'there are rows to move');
+	is(admin($node, 'app', q{SET timezone = 'Pacific/Auckland'; SELECT session_audit.add_month((now() AT TIME ZONE 'UTC')::date)}),
+		"session_audit.$month", 'A2: add_month() makes the partition of a month');
+	is(admin($node, 'app', "SELECT (SELECT count(*) FROM session_audit.log_default), (SELECT count(*) FROM session_audit.$month)"),
+		"0|$count", 'A2: it moves the rows of that month');
+	is(admin($node, 'app', q{SELECT session_audit.add_month((now() AT TIME ZONE 'UTC')::date)}),
+		"session_audit.$month", 'A2: it does nothing for a month that has its partition');
+	is(in_table(one_session('alice')), "session_audit.$month", 'A2: rows go to the partition of their month');
+	run(q{SELECT session_audit.add_month('2031-12-24')});
+	is(admin($node, 'app', q{SET timezone = 'UTC'; SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = 'session_audit.log_2031_12'::regclass}),
+		q{FOR VALUES FROM ('2031-12-01 00:00:00+00') TO ('2032-01-01 00:00:00+00')}, 'A2: months are those of UTC');
+	my $auditor = open_session($node, 'auditor');
+	cmp_ok($auditor->query("SELECT count(*) FROM session_audit.$month"), '>', $count, 'A3: a member of pg_monitor reads the partition');
+	is(($auditor->query("DELETE FROM session_audit.$month"))[0]->{C}, '42501', 'A3: it cannot delete from it');
+	$auditor->quit;
+
+	run("ALTER TABLE session_audit.log DETACH PARTITION session_audit.$month");
+	is(in_table(one_session('alice')), 'session_audit.log_default', 'A2: a partition that was detached takes nothing');
+	run("DROP TABLE session_audit.$month; TRUNCATE session_audit.log");
+
+	run("CREATE TABLE session_audit.by_hand PARTITION OF session_audit.log FOR VALUES $bounds");
+	is(in_table(one_session('alice')), 'session_audit.by_hand', 'A2: a partition that was made by hand takes its rows');
+	run("ALTER TABLE session_audit.log DETACH PARTITION session_audit.by_hand; DROP TABLE session_audit.by_hand");
+	run("CREATE TABLE session_audit.$month PARTITION OF session_audit.log FOR VALUES FROM ('2001-01-01') TO ('2001-02-01')");
+	is(in_table(one_session('alice')), 'session_audit.log_default', 'A2: a partition that has the name of a month takes what its bounds say');
+	run("DROP TABLE session_audit.$month");
+	run("TRUNCATE session_audit.log; CREATE TABLE session_audit.$month PARTITION OF session_audit.log FOR VALUES $bounds PARTITION BY LIST (event)");
+	run("CREATE TABLE session_audit.$_ PARTITION OF session_audit.$month FOR VALUES IN ('$_')") for qw(logon logoff);
+	is(join(' ', sort split /\n/, rows(one_session('alice'), 'tableoid::regclass')),
+		'session_audit.logoff session_audit.logon', 'A2: a partition may have partitions');
+	remake();
+	run("CREATE TABLE session_audit.$month (LIKE session_audit.log)");
+	is(in_table(one_session('alice')), 'session_audit.log_default', 'A2: a table that is no partition takes nothing');
+	run("DROP TABLE session_audit.$month");
+
+};
+
+### What somebody adds to the log
+
+# What alice's session leaves in the server log, and tests that it has been warned.
+sub failures
+{
+	my $position = log_position($node);
+	my $client = connect_as($node, 'alice');
+	is_deeply([ map { $_->{M} } grep { $_->{type} =~ /[NE]/ } $client->ready ], [$WARNING], 'F3: the client is warned');
+	is($client->query('SELECT 1'), '1', 'F3: the session goes on');
+	$client->quit;
+	is(rows($client), '', 'F3, F4: there is no row') unless $_[0];
+	return join "\n", grep { /ERROR/ } log_lines($node, $position, $client);
+}
+
+subtest 'A2, F3: what is added to the log' => sub {
+	run(q{TRUNCATE session_audit.log; ALTER TABLE session_audit.log ADD CONSTRAINT no_alice CHECK (login_user <> 'alice')});
+	is(failures(), join("\n", ('23514|ERROR:  new row for relation "log_default" violates check constraint "no_alice"') x 2),
+		'F3: a constraint that does not hold fails the firing');
+	is(rows(one_session('root')), $both, 'F3: those for which it holds are recorded');
+	run('ALTER TABLE session_audit.log DROP CONSTRAINT no_alice');
+
+	run(q{ALTER TABLE session_audit.log ADD COLUMN note text DEFAULT 'a note'});
+	is(rows(one_session('alice'), 'event, note'), "logon|a note\nlogoff|a note", 'A2: a column with its default');
+	run('ALTER TABLE session_audit.log DROP COLUMN note');
+	is(rows(one_session('alice')), $both, 'A2: after it has been dropped');
+	run(q{ALTER TABLE session_audit.log ADD COLUMN day date GENERATED ALWAYS AS ((at AT TIME ZONE 'UTC')::date) STORED});
+	is(rows(one_session('alice'), q{day = (at AT TIME ZONE 'UTC')::date}), "t\nt", 'A2: a generated column');
+	remake();
+
+	run('CREATE INDEX ON session_audit.log (session_id)');
+	my $client = one_session('alice');
+	like(admin($node, 'app', 'SET enable_seqscan = off; EXPLAIN SELECT FROM session_audit.log WHERE session_id = \'1\''),
+		qr/Index/, 'the index is used');
+	is(admin($node, 'app', "SET enable_seqscan = off; SELECT event FROM session_audit.log WHERE session_id = "
+			  . q{(SELECT to_hex(min(('x' || lpad(split_part(session_id, '.', 1), 16, '0'))::bit(64)::bigint)) || '.' || to_hex(} . $client->pid
+			  . ') FROM session_audit.log WHERE ' . is_of($client) . ") ORDER BY event DESC"), $both, 'A2: an index has the rows');
+	remake();
+
+	run(<<'EOS');
+CREATE FUNCTION public.mark() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.application_name := concat_ws(' ', current_user, current_setting('search_path'), tg_table_name);
+    RETURN NEW;
+END
+$$;
+REVOKE ALL ON FUNCTION public.mark() FROM PUBLIC;
+CREATE TRIGGER mark BEFORE INSERT ON session_audit.log FOR EACH ROW EXECUTE FUNCTION public.mark();
+EOS
+	is(rows(one_session('alice'), 'application_name'), join("\n", ('root pg_catalog, pg_temp log_default') x 2),
+		'A2: a trigger for each row fires, with the rights of the owner of the log');
+	run('DROP TRIGGER mark ON session_audit.log');
+
+	is(errors('CREATE TRIGGER mark AFTER INSERT ON session_audit.log EXECUTE FUNCTION public.mark()'),
+		'0A000: the log of the session audit cannot have rules or triggers for statements', 'A2: a trigger for statements is refused');
+	is(errors('CREATE RULE mark AS ON INSERT TO session_audit.log DO ALSO NOTIFY mark'),
+		'0A000: the log of the session audit cannot have rules or triggers for statements', 'A2: a rule is refused');
+	is(errors('SET search_path = session_audit; CREATE RULE mark AS ON INSERT TO log DO ALSO NOTIFY mark'),
+		'0A000: the log of the session audit cannot have rules or triggers for statements', 'A2: however the log is named');
+	run('RESET search_path');
+
+	run($_) for 'SET allow_in_place_tablespaces = on', q{CREATE TABLESPACE elsewhere LOCATION ''};
+	for ('SET TABLESPACE elsewhere', 'SET (fillfactor = 50)', 'SET UNLOGGED', 'SET LOGGED', 'ENABLE ROW LEVEL SECURITY',
+		'FORCE ROW LEVEL SECURITY', 'REPLICA IDENTITY FULL', 'ALTER login_user SET STORAGE EXTERNAL', 'CLUSTER ON i')
+	{
+		run('CREATE INDEX i ON session_audit.log_default (at)') if /CLUSTER/;
+		run("ALTER TABLE session_audit.log_default $_");
+		is(rows(one_session('alice')), $both, "A2: after ALTER TABLE log_default $_");
+	}
+	remake();
+	run('DROP TABLESPACE elsewhere');
+
+	run('ALTER EXTENSION session_audit DROP VIEW session_audit.sessions; DROP VIEW session_audit.sessions; ALTER TABLE session_audit.log DROP COLUMN cpu');
+	like(failures(), qr/^42703\|ERROR:  column "cpu" of relation "log" does not exist/, 'F3: a column that was dropped fails the firing');
+	remake();
+	run('ALTER EXTENSION session_audit DROP TABLE session_audit.log; ALTER EXTENSION session_audit DROP VIEW session_audit.sessions; '
+		  . 'ALTER EXTENSION session_audit DROP VIEW session_audit.last_logons; ALTER EXTENSION session_audit DROP TABLE session_audit.log_default; DROP TABLE session_audit.log CASCADE');
+	is(failures(1), join("\n", ('42P01|ERROR:  relation "session_audit.log" does not exist') x 2), 'F3: so does a log that was dropped');
+	remake();
+	is(rows(one_session('alice')), $both, 'A1: it is made anew');
+};
+
+### pg_dump
+
+subtest 'A3: pg_dump and restore' => sub {
+	plan skip_all => 'SESSTRIG_STOCK_BINDIR does not name the programs of a stock server' unless $ENV{SESSTRIG_STOCK_BINDIR};
+	remake();
+	run(q{SELECT session_audit.add_month((now() AT TIME ZONE 'UTC')::date)});
+	one_session('alice') for 1 .. 3;
+	run("ALTER TABLE session_audit.log DETACH PARTITION session_audit.$month; ALTER TABLE session_audit.$month RENAME TO by_hand");
+	one_session('alice') for 1 .. 2;
+	run("UPDATE session_audit.log_default SET at = at - interval '1000 days'");
+	run("ALTER TABLE session_audit.by_hand RENAME TO $month");
+	run("ALTER TABLE session_audit.log ATTACH PARTITION session_audit.$month FOR VALUES $bounds");
+	my $state = <<'EOS';
+SELECT tableoid::regclass, l FROM session_audit.log l ORDER BY at;
+SELECT evtname, evtevent, evtenabled FROM pg_event_trigger ORDER BY evtname;
+SELECT oid::regclass, relkind, pg_get_expr(relpartbound, oid), replace(relacl::text, relowner::regrole::text, 'its owner') FROM pg_class
+WHERE relnamespace = 'session_audit'::regnamespace AND relkind <> 't' ORDER BY relname;
+EOS
+	my $before = admin($node, 'app', $state);
+	is(scalar(() = $before =~ /^session_audit\.$month\|\(/mg), 6, 'a partition has rows');
+	is(scalar(() = $before =~ /^session_audit\.log_default\|\(/mg), 4, 'so has the default partition');
+
+	my $dump = "$PostgreSQL::Test::Utils::tmp_check/audit.sql";
+	local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off';
+	command_checks_all([ "$ENV{SESSTRIG_STOCK_BINDIR}/pg_dump", '-d', $node->connstr('app'), '-f', $dump ],
+		0, [qr/^$/], [qr/^$/], 'A3: an unpatched pg_dump dumps the log');
+	for my $options ([], ['-1'])
+	{
+		admin($node, 'postgres', 'CREATE DATABASE restored TEMPLATE template0');
+		$node->command_ok([ 'psql', '-XqAt', @$options, '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('restored'), '-f', $dump ],
+			"A3: its output loads with these options: @$options");
+		is(admin($node, 'restored', $state), $before, 'A3: the rows, the partitions, their rights and the triggers are the same');
+		my $client = connect_raw($node, user => 'alice', database => 'restored');
+		$client->ready;
+		$client->quit;
+		is(rows_in('restored', $client, 'event, tableoid::regclass'), "logon|session_audit.$month\nlogoff|session_audit.$month",
+			'A3: the restored audit records');
+		admin($node, 'postgres', 'DROP DATABASE restored');
+	}
+};
+
+### The line of the server log
+
+# A hostile name, and what a client of JSON reads: the last two characters take two
+# and four bytes.
+my $evil = "a'b\"c\\d\$e %s\n\t{}\xc3\xa9\xf0\x9f\x98\x80";
+my $read = "a'b\"c\\d\$e %s\n\t{}\x{e9}\x{1f600}";
+
+# Quotes a name.
+sub quoted { return '"' . ($_[0] =~ s/"/""/gr) . '"'; }
+
+# Returns the records that a session has written to the log of a server.
+sub records
+{
+	my ($server, $position, $client) = @_;
+	my $pid = $client->pid;
+	return map { decode_json($_) } slurp_file($server->logfile, $position) =~ /^$pid\|00000\|LOG:  (\{.*\})$/mg;
+}
+
+subtest 'A4: log_to_server' => sub {
+	run('CREATE ROLE ' . quoted($evil) . ' LOGIN');
+	run('CREATE DATABASE ' . quoted($evil));
+	my $owner = connect_raw($node, user => 'root', database => $evil);
+	$owner->ready;
+	$owner->query('CREATE EXTENSION session_audit');
+	# One for the database, so that the standby has it as well.
+	run('ALTER DATABASE ' . quoted($evil) . ' SET session_audit.log_to_server = on');
+
+	my $position = log_position($node);
+	my $client = connect_raw($node, user => $evil, database => $evil, application_name => $evil, tcp => '127.0.0.1');
+	$client->ready;
+	my $application = $client->query('SHOW application_name');
+	my $port = $client->{socket}->sockport;
+	$client->quit;
+	my @lines = records($node, $position, $client);
+	is(join(' ', map { $_->{event} } @lines), 'logon logoff', 'A4: one line for each event');
+	for (@lines)
+	{
+		is_deeply([ @{$_}{qw(login_user database)} ], [ $read, $read ], 'A4: hostile names are shown whole');
+		is($_->{application_name}, $application, 'A4: so is the name of the application');
+		is(JSON::PP->new->encode([ $_->{client_port} ]), "[$port]", 'A4: numbers are numbers');
+		is($_->{client_addr}, '127.0.0.1', 'A4: the address');
+	}
+	my @columns = qw(at event session_id login_user database auth_method client_addr client_port application_name instance_num logon_at);
+	my @usage = qw(cpu blocks_hit blocks_read blocks_written temp_blocks wal_bytes);
+	is_deeply([ sort keys %{ $lines[0] } ], [ sort @columns ], 'A4: a logon has these values');
+	is_deeply([ sort keys %{ $lines[1] } ], [ sort @columns, @usage, 'ended_by' ], 'A4: a logoff has these');
+	is( $owner->query(q{SELECT string_agg(concat_ws('|', event, session_id, to_json(at)), E'\n' ORDER BY at) FROM session_audit.log l WHERE }
+			  . is_of($client)),
+		join("\n", map { qq{$_->{event}|$_->{session_id}|"$_->{at}"} } @lines),
+		'A4: the rows are there as well');
+	$owner->quit;
+
+	my $alice = open_session($node, 'alice');
+	is(($alice->query('SET session_audit.log_to_server = on'))[0]->{C}, '42501', 'A4: only a superuser sets it');
+	$alice->quit;
+	is(errors('SET session_audit.log_to_servers = on'), '42602: invalid configuration parameter name "session_audit.log_to_servers"',
+		'S: unknown names are refused');
+	$position = log_position($node);
+	$client = one_session('alice');
+	is(scalar(records($node, $position, $client)), 0, 'A4: by default the log of a primary has no such line');
+};
+
+subtest 'A4, E8: a hot standby' => sub {
+	$node->backup('backup');
+	my $standby = PostgreSQL::Test::Cluster->new('audit_standby');
+	$standby->init_from_backup($node, 'backup', has_streaming => 1);
+	$standby->start;
+	# The end of the WAL is replayed only if there is a record before it.
+	run('TRUNCATE fired');
+	my $end = $root->query('SELECT pg_current_wal_flush_lsn()');
+	ok(wait_until($standby, 'postgres', "SELECT pg_last_wal_replay_lsn() >= '$end'"),
+		'the standby has caught up');
+	my $position = log_position($standby);
+	my $client = connect_raw($standby, user => $evil, database => $evil, application_name => $evil);
+	is_deeply([ map { $_->{M} } grep { $_->{type} =~ /[NE]/ } $client->ready ], [], 'A4: nothing fails on a standby');
+	$client->quit;
+	my @lines = records($standby, $position, $client);
+	is(join(' ', map { $_->{event} } @lines), 'logon logoff', 'A4: one line for each event on a standby');
+	is($lines[$_]->{login_user}, $read, 'A4: hostile names are shown whole') for 0 .. 1;
+	is($lines[1]->{logon_at} lt $lines[1]->{at}, 1, 'A4: the time of the logon is in the line of the logoff');
+
+	my @clients = map { open_session($standby, 'alice') } 1 .. 2;
+	admin($standby, 'app', 'SELECT pg_terminate_backend(' . $clients[0]->pid . ')');
+	ok(wait_for_exit($standby, $clients[0]), 'the session ends');
+	$standby->stop;
+	is_deeply(
+		[ map { [ @{ (records($standby, $position, $_))[1] }{qw(ended_by sqlstate)} ] } @clients ],
+		[ [ 'terminated', '57P01' ], [ 'shutdown', '57P01' ] ],
+		'A4, X: ends by the server on a standby');
+	log_is_clean($standby, 'the log of the standby has no failed assertion and no leak');
+};
+
+### Connections
+
+subtest 'A2: how clients connect' => sub {
+	my $connections = new_node('connections', conf => <<'EOC');
+logging_collector = on
+log_destination = csvlog
+log_directory = log
+log_filename = 'server.log'
+log_connections = on
+session_triggers.instance_num = 7
+EOC
+	my $data = $connections->data_dir;
+	my $tls = check_pg_config('#define USE_OPENSSL 1');
+	my $host = '127.0.0.1';
+	if ($tls)
+	{
+		for my $name (qw(server client))
+		{
+			my $subject = $name eq 'client' ? '/O=audited/CN=dave' : '/CN=server';
+			system_or_bail('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', $subject,
+				'-keyout', "$data/$name.key", '-out', "$data/$name.crt");
+			chmod 0600, "$data/$name.key";
+		}
+		$connections->append_conf('postgresql.conf', "ssl = on\nssl_ca_file = 'client.crt'");
+	}
+	unlink "$data/pg_hba.conf";
+	append_to_file("$data/pg_hba.conf", join "\n", 'local all all trust', "host all sue $host/32 scram-sha-256",
+		$tls ? "hostssl all dave $host/32 cert" : (), "host all all $host/32 trust", 'host all all ::1/128 trust', '');
+	$connections->start;
+	admin($connections, 'postgres', q{CREATE DATABASE app});
+	admin($connections, 'app', q{CREATE ROLE alice LOGIN; CREATE ROLE sue LOGIN PASSWORD 'secret'; CREATE ROLE dave LOGIN; CREATE EXTENSION session_audit});
+	my $addresses = 'event, auth_method, system_identity, client_addr, client_port';
+
+	for my $address ($host, slurp_file("$data/log/server.csv") =~ /listening on IPv6 address ""::1""/ ? '::1' : ())
+	{
+		my $client = connect_as($connections, 'alice', tcp => $address);
+		$client->ready;
+		my $port = $client->{socket}->sockport;
+		$client->quit;
+		is(admin($connections, 'app', "SELECT event, auth_method, client_addr, client_port, encryption, instance_num FROM session_audit.log WHERE client_port = $port AND " . is_of($client) . ' ORDER BY at'),
+			join("\n", map { "$_|trust|$address|$port||7" } qw(logon logoff)), "A2: over TCP to $address");
+	}
+
+	# Runs a session of psql.
+	my $psql = sub {
+		my ($role, $parameters) = @_;
+		admin($connections, 'app', 'TRUNCATE session_audit.log');
+		is($connections->psql('postgres', 'SELECT 1', connstr => "host=$host port=@{[$connections->port]} dbname=app user=$role $parameters"),
+			0, "$role connects: $parameters");
+		wait_until($connections, 'app', q{SELECT count(*) FROM session_audit.log WHERE event = 'logoff'}, '1');
+		return admin($connections, 'app',
+			'SELECT DISTINCT login_user, auth_method, system_identity, client_addr, client_port > 0, encryption FROM session_audit.log');
+	};
+	is($psql->('sue', 'password=secret sslmode=disable'), "sue|scram-sha-256|sue|$host|t|", 'A2: a password');
+	if ($tls)
+	{
+		is($psql->('sue', 'password=secret sslmode=require'), "sue|scram-sha-256|sue|$host|t|TLSv1.3", 'A2: TLS');
+		is($psql->('dave', "sslmode=require sslcert=$data/client.crt sslkey=$data/client.key"),
+			"dave|cert|CN=dave,O=audited|$host|t|TLSv1.3", 'A2: a certificate');
+	}
+
+	my $client = connect_as($connections, 'alice', application_name => 'csv');
+	$client->ready;
+	$connections->append_conf('postgresql.conf', 'session_triggers.instance_num = 8');
+	$connections->reload;
+	wait_until($connections, 'postgres', q{SHOW session_triggers.instance_num}, '8');
+	is($client->query('SHOW session_triggers.instance_num'), '8', 'the number has changed');
+	$client->quit;
+	is(admin($connections, 'app', 'SELECT instance_num FROM session_audit.log WHERE ' . is_of($client)), "7\n7", 'A2, V2: the instance is that at logon');
+
+	my $columns = join ', ', map { "c$_ text" } 1 .. 26;
+	admin($connections, 'app', "CREATE TABLE csv ($columns)");
+	ok( poll_until(
+			sub {
+				admin($connections, 'app', q{TRUNCATE csv; COPY csv FROM 'log/server.csv' (FORMAT csv)});
+				return admin($connections, 'app', q{SELECT count(*) FROM csv WHERE c14 LIKE 'connection authorized: user=alice%' AND c4 = '} . $client->pid . q{'}) eq '1';
+			}),
+		'the server log has the session');
+	is( admin($connections, 'app', 'SELECT event, c2, c3 FROM session_audit.log JOIN csv ON c6 = session_id'
+			  . q{ WHERE c14 LIKE 'connection authorized: user=alice%' AND } . is_of($client) . ' ORDER BY at'),
+		"logon|alice|app\nlogoff|alice|app", 'A2: the server log joins by session_id');
+	$connections->stop;
 };
 
 $root->quit;
 $node->stop;
 log_is_clean($node, 'the log has no failed assertion and no leak', expected => qr/was terminated by signal 9/);
+
+### A stock server
+
+subtest 'A1, C1: a stock server' => sub {
+	plan skip_all => 'SESSTRIG_STOCK_BINDIR does not name the programs of a stock server' unless $ENV{SESSTRIG_STOCK_BINDIR};
+	my ($libraries) = run_command([ 'pg_config', '--pkglibdir' ]);
+	my ($output, $errors);
+	IPC::Run::run([ "$ENV{SESSTRIG_STOCK_BINDIR}/postgres", '--single', '-D', $node->data_dir, 'app' ],
+		'<', \"LOAD '$libraries/session_audit.so'\nSELECT count(*) > 10 AS many FROM session_audit.log\n", '>', \$output, '2>', \$errors);
+	like($errors, qr/ERROR:  session_audit requires a server with session triggers\n.*DETAIL:  This server does not have the events that the extension records\./,
+		'A1: the library refuses a stock server');
+	like($output, qr/many = "t"/, 'C1: a stock server reads the log');
+};
 
 done_testing();
