@@ -113,7 +113,7 @@ subtest 'A1: CREATE EXTENSION and DROP EXTENSION' => sub {
 subtest 'A1: template1' => sub {
 	admin($node, 'template1', 'CREATE EXTENSION session_audit');
 	admin($node, 'postgres', 'CREATE DATABASE made');
-	admin($node, 'template1', 'DROP EXTENSION session_audit');
+	admin($node, 'template1', 'DROP EXTENSION session_audit; DROP SCHEMA session_audit');
 	my $client = connect_raw($node, user => 'alice', database => 'made');
 	$client->ready;
 	$client->quit;
@@ -292,6 +292,31 @@ subtest 'F1, F2: other triggers of the same firing' => sub {
 	admin($node, 'postgres', 'ALTER ROLE alice RESET session_triggers.logon_failure');
 	run("DROP EVENT TRIGGER $_") for qw(a_first z_last zz_fails);
 	run('TRUNCATE fired');
+};
+
+subtest 'A1, E5, F10: the audit\'s own triggers' => sub {
+	is(errors('SELECT session_audit.record()'), '39P03: function is not called by the event trigger manager',
+		'A1: the function is called by nobody else');
+	run('ALTER EVENT TRIGGER session_audit_logon DISABLE; ALTER EVENT TRIGGER session_audit_logoff RENAME TO renamed');
+	my $client = open_session($node, 'alice');
+	terminate($client);
+	ok(wait_for_exit($node, $client), 'the session ends');
+	is(rows($client, 'event, ended_by'), 'logoff|terminated', 'E5, A4: a trigger that is disabled records nothing, one that is renamed does');
+	run('ALTER EVENT TRIGGER session_audit_logon ENABLE ALWAYS; ALTER EVENT TRIGGER renamed RENAME TO session_audit_logoff');
+
+	admin($node, 'postgres', qq{ALTER ROLE alice SET session_triggers.$_ = '100ms'}) for qw(logon_timeout logoff_timeout);
+	$root->query('BEGIN; LOCK session_audit.log_default IN SHARE MODE');
+	my $position = log_position($node);
+	$client = connect_as($node, 'alice');
+	is_deeply([ map { $_->{M} } grep { $_->{type} =~ /[NE]/ } $client->ready ], [$WARNING], 'F3: the client is warned');
+	$client->quit;
+	$root->query('ROLLBACK');
+	is(log_text($node, $position, $client), join("\n", map {
+				(   "57014|ERROR:  canceling event triggers due to session_triggers.$_->[0]_timeout",
+					qq{57014|CONTEXT:  event trigger "session_audit_$_->[0]" on event $_->[1]})
+			} [ 'logon', 'after_user_logon' ], [ 'logoff', 'before_user_logoff' ]),
+		'F10: a log that is locked is waited for until the time limit');
+	admin($node, 'postgres', "ALTER ROLE alice RESET session_triggers.$_") for qw(logon_timeout logoff_timeout);
 };
 
 ### What a session uses
@@ -523,6 +548,23 @@ EOS
 	is(rows(one_session('alice'), 'application_name'), join("\n", ('root pg_catalog, pg_temp log_default') x 2),
 		'A2: a trigger for each row fires, with the rights of the owner of the log');
 	run('DROP TRIGGER mark ON session_audit.log');
+	run(<<'EOS');
+CREATE TABLE work.copied (id int GENERATED ALWAYS AS IDENTITY, line text);
+CREATE FUNCTION public.copy() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO work.copied (line) VALUES (NEW.event || ' by ' || current_user);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER copy AFTER INSERT ON session_audit.log FOR EACH ROW EXECUTE FUNCTION public.copy();
+EOS
+	is(rows(one_session('alice')), $both, 'A2: a trigger after the insertion');
+	is(admin($node, 'app', 'SELECT line FROM work.copied ORDER BY id'), "logon by root\nlogoff by root", 'A2: it fires once for each row');
+	run('DROP TRIGGER copy ON session_audit.log; CREATE CONSTRAINT TRIGGER copy AFTER INSERT ON session_audit.log '
+		  . 'DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.copy()');
+	is(failures(), join("\n", ('42501|ERROR:  cannot fire deferred trigger within security-restricted operation') x 2),
+		'F3: one that is deferred would run with other rights, and fails the firing');
+	run('DROP TRIGGER copy ON session_audit.log');
 
 	is(errors('CREATE TRIGGER mark AFTER INSERT ON session_audit.log EXECUTE FUNCTION public.mark()'),
 		'0A000: the log of the session audit cannot have rules or triggers for statements', 'A2: a trigger for statements is refused');
@@ -568,7 +610,7 @@ subtest 'A3: pg_dump and restore' => sub {
 	my $state = <<'EOS';
 SELECT tableoid::regclass, l FROM session_audit.log l ORDER BY at;
 SELECT evtname, evtevent, evtenabled FROM pg_event_trigger ORDER BY evtname;
-SELECT oid::regclass, relkind, pg_get_expr(relpartbound, oid), replace(relacl::text, relowner::regrole::text, 'its owner') FROM pg_class
+SELECT oid::regclass, relkind, pg_get_expr(relpartbound, oid), relacl FROM pg_class
 WHERE relnamespace = 'session_audit'::regnamespace AND relkind <> 't' ORDER BY relname;
 EOS
 	my $before = admin($node, 'app', $state);
@@ -582,7 +624,7 @@ EOS
 	for my $options ([], ['-1'])
 	{
 		admin($node, 'postgres', 'CREATE DATABASE restored TEMPLATE template0');
-		$node->command_ok([ 'psql', '-XqAt', @$options, '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('restored'), '-f', $dump ],
+		$node->command_ok([ 'psql', '-XqAt', @$options, '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('restored') . ' user=root', '-f', $dump ],
 			"A3: its output loads with these options: @$options");
 		is(admin($node, 'restored', $state), $before, 'A3: the rows, the partitions, their rights and the triggers are the same');
 		my $client = connect_raw($node, user => 'alice', database => 'restored');
