@@ -1,10 +1,58 @@
 -- Rules A1 and A3: what the extension consists of, and who may use it.
 CREATE EXTENSION session_audit;
-\dx+ session_audit
-SELECT evtname, evtevent, evtenabled FROM pg_event_trigger ORDER BY evtname;
+-- what \dx+ shows, but for the types, which it shows in newer majors only
+SELECT pg_describe_object(classid, objid, 0) COLLATE "C" AS object FROM pg_depend
+WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid <> 'pg_type'::regclass
+  AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'session_audit')
+ORDER BY 1;
+SELECT evtname, evtevent, evtenabled, evtfoid::regprocedure FROM pg_event_trigger ORDER BY evtname;
+\d+ session_audit.log
+\d session_audit.sessions
+\d session_audit.last_logons
 
--- a session leaves its row, whatever rights it has
+-- a session leaves its rows, whatever rights it has
 CREATE ROLE regress_audited LOGIN;
+CREATE ROLE regress_auditor LOGIN IN ROLE pg_monitor;
+\set superuser :USER
 \c - regress_audited
 SELECT count(*) FROM session_audit.log; -- error
-\c -
+SELECT session_audit.add_month('2026-01-01'); -- error
+CREATE EXTENSION session_audit; -- error
+\c - regress_auditor
+-- The session before ends after its client has left it.
+DO $$
+BEGIN
+    WHILE NOT EXISTS (SELECT FROM session_audit.log WHERE event = 'logoff' AND login_user = 'regress_audited') LOOP
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+END
+$$;
+SELECT event, login_user, database = current_database() AS here, instance_num, ended_by, sqlstate, count
+FROM session_audit.log WHERE login_user LIKE 'regress_audit%' ORDER BY login_user, at;
+SELECT login_user, logons FROM session_audit.last_logons WHERE login_user LIKE 'regress_audit%' ORDER BY 1;
+SELECT login_user, state FROM session_audit.sessions WHERE login_user = 'regress_auditor';
+DELETE FROM session_audit.log; -- error
+SELECT session_audit.add_month('2026-01-01'); -- error
+
+\c - :superuser
+-- months are made once, and take the rows that they are for
+BEGIN;
+INSERT INTO session_audit.log (at, event) VALUES ('2001-01-31 23:59:59.999999+00', 'a'), ('2001-02-01 00:00:00+00', 'b'),
+    ('2001-02-28 23:59:59.999999+00', 'c'), ('2001-03-01 00:00:00+00', 'd');
+SELECT session_audit.add_month('2001-02-14');
+SELECT session_audit.add_month('2001-02-28');
+SELECT tableoid::regclass, event FROM session_audit.log WHERE at < '2002-01-01' ORDER BY at;
+SELECT has_table_privilege('regress_auditor', 'session_audit.log_2001_02', 'SELECT') AS reads,
+    has_table_privilege('regress_auditor', 'session_audit.log_2001_02', 'INSERT, UPDATE, DELETE, TRUNCATE') AS writes;
+ROLLBACK;
+
+-- what rows would not heed is refused
+CREATE FUNCTION regress_trigger() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;
+CREATE TRIGGER t AFTER INSERT ON session_audit.log EXECUTE FUNCTION regress_trigger(); -- error
+CREATE RULE r AS ON INSERT TO session_audit.log DO INSTEAD NOTHING; -- error
+
+DROP EXTENSION session_audit;
+SELECT count(*) FROM pg_event_trigger;
+SELECT count(*) FROM pg_class WHERE relnamespace = 'session_audit'::regnamespace;
+DROP ROLE regress_audited, regress_auditor;
+DROP FUNCTION regress_trigger();
