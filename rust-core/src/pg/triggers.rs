@@ -69,8 +69,14 @@ pub(super) fn load(may_wait: bool) -> PgResult<()> {
 
 /// Finds out which triggers are the session audit's.
 fn mark_audit(triggers: &mut [Trigger]) -> PgResult<()> {
+    // Triggers mostly share a function.
+    let mut last = None;
     for trigger in triggers {
-        trigger.audit = guard::is_audit_function(trigger.function)?;
+        trigger.audit = match last {
+            Some((function, audit)) if function == trigger.function => audit,
+            _ => guard::is_audit_function(trigger.function)?,
+        };
+        last = Some((trigger.function, trigger.audit));
     }
     Ok(())
 }
