@@ -467,7 +467,10 @@ subtest 'A2: partitions' => sub {
 		"0|$count", 'A2: it moves the rows of that month');
 	is(admin($node, 'app', q{SELECT session_audit.add_month((now() AT TIME ZONE 'UTC')::date)}),
 		"session_audit.$month", 'A2: it does nothing for a month that has its partition');
-	is(in_table(one_session('alice')), "session_audit.$month", 'A2: rows go to the partition of their month');
+	$root->query('BEGIN; LOCK session_audit.log_default');
+	my $waits_not = one_session('alice');
+	$root->query('ROLLBACK');
+	is(in_table($waits_not), "session_audit.$month", 'A2: rows go to the partition of their month, and wait for no other');
 	run(q{SELECT session_audit.add_month('2031-12-24')});
 	is(admin($node, 'app', q{SET timezone = 'UTC'; SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = 'session_audit.log_2031_12'::regclass}),
 		q{FOR VALUES FROM ('2031-12-01 00:00:00+00') TO ('2032-01-01 00:00:00+00')}, 'A2: months are those of UTC');
@@ -613,6 +616,7 @@ SELECT evtname, evtevent, evtenabled FROM pg_event_trigger ORDER BY evtname;
 SELECT oid::regclass, relkind, pg_get_expr(relpartbound, oid), relacl FROM pg_class
 WHERE relnamespace = 'session_audit'::regnamespace AND relkind <> 't' ORDER BY relname;
 EOS
+	run("CREATE INDEX by_user ON session_audit.$month (login_user)");
 	my $before = admin($node, 'app', $state);
 	is(scalar(() = $before =~ /^session_audit\.$month\|\(/mg), 6, 'a partition has rows');
 	is(scalar(() = $before =~ /^session_audit\.log_default\|\(/mg), 4, 'so has the default partition');
@@ -626,7 +630,7 @@ EOS
 		admin($node, 'postgres', 'CREATE DATABASE restored TEMPLATE template0');
 		$node->command_ok([ 'psql', '-XqAt', @$options, '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('restored') . ' user=root', '-f', $dump ],
 			"A3: its output loads with these options: @$options");
-		is(admin($node, 'restored', $state), $before, 'A3: the rows, the partitions, their rights and the triggers are the same');
+		is(admin($node, 'restored', $state), $before, 'A3: the rows, the partitions with their rights and indexes, and the triggers are the same');
 		my $client = connect_raw($node, user => 'alice', database => 'restored');
 		$client->ready;
 		$client->quit;
