@@ -12,8 +12,9 @@ REVOKE ALL ON FUNCTION record() FROM PUBLIC;
 -- Whoever owns the schema could put tables of their own in the place of partitions.
 DO $$
 BEGIN
-    IF (SELECT nspowner FROM pg_namespace WHERE nspname = '@extschema@') <> current_user::regrole THEN
-        RAISE EXCEPTION 'schema "@extschema@" belongs to another role'
+    IF NOT (SELECT rolsuper FROM pg_roles JOIN pg_namespace ON nspowner = pg_roles.oid
+            WHERE nspname = '@extschema@') THEN
+        RAISE EXCEPTION 'schema "@extschema@" does not belong to a superuser'
             USING ERRCODE = 'insufficient_privilege', HINT = 'Drop the schema, or rename it.';
     END IF;
 END

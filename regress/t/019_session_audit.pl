@@ -134,6 +134,8 @@ subtest 'A2: one row for each event' => sub {
 		'A2: over a Unix socket');
 	is(rows($client, 'count(*) OVER (), cpu IS NULL, blocks_hit IS NULL, blocks_read IS NULL, blocks_written IS NULL, temp_blocks IS NULL, wal_bytes IS NULL'),
 		"2|t|t|t|t|t|t\n2|f|f|f|f|f|f", 'A2: what the session used is in the row of its end');
+	is(rows($client, q{logon_at = first_value(at) OVER (ORDER BY event = 'logoff')}), "t\nt",
+		'A2: both rows have the time of the logon');
 	is(rows($client, 'at = logon_at, at > logon_at'), "t|f\nf|t",
 		'A2: the row of the logon has its own time as logon_at');
 	ok(admin($node, 'app', 'SELECT max(at) BETWEEN now() - interval \'1 minute\' AND now() FROM session_audit.log') eq 't',
@@ -180,6 +182,8 @@ my @ends = (
 	[ 'Terminate in a failed transaction', 1, 'client|', sub { $_[0]->try_query('BEGIN; SELECT 1/0'); $_[0]->quit } ],
 	[ 'end of file while idle', 1, 'client_lost|', sub { $_[0]->drop } ],
 	[ 'end of file in a transaction', 1, 'client_lost|', sub { $_[0]->query('BEGIN; SELECT 1'); $_[0]->drop } ],
+	[   'client killed in a query', 1, 'client_lost|',
+		sub { block($_[0]); $_[0]->drop; $root->query("SELECT pg_advisory_${_}(42)") for qw(unlock lock) } ],
 	[   'connection broken in a query', 0, 'client_lost|08006',
 		sub { $_[0]->query('SET client_connection_check_interval = 10'); block($_[0]); $_[0]->drop } ],
 	[   'connection broken while a result is sent', 0, 'client_lost|08006',
@@ -398,6 +402,9 @@ subtest 'A3: the views' => sub {
 			  . q{) FROM session_audit.last_logons WHERE login_user = 'alice'}),
 		'127.0.0.1|a view|t|t', 'A3: last_logons has the last one of a role');
 	$client->quit;
+	my $ended = one_session('alice');
+	is(admin($node, 'app', 'SELECT state, ended_by, logoff_at - logon_at = duration FROM session_audit.sessions WHERE ' . is_of($ended)),
+		'ended|client|t', 'A3: and one that has ended, once');
 	is(admin($node, 'app', q{SELECT *, 'end' FROM session_audit.last_logons WHERE login_user = 'never was here'}),
 		'never was here||||0|end', 'A3: last_logons has roles that never logged on');
 	is( admin($node, 'app', q{SELECT count(*) FROM session_audit.last_logons}),
@@ -520,6 +527,10 @@ subtest 'A2, F3: what is added to the log' => sub {
 		'F3: a constraint that does not hold fails the firing');
 	is(rows(one_session('root')), $both, 'F3: those for which it holds are recorded');
 	run('ALTER TABLE session_audit.log DROP CONSTRAINT no_alice');
+	run('TRUNCATE session_audit.log; ALTER TABLE session_audit.log ALTER client_addr SET NOT NULL');
+	is(failures(), join("\n", ('23502|ERROR:  null value in column "client_addr" of relation "log_default" violates not-null constraint') x 2),
+		'F3: and so does a NOT NULL');
+	run('ALTER TABLE session_audit.log ALTER client_addr DROP NOT NULL');
 
 	run(q{ALTER TABLE session_audit.log ADD COLUMN note text DEFAULT 'a note'});
 	is(rows(one_session('alice'), 'event, note'), "logon|a note\nlogoff|a note", 'A2: a column with its default');

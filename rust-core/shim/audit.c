@@ -177,12 +177,6 @@ sesstrig_read_usage(SesstrigAuditRow *row)
 	row->wal_bytes = (int64) pgWalUsage.wal_bytes;
 }
 
-bool
-sesstrig_client_is_lost(void)
-{
-	return pgStatSessionEndCause == DISCONNECT_CLIENT_EOF;
-}
-
 /*
  * The postmaster signals its sessions in the same way as pg_terminate_backend() does,
  * so they cannot tell a shutdown from that.  But before it does, it notes in its PID
@@ -514,7 +508,8 @@ is_plain(Relation rel)
 		rel->trigdesc != NULL || rel->rd_rel->relrowsecurity ||
 		desc->natts != COLUMNS ||
 		(desc->constr &&
-		 (desc->constr->num_check > 0 || desc->constr->has_generated_stored)))
+		 (desc->constr->num_check > 0 || desc->constr->has_not_null ||
+		  desc->constr->has_generated_stored)))
 		return false;
 	for (int i = 0; i < COLUMNS; i++)
 	{

@@ -15,6 +15,7 @@
 
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "storage/ipc.h"
 #include "storage/pmsignal.h"
 #include "tcop/dest.h"
@@ -59,6 +60,15 @@ sesstrig_exit_sqlstate(void)
 	return exit_sqlstate[0] ? exit_sqlstate : NULL;
 }
 
+/* Is the client gone without having asked for the end of the session? */
+static bool client_lost = false;
+
+bool
+sesstrig_client_is_lost(void)
+{
+	return client_lost;
+}
+
 void
 sesstrig_watch_command_read(bool *flag)
 {
@@ -78,6 +88,7 @@ ignore_request(SIGNAL_ARGS)
 void
 sesstrig_detach_client(void)
 {
+	client_lost |= ClientConnectionLost || pgStatSessionEndCause == DISCONNECT_CLIENT_EOF;
 	*reading_command = false;
 	QueryCancelHoldoffCount = 0;
 	QueryCancelPending = false;

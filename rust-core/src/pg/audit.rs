@@ -52,7 +52,10 @@ pub(crate) fn record(event: Event, function: u32, context: &CStr) -> PgResult<()
 /// `None` in a process that has no session, which can run no session trigger.
 fn collect(event: Event) -> Option<Record> {
     let session = session::current()?;
-    let at = backend::now();
+    let at = match event {
+        Event::Logon => session.logon_at,
+        Event::Logoff => backend::now(),
+    };
     Some(Record {
         at,
         event: event_name(event),
@@ -67,10 +70,7 @@ fn collect(event: Event) -> Option<Record> {
         application_name: backend::application_name(),
         encryption: backend::client_encryption(),
         instance_num: session.instance_num,
-        logon_at: match event {
-            Event::Logon => at,
-            Event::Logoff => session.logon_at,
-        },
+        logon_at: session.logon_at,
         end: match event {
             Event::Logon => None,
             Event::Logoff => Some(end()),

@@ -47,12 +47,13 @@ fn run<'a>(
     guard::override_settings()?;
     guard::set_title(event.tag())?;
     let current = triggers::current()?;
-    for trigger in triggers
+    for (index, trigger) in triggers
         .get_or_init(|| current)
         .to_fire(event, backend::is_replica(), scope)
+        .enumerate()
     {
-        // Another session, or the trigger before it, may have dropped it meanwhile.
-        if !triggers::still_fires(trigger, backend::is_replica())? {
+        // While the one before it ran, another session or that one may have dropped it.
+        if index > 0 && !triggers::still_fires(trigger, backend::is_replica())? {
             continue;
         }
         *place = trigger.description();

@@ -85,6 +85,7 @@ pub(crate) fn logon() -> PgResult<()> {
         logon_at: backend::now(),
         ..session
     };
+    SESSION.set(Some(session));
     if may_fire(Event::Logon, Scope::All) {
         match firing::fire(Event::Logon, Scope::All) {
             Outcome::Done => {}
