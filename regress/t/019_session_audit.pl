@@ -466,6 +466,16 @@ sub remake
 
 subtest 'A2: partitions' => sub {
 	is(in_table(one_session('alice')), 'session_audit.log_default', 'A2: the default partition takes what has no other');
+	run(<<"EOS");
+GRANT USAGE, CREATE ON SCHEMA session_audit TO alice;
+GRANT SELECT ON session_audit.log TO alice;
+SET ROLE alice;
+CREATE TABLE session_audit.mine (LIKE session_audit.log) PARTITION BY RANGE (at);
+CREATE TABLE session_audit.$month PARTITION OF session_audit.mine FOR VALUES FROM ('2000-01-01') TO ('2100-01-01');
+RESET ROLE;
+EOS
+	is(in_table(one_session('alice')), 'session_audit.log_default', 'A2: what another role has put in the place of a partition takes nothing');
+	run('DROP TABLE session_audit.mine; REVOKE ALL ON SCHEMA session_audit FROM alice; REVOKE ALL ON session_audit.log FROM alice');
 	my $count = admin($node, 'app', 'SELECT count(*) FROM session_audit.log');
 	cmp_ok($count, '>', 50, 'there are rows to move');
 	is(admin($node, 'app', q{SET timezone = 'Pacific/Auckland'; SELECT session_audit.add_month((now() AT TIME ZONE 'UTC')::date)}),
