@@ -61,6 +61,10 @@ DECLARE
 BEGIN
     LOCK TABLE @extschema@.log IN SHARE UPDATE EXCLUSIVE MODE;
     IF to_regclass('@extschema@.' || name) IS NOT NULL THEN
+        IF NOT (SELECT relispartition FROM pg_class WHERE oid = to_regclass('@extschema@.' || name)) THEN
+            RAISE EXCEPTION 'table "%" is not a partition of the log', name
+                USING ERRCODE = 'duplicate_table', HINT = 'Attach it, drop it, or rename it.';
+        END IF;
         RETURN to_regclass('@extschema@.' || name);
     END IF;
     LOCK TABLE @extschema@.log_default IN ACCESS EXCLUSIVE MODE;

@@ -299,6 +299,7 @@ CREATE PROCEDURE with_out(OUT x int) LANGUAGE plpgsql AS $$ BEGIN x := 1; END $$
 CREATE PROCEDURE with_in(x int) LANGUAGE plpgsql AS $$ BEGIN END $$;
 CREATE PROCEDURE with_default(x int DEFAULT 1) LANGUAGE plpgsql AS $$ BEGIN END $$;
 CREATE PROCEDURE in_sql() LANGUAGE sql AS 'SELECT 1';
+CREATE PROCEDURE built_in() LANGUAGE internal AS 'pg_backend_pid';
 CREATE PROCEDURE plain() LANGUAGE plpgsql AS $$ BEGIN END $$;
 CREATE TABLE t (a int);
 EOF
@@ -310,13 +311,17 @@ EOF
 			'EVENT TRIGGER e ON before_user_logoff', 'in_sql',
 			'42809: procedure in_sql cannot be run by an event trigger: Language "sql" does not support event triggers.'
 		],
+		[
+			'EVENT TRIGGER e ON before_user_logoff', 'built_in',
+			'42809: procedure built_in cannot be run by an event trigger: Language "internal" does not support event triggers.'
+		],
 		[ 'EVENT TRIGGER e ON ddl_command_end', 'plain', '42883: function plain() does not exist' ],
 		[ 'TRIGGER e BEFORE INSERT ON t', 'plain', '42883: function plain() does not exist' ])
 	{
 		my ($trigger, $procedure, $error) = @$case;
 		is_deeply([ errors("CREATE $trigger EXECUTE PROCEDURE $procedure()") ], [$error], "D8: $error ($trigger)");
 	}
-	run('DROP PROCEDURE with_out, with_in, with_default, in_sql, plain, hr.op2; DROP TABLE t');
+	run('DROP PROCEDURE with_out, with_in, with_default, in_sql, built_in, plain, hr.op2; DROP TABLE t');
 };
 
 subtest 'D9: whose function it is' => sub {
@@ -349,6 +354,11 @@ EOF
 	is(scalar(grep { $_->{type} eq 'E' } $alice->query('CREATE VIEW alice.v AS SELECT 1 AS x WHERE public.t() IS NULL')), 0,
 		'D9: a view can name the function');
 	$alice->quit;
+	$root->query('BEGIN READ ONLY');
+	is_deeply([ errors('DROP TRIGGER t') ], ['25006: cannot execute DROP EVENT TRIGGER in a read-only transaction'], 'D9: a read-only transaction changes nothing');
+	$root->query('ROLLBACK; BEGIN READ ONLY');
+	is_deeply([ errors('ALTER TRIGGER t RENAME TO u') ], ['25006: cannot execute ALTER EVENT TRIGGER in a read-only transaction'], 'D9: and renames nothing');
+	$root->query('ROLLBACK');
 	is_deeply([ map { $_->{M} } grep { $_->{type} eq 'N' } $root->query('DROP TRIGGER t') ],
 		['function public.t of event trigger "t" is not dropped'], 'D9: the trigger is dropped, and the function stays');
 	is(triggers() . routines(), 'public.t', 'D9: so it is');

@@ -498,6 +498,18 @@ EOS
 
 	run("ALTER TABLE session_audit.log DETACH PARTITION session_audit.$month");
 	is(in_table(one_session('alice')), 'session_audit.log_default', 'A2: a partition that was detached takes nothing');
+	like(errors(q{SELECT session_audit.add_month((now() AT TIME ZONE 'UTC')::date)}), qr/^42P07: table "$month" is not a partition of the log/,
+		'A2: add_month() does not take it for the partition');
+	# Without a partition for the month, a session looks at all of them.
+	my $looks = open_session($node, 'root');
+	my $held = q{SELECT sum(used_bytes) FROM pg_backend_memory_contexts WHERE name IN ('TopMemoryContext', 'session audit')};
+	my $before = $looks->query($held);
+	$looks->quit;
+	run(q{SELECT session_audit.add_month(make_date(2040 + i / 12, i % 12 + 1, 1)) FROM generate_series(0, 39) i});
+	$looks = open_session($node, 'root');
+	cmp_ok($looks->query($held), '<', $before + 24576, 'F12: it keeps next to nothing of them');
+	$looks->quit;
+	is(in_table($looks), 'session_audit.log_default', 'A2: and finds the default partition');
 	run("DROP TABLE session_audit.$month; TRUNCATE session_audit.log");
 
 	run("CREATE TABLE session_audit.by_hand PARTITION OF session_audit.log FOR VALUES $bounds");
@@ -514,7 +526,15 @@ EOS
 	run("CREATE TABLE session_audit.$month (LIKE session_audit.log)");
 	is(in_table(one_session('alice')), 'session_audit.log_default', 'A2: a table that is no partition takes nothing');
 	run("DROP TABLE session_audit.$month");
+};
 
+subtest 'A2: names in another encoding' => sub {
+	admin($node, 'postgres', q{CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0});
+	admin($node, 'latin', qq{SET client_encoding = 'UTF8'; CREATE ROLE "caf\xc3\xa9" LOGIN});
+	my $client = one_session("caf\xe9");
+	is(rows($client, 'event, login_user'), "logon|caf?\nlogoff|caf?", 'A2: what is not valid in the database has question marks');
+	admin($node, 'latin', qq{SET client_encoding = 'UTF8'; DROP ROLE "caf\xc3\xa9"});
+	admin($node, 'postgres', 'DROP DATABASE latin');
 };
 
 ### What somebody adds to the log

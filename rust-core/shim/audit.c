@@ -187,7 +187,7 @@ sesstrig_is_shutdown(void)
 {
 	/* We are in the data directory. */
 	FILE	   *file = fopen("postmaster.pid", "r");
-	char		line[1024];
+	char		line[2 * MAXPGPATH];
 	int			number = 0;
 	bool		stopping = false;
 
@@ -271,8 +271,9 @@ set_text(Datum *values, bool *nulls, int column, const char *text)
 }
 
 /*
- * An identity comes from outside, for instance from a certificate, and need not be
- * valid in the database's encoding.
+ * Not every name is valid in the database's encoding: an identity comes from outside, for
+ * instance from a certificate, and roles and databases may have been created in a database
+ * of another encoding.
  */
 static void
 set_foreign_text(Datum *values, bool *nulls, int column, const char *text)
@@ -318,8 +319,8 @@ form_values(const SesstrigAuditRow *row, Datum *values, bool *nulls)
 	values[0] = TimestampTzGetDatum(row->at);
 	set_text(values, nulls, 1, row->event);
 	set_text(values, nulls, 2, row->session_id);
-	set_text(values, nulls, 3, row->login_user);
-	set_text(values, nulls, 4, row->database);
+	set_foreign_text(values, nulls, 3, row->login_user);
+	set_foreign_text(values, nulls, 4, row->database);
 	set_text(values, nulls, 5, row->auth_method);
 	set_foreign_text(values, nulls, 6, row->system_identity);
 	nulls[7] = row->client_addr == NULL;
@@ -367,23 +368,27 @@ bound_admits(List *datums, TimestampTz at, bool lower, bool *known)
 }
 
 /*
- * The bound in the catalog's form, made a node.  The result is remembered with its text,
+ * The bound in the catalog's form, made a node.  The last one is remembered with its text,
  * since the row of a logoff mostly goes to the same partition as that of the logon.
  */
 static PartitionBoundSpec *
 read_bound(Datum datum)
 {
+	static MemoryContext context = NULL;
 	static char *known = NULL;
 	static PartitionBoundSpec *bound = NULL;
 	char	   *read = TextDatumGetCString(datum);
 
 	if (!known || strcmp(known, read) != 0)
 	{
-		MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+		MemoryContext caller;
 
-		if (known)
-			pfree(known);
+		if (!context)
+			context = AllocSetContextCreate(TopMemoryContext, "session audit",
+											ALLOCSET_SMALL_SIZES);
 		known = NULL;
+		MemoryContextReset(context);
+		caller = MemoryContextSwitchTo(context);
 		bound = castNode(PartitionBoundSpec, stringToNode(read));
 		known = pstrdup(read);
 		MemoryContextSwitchTo(caller);
@@ -467,12 +472,13 @@ find_partition(Oid log, TimestampTz at)
 	scan = systable_beginscan(inherits, InheritsParentIndexId, true, NULL, 1, &key);
 	while (known && !OidIsValid(found) && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		Oid			child = ((Form_pg_inherits) GETSTRUCT(tuple))->inhrelid;
+		Form_pg_inherits form = (Form_pg_inherits) GETSTRUCT(tuple);
+		Oid			child = form->inhrelid;
 		HeapTuple	row = SearchSysCache1(RELOID, ObjectIdGetDatum(child));
 
 		if (!HeapTupleIsValid(row))
 			continue;
-		switch (match_partition(RELOID, row, at))
+		switch (form->inhdetachpending ? MATCH_UNKNOWN : match_partition(RELOID, row, at))
 		{
 			case MATCH_NO:
 				break;
@@ -645,13 +651,6 @@ write_row(Oid function, const SesstrigAuditRow *row)
 		insert_by_executor(find_log(schema), values, nulls);
 }
 
-/* Error context callback: "arg" is the text. */
-static void
-add_context(void *arg)
-{
-	errcontext("%s", (const char *) arg);
-}
-
 ErrorData *
 sesstrig_try_audit_write(Oid function, const SesstrigAuditRow *row, const char *context)
 {
@@ -659,7 +658,7 @@ sesstrig_try_audit_write(Oid function, const SesstrigAuditRow *row, const char *
 	{
 		ErrorContextCallback callback = {
 			.previous = error_context_stack,
-			.callback = add_context,
+			.callback = sesstrig_add_context,
 			.arg = unconstify(char *, context),
 		};
 

@@ -97,8 +97,8 @@ sesstrig_error_free(ErrorData *error)
  * Error context callback: "arg" is the text.  Upstream's message on COMMIT does not say
  * why it is not allowed (rule D8).
  */
-static void
-add_context(void *arg)
+void
+sesstrig_add_context(void *arg)
 {
 	errcontext("%s", (const char *) arg);
 	if (geterrcode() == ERRCODE_INVALID_TRANSACTION_TERMINATION)
@@ -296,7 +296,7 @@ sesstrig_try_commit_transaction(const char *context)
 	{
 		ErrorContextCallback callback = {
 			.previous = error_context_stack,
-			.callback = add_context,
+			.callback = sesstrig_add_context,
 			.arg = unconstify(char *, context),
 		};
 
@@ -552,7 +552,7 @@ sesstrig_try_run_trigger(Oid function, const char *event, CommandTag tag,
 	{
 		ErrorContextCallback callback = {
 			.previous = error_context_stack,
-			.callback = add_context,
+			.callback = sesstrig_add_context,
 			.arg = unconstify(char *, description),
 		};
 		EventTriggerData trigdata = {

@@ -31,4 +31,7 @@
  */
 extern ErrorData *sesstrig_take_error(MemoryContext context);
 
+/* Error context callback of a firing; "arg" is the text. */
+extern void sesstrig_add_context(void *arg);
+
 #endif							/* SESSTRIG_TRY_H */

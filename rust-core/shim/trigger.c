@@ -103,8 +103,8 @@ check_procedure(Oid procedure)
 /*
  * The function that an event trigger is to run, and its result type.  For a session
  * event a procedure will do as well; its result type is then said to be that of a
- * function for event triggers.  Functions come first, and upstream's code reports
- * what is wrong with a name that is found as neither.
+ * function for event triggers.  Upstream's code reports what is wrong with a name that
+ * is found as neither.
  */
 Oid
 sesstrig_event_find_function(const char *event, List *name, Oid *result)
@@ -279,16 +279,6 @@ sesstrig_trigger_drop(ObjectType type, List *name, bool missing_ok, DropBehavior
 
 /* --- the function behind a trigger ------------------------------------------------ */
 
-/* A name with a number after it. */
-static char *
-numbered_name(const char *name, int number)
-{
-	char		suffix[16];
-
-	snprintf(suffix, sizeof(suffix), "%d", number);
-	return makeObjectName(name, NULL, suffix);
-}
-
 /*
  * A name for the function behind a new trigger: that of the trigger, unless there is
  * such a function already, which may be a routine that the trigger calls.
@@ -306,7 +296,7 @@ choose_name(List *name)
 								 PointerGetDatum(no_parameters), ObjectIdGetDatum(schema)))
 	{
 		CHECK_FOR_INTERRUPTS();
-		function = numbered_name(base, ++number);
+		function = makeObjectName(base, NULL, psprintf("%d", ++number));
 	}
 	return list_make2(makeString(get_namespace_name(schema)), makeString(function));
 }
@@ -320,34 +310,68 @@ is_name_for(const char *function, const char *trigger)
 	if (strcmp(function, trigger) == 0)
 		return true;
 	return underscore && strspn(underscore + 1, "0123456789") == strlen(underscore + 1) &&
-		strcmp(function, numbered_name(trigger, atoi(underscore + 1))) == 0;
+		strcmp(function, makeObjectName(trigger, NULL, underscore + 1)) == 0;
+}
+
+/*
+ * Find a wanted row among those of pg_depend that have a function in two columns, for
+ * which there is an index.  Return whether there is one, and copy it to *found.
+ */
+static bool
+find_dependency(Oid function, Oid index, AttrNumber class_column, AttrNumber object_column,
+				bool (*is_wanted) (Form_pg_depend), FormData_pg_depend *found)
+{
+	Relation	depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		is_found = false;
+
+	ScanKeyInit(&keys[0], class_column, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(ProcedureRelationId));
+	ScanKeyInit(&keys[1], object_column, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(function));
+	scan = systable_beginscan(depend, index, true, NULL, 2, keys);
+	while (!is_found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		*found = *(Form_pg_depend) GETSTRUCT(tuple);
+		is_found = is_wanted(found);
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+	return is_found;
+}
+
+static bool
+is_bond(Form_pg_depend row)
+{
+	return row->refclassid == EventTriggerRelationId && row->deptype == DEPENDENCY_EXTENSION;
+}
+
+static bool
+is_of_no_trigger(Form_pg_depend row)
+{
+	return row->classid != EventTriggerRelationId;
 }
 
 /* The event trigger that a function belongs to, or InvalidOid. */
 static Oid
 trigger_of(Oid function)
 {
-	Relation	depend = table_open(DependRelationId, AccessShareLock);
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	Oid			trigger = InvalidOid;
+	FormData_pg_depend row;
 
-	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(ProcedureRelationId));
-	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(function));
-	scan = systable_beginscan(depend, DependDependerIndexId, true, NULL, 2, keys);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+	return find_dependency(function, DependDependerIndexId, Anum_pg_depend_classid,
+						   Anum_pg_depend_objid, is_bond, &row) ? row.refobjid : InvalidOid;
+}
 
-		if (form->refclassid == EventTriggerRelationId && form->deptype == DEPENDENCY_EXTENSION)
-			trigger = form->refobjid;
-	}
-	systable_endscan(scan);
-	table_close(depend, AccessShareLock);
-	return trigger;
+/* Does anything but event triggers depend on a function? */
+static bool
+has_dependents(Oid function)
+{
+	FormData_pg_depend row;
+
+	return find_dependency(function, DependReferenceIndexId, Anum_pg_depend_refclassid,
+						   Anum_pg_depend_refobjid, is_of_no_trigger, &row);
 }
 
 /* The owner of a function. */
@@ -455,29 +479,6 @@ object_of(Oid function)
 	return (Node *) object;
 }
 
-/* Does anything but its trigger depend on a function? */
-static bool
-has_dependents(Oid function)
-{
-	Relation	depend = table_open(DependRelationId, AccessShareLock);
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		found = false;
-
-	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(ProcedureRelationId));
-	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(function));
-	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		if (((Form_pg_depend) GETSTRUCT(tuple))->classid != EventTriggerRelationId)
-			found = true;
-	systable_endscan(scan);
-	table_close(depend, AccessShareLock);
-	return found;
-}
-
 /* Have a function stay when its trigger is dropped. */
 static void
 release_function(Oid function)
@@ -525,6 +526,7 @@ before_rename(const char *name, const char *new_name)
 	CommandCounterIncrement();
 }
 
+/* Give a function to another owner. */
 static void
 give_function(Oid function, RoleSpec *owner)
 {
@@ -642,6 +644,10 @@ check_drop(DropStmt *statement)
 			before_drop(strVal(lfirst(cell)));
 }
 
+/*
+ * Complete one of the statements above, and change the function behind a trigger together
+ * with the trigger, whichever statement does that.
+ */
 void
 sesstrig_trigger_check(Node *node)
 {

@@ -51,7 +51,7 @@ impl fmt::Display for Event {
 /// but a procedure has no result type by which it could tell. So the languages of
 /// PostgreSQL that cannot are named here.
 pub fn runs_language(name: &CStr) -> bool {
-    name != c"sql" && name != c"plpython3u"
+    ![c"sql", c"plpython3u", c"internal"].contains(&name)
 }
 
 #[cfg(test)]
