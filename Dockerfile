@@ -84,7 +84,6 @@ RUN set -eu; \
 		*) echo "the Dockerfile says $PG_VERSION, but VERSIONS says: $(postgres --version)"; exit 1 ;; \
 	esac; \
 	dpkg-query -W -f 'run-time-package ${Package} ${Version}\n' >>/usr/local/share/session-triggers/built-from
-COPY docker/session-audit.sql /usr/local/share/session-triggers/
 COPY docker/entrypoint /usr/local/bin/docker-entrypoint.sh
 LABEL org.opencontainers.image.title="PostgreSQL with logon and logoff triggers" \
 	org.opencontainers.image.description="PostgreSQL $PG_MAJOR that runs a function when a user connects and when they disconnect" \

@@ -1,4 +1,5 @@
--- The audit example of `build.sh demo`: who logged on and off, from where.
+-- The example of `build.sh demo`: who logged on and off, from where, by triggers of
+-- one's own and by the session audit.
 
 CREATE ROLE alice LOGIN PASSWORD 'alice';
 CREATE ROLE bob LOGIN PASSWORD 'bob';
@@ -30,3 +31,7 @@ $$;
 
 CREATE EVENT TRIGGER log_logon ON after_user_logon EXECUTE FUNCTION log_session();
 CREATE EVENT TRIGGER log_logoff ON before_user_logoff EXECUTE FUNCTION log_session();
+
+-- The same, and more, ready-made.
+CREATE EXTENSION session_audit;
+GRANT pg_monitor TO alice;
