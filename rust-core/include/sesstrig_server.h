@@ -75,9 +75,6 @@ extern void sesstrig_exit_defer(int code);
 /* Note the SQLSTATE of a FATAL error, which is about to end the process. */
 extern void sesstrig_exit_note(int sqlerrcode);
 
-/* Has a deferred exit been raised, so that the current error must not be caught? */
-extern bool sesstrig_exit_is_deferred(void);
-
 /* Called in PostgresMain() after every error: finish a deferred exit, if any. */
 extern void sesstrig_exit_finish(void);
 
@@ -93,11 +90,24 @@ typedef struct SesstrigVariable
 	Oid			type;
 } SesstrigVariable;
 
-/* Go on to the next variable; false if there is none. */
-extern bool sesstrig_variable_next(SesstrigVariable *variable);
+/*
+ * What PL/pgSQL calls.  It finds all of it by one function, because its library is
+ * loaded in every session that runs a trigger, and the dynamic linker spends some 1,500
+ * instructions on each symbol that the library refers to.
+ */
+typedef struct SesstrigPlpgsql
+{
+	/* Go on to the next variable; false if there is none. */
+	bool		(*variable_next) (SesstrigVariable *variable);
 
-/* The value of a variable, for an event with this tag. */
-extern Datum sesstrig_variable_value(const char *name, const char *tag, bool *isnull);
+	/* The value of a variable, for an event with this tag. */
+	Datum		(*variable_value) (const char *name, const char *tag, bool *isnull);
+
+	/* Has a deferred exit been raised, so that the current error must not be caught? */
+	bool		(*exit_is_deferred) (void);
+} SesstrigPlpgsql;
+
+extern const SesstrigPlpgsql *sesstrig_plpgsql(void);
 
 /* Note that raw_parser() is about to parse this text, and that it has finished. */
 extern void sesstrig_parser_begin(const char *text);

@@ -61,6 +61,20 @@
 #endif
 
 /*
+ * Set an option as SET LOCAL does.  17 does not look the name up if it is given where
+ * the setting is.
+ */
+#if PG_VERSION_NUM >= 170000
+#define SESSTRIG_SET_OPTION(setting, name, value, elevel) \
+	set_config_with_handle(name, setting, value, PGC_USERSET, PGC_S_SESSION, GetUserId(), \
+						   GUC_ACTION_SAVE, true, elevel, false)
+#else
+#define SESSTRIG_SET_OPTION(setting, name, value, elevel) \
+	set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, \
+					  GUC_ACTION_SAVE, true, elevel, false)
+#endif
+
+/*
  * Call visit() for each of the server's own settings.  It may be called for
  * extensions' settings, too.  16 made the tables of the server's settings public.
  */

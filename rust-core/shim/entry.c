@@ -109,8 +109,8 @@ sesstrig_session_logoff(void)
 	exit_on_failure(status, error);
 }
 
-bool
-sesstrig_variable_next(SesstrigVariable *variable)
+static bool
+variable_next(SesstrigVariable *variable)
 {
 	int			index = variable->number++;
 
@@ -130,8 +130,8 @@ sesstrig_variable_next(SesstrigVariable *variable)
 	return false;
 }
 
-Datum
-sesstrig_variable_value(const char *name, const char *tag, bool *isnull)
+static Datum
+variable_value(const char *name, const char *tag, bool *isnull)
 {
 	ErrorData  *error;
 	SesstrigValue value;
@@ -151,6 +151,18 @@ sesstrig_variable_value(const char *name, const char *tag, bool *isnull)
 	}
 	*isnull = true;
 	return (Datum) 0;
+}
+
+const SesstrigPlpgsql *
+sesstrig_plpgsql(void)
+{
+	static const SesstrigPlpgsql functions = {
+		.variable_next = variable_next,
+		.variable_value = variable_value,
+		.exit_is_deferred = sesstrig_exit_is_deferred,
+	};
+
+	return &functions;
 }
 
 #ifdef SESSTRIG_FAULTS

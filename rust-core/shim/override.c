@@ -11,6 +11,7 @@
 #include "catalog/namespace.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/guc_tables.h"
 #include "utils/memutils.h"
@@ -77,16 +78,17 @@ sesstrig_note_settings(void)
  * Override a setting until the end of the transaction, which restores the
  * client's value unless a trigger has SET another one.  Triggers must not run
  * with the client's value, so it is an error if the setting cannot be changed,
- * unless that setting may be refused.
+ * unless that setting may be refused.  "setting" is NULL if it is not known where
+ * the setting is.
  */
 static void
-override(const char *name, const char *value, bool may_be_refused)
+override(struct config_generic *setting, const char *name, const char *value,
+		 bool may_be_refused)
 {
 	int			elevel = may_be_refused ? DEBUG1 : ERROR;
 
 	overridden = true;
-	if (set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
-						  GUC_ACTION_SAVE, true, elevel, false) <= 0 && !may_be_refused)
+	if (SESSTRIG_SET_OPTION(setting, name, value, elevel) <= 0 && !may_be_refused)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("parameter \"%s\" could not be set for event triggers", name)));
@@ -159,7 +161,7 @@ override_setting(struct config_generic *setting)
 		return;
 	if (setting->reset_source <= PGC_S_GLOBAL)
 	{
-		override(name, NULL, found.may_be_refused);
+		override(setting, name, NULL, found.may_be_refused);
 		return;
 	}
 	switch (found.kind)
@@ -172,13 +174,13 @@ override_setting(struct config_generic *setting)
 		case SESSTRIG_OVERRIDE_KIND_VALUE:
 			value = found.text;
 			break;
-		case SESSTRIG_OVERRIDE_KIND_SAME_AS:
-			value = GetConfigOption(found.text, false, false);
+		case SESSTRIG_OVERRIDE_KIND_LOG_TIMEZONE:
+			value = pg_get_timezone_name(log_timezone);
 			break;
 	}
 	/* Drivers often ask for what is the default anyway. */
 	if (current == NULL || value == NULL || strcmp(current, value) != 0)
-		override(name, value, found.may_be_refused);
+		override(setting, name, value, found.may_be_refused);
 }
 
 /*
@@ -211,7 +213,7 @@ override_languages(void)
 		const char *current = GetConfigOption(name, true, false);
 
 		if (current && strcmp(current, value) != 0)
-			override(name, value, false);
+			override(NULL, name, value, false);
 	}
 }
 

@@ -206,10 +206,11 @@ has_trusted(const char *setting)
 	ListCell   *cell;
 
 	/* Almost no setting has it, and every session computes a path. */
-	while ((start = strpbrk(start, "pP")) != NULL &&
-		   pg_strncasecmp(start, TRUSTED, strlen(TRUSTED)) != 0)
+	while (*start &&
+		   ((*start != 'p' && *start != 'P') ||
+			pg_strncasecmp(start, TRUSTED, strlen(TRUSTED)) != 0))
 		start++;
-	if (!start)
+	if (!*start)
 		return false;
 
 	copy = pstrdup(setting);

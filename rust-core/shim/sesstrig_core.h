@@ -41,9 +41,9 @@ typedef enum SesstrigOverrideKind {
    */
   SESSTRIG_OVERRIDE_KIND_VALUE,
   /*
-   The value of the setting that `text` names.
+   The server's time zone.
    */
-  SESSTRIG_OVERRIDE_KIND_SAME_AS,
+  SESSTRIG_OVERRIDE_KIND_LOG_TIMEZONE,
 } SesstrigOverrideKind;
 
 /*
@@ -135,7 +135,7 @@ typedef struct SesstrigOverride {
    */
   enum SesstrigOverrideKind kind;
   /*
-   A value or a name, a constant that is never freed; null for other kinds.
+   A value, a constant that is never freed; null for other kinds.
    */
   const char *text;
   /*

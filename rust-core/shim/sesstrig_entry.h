@@ -25,6 +25,9 @@ extern void sesstrig_watch_command_read(bool *flag);
 /* Forget the client's requests and timeouts, because the session is ending. */
 extern void sesstrig_detach_client(void);
 
+/* Has a deferred exit been raised, so that the current error must not be caught? */
+extern bool sesstrig_exit_is_deferred(void);
+
 /* If a firing has not heeded its timeout, log that, because the session ends. */
 extern void sesstrig_report_overrun(void);
 

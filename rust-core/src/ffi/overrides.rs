@@ -16,8 +16,8 @@ pub enum SesstrigOverrideKind {
     Default,
     /// The value in `text`.
     Value,
-    /// The value of the setting that `text` names.
-    SameAs,
+    /// The server's time zone.
+    LogTimezone,
 }
 
 /// The value of a setting during a firing.
@@ -25,7 +25,7 @@ pub enum SesstrigOverrideKind {
 pub struct SesstrigOverride {
     /// Which value it is.
     pub kind: SesstrigOverrideKind,
-    /// A value or a name, a constant that is never freed; null for other kinds.
+    /// A value, a constant that is never freed; null for other kinds.
     pub text: *const c_char,
     /// Whether the server may refuse to set the value; then the session's value stays.
     pub may_be_refused: bool,
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn sesstrig_override_find(
             Override::Keep => (SesstrigOverrideKind::Keep, ptr::null()),
             Override::Default => (SesstrigOverrideKind::Default, ptr::null()),
             Override::Value(value) => (SesstrigOverrideKind::Value, value.as_ptr()),
-            Override::SameAs(name) => (SesstrigOverrideKind::SameAs, name.as_ptr()),
+            Override::LogTimezone => (SesstrigOverrideKind::LogTimezone, ptr::null()),
         };
         SesstrigOverride {
             kind,

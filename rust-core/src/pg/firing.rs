@@ -6,9 +6,8 @@ use super::error::{PgError, PgResult};
 use super::{audit, backend, guard, panic, settings, triggers};
 use crate::domain::session::event::Event;
 use crate::domain::session::policy::timeout_message;
-use crate::domain::session::trigger::{Scope, TriggerSet, describe_commit};
+use crate::domain::session::trigger::{Description, Scope, TriggerSet, describe_commit};
 use std::cell::OnceCell;
-use std::ffi::CStr;
 use std::rc::Rc;
 
 /// How a firing ended.
@@ -25,21 +24,24 @@ pub(super) enum Outcome {
 /// Fires the event's triggers that `scope` names. No transaction may be open.
 pub(super) fn fire(event: Event, scope: Scope) -> Outcome {
     let triggers = OnceCell::new();
-    let mut place = describe_commit(event);
-    match panic::catch(|| run(event, scope, &triggers, &mut place)) {
+    let mut running = None;
+    match panic::catch(|| run(event, scope, &triggers, &mut running)) {
         Ok(Ok(())) => Outcome::Done,
         Ok(Err(error)) => clean_up(error),
-        Err(panic) => clean_up(panic.into_error(place)),
+        Err(panic) => {
+            let place = running.map_or(describe_commit(event), Description::as_c_str);
+            clean_up(panic.into_error(place))
+        }
     }
 }
 
-/// Runs the triggers, which it reads into `triggers`, and commits. `place` always says
-/// what is being done; it becomes the context of a panic.
+/// Runs the triggers, which it reads into `triggers`, and commits. `running` always says
+/// which trigger runs, if one does; that is the context of a panic.
 fn run<'a>(
     event: Event,
     scope: Scope,
     triggers: &'a OnceCell<Rc<TriggerSet>>,
-    place: &mut &'a CStr,
+    running: &mut Option<Description<'a>>,
 ) -> PgResult<()> {
     guard::ignore_cancels();
     guard::start_timeout(settings::timeout(event), timeout_message(event))?;
@@ -56,21 +58,23 @@ fn run<'a>(
         if index > 0 && !triggers::still_fires(trigger, backend::is_replica())? {
             continue;
         }
-        *place = trigger.description();
+        *running = Some(trigger.description);
         #[cfg(feature = "faults")]
         super::fault::before_trigger();
-        if trigger.audit {
+        if trigger.definition.audit {
             // What its function would do, without loading the library.
-            audit::record(event, trigger.function.0, place)?;
+            let function = trigger.definition.function;
+            audit::record(event, function.0, trigger.description.as_c_str())?;
         } else {
             guard::run_trigger(trigger)?;
         }
         if log::log_enabled!(log::Level::Debug) {
-            log::debug!("{} has run", place.to_string_lossy());
+            let description = trigger.description.as_c_str();
+            log::debug!("{} has run", description.to_string_lossy());
         }
     }
-    *place = describe_commit(event);
-    guard::commit_transaction(place)?;
+    *running = None;
+    guard::commit_transaction(describe_commit(event))?;
     guard::end_timeout();
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::audit::Record;
 use super::error::{PgError, PgResult};
 use super::sys::{self, CommandTag, SesstrigAuditRow, SesstrigTriggerRow};
 use crate::domain::session::event::Event;
-use crate::domain::session::trigger::{Enabled, FunctionId, Trigger};
+use crate::domain::session::trigger::{Definition, Enabled, FunctionId, Trigger, TriggerSet};
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
@@ -124,7 +124,7 @@ pub(super) fn superuser() -> PgResult<bool> {
 
 /// Reads the triggers on session events. A transaction must be open. The result is
 /// `None` if `may_wait` is false and the catalog could not be locked at once.
-pub(super) fn read_triggers(may_wait: bool) -> PgResult<Option<Vec<Trigger>>> {
+pub(super) fn read_triggers(may_wait: bool) -> PgResult<Option<TriggerSet>> {
     let events = Event::ALL.map(|event| event.name().as_ptr());
     let mut rows: *mut SesstrigTriggerRow = ptr::null_mut();
     let mut nrows = 0;
@@ -150,20 +150,40 @@ pub(super) fn read_triggers(may_wait: bool) -> PgResult<Option<Vec<Trigger>>> {
         Ok(count) if count > 0 => unsafe { std::slice::from_raw_parts(rows, count) },
         _ => &[],
     };
-    Ok(Some(rows.iter().filter_map(decode_row).collect()))
+    // Triggers mostly share a function.
+    let mut last = None;
+    let mut set = TriggerSet::with_capacity(rows.len());
+    for row in rows {
+        let function = FunctionId(row.function);
+        let audit = match last {
+            Some((known, audit)) if known == function => audit,
+            _ => is_audit_function(function)?,
+        };
+        last = Some((function, audit));
+        if let Some(definition) = decode_row(row, audit) {
+            // SAFETY: the server terminates the names in its catalogs.
+            set.add(
+                unsafe { CStr::from_ptr(row.name.data.as_ptr()) },
+                definition,
+            );
+        }
+    }
+    set.sort();
+    Ok(Some(set))
 }
 
 /// `None` if the trigger's state is unknown.
-fn decode_row(row: &SesstrigTriggerRow) -> Option<Trigger> {
-    // SAFETY: the server terminates the names in its catalogs.
-    let name = unsafe { CStr::from_ptr(row.name.data.as_ptr()) };
-    let event = *Event::ALL.get(usize::try_from(row.event).ok()?)?;
-    let enabled = Enabled::from_catalog(row.enabled as u8)?;
-    Some(Trigger::new(name, event, FunctionId(row.function), enabled))
+fn decode_row(row: &SesstrigTriggerRow, audit: bool) -> Option<Definition> {
+    Some(Definition {
+        event: *Event::ALL.get(usize::try_from(row.event).ok()?)?,
+        function: FunctionId(row.function),
+        enabled: Enabled::from_catalog(row.enabled as u8)?,
+        audit,
+    })
 }
 
 /// Whether a function is that of the session audit. A transaction must be open.
-pub(super) fn is_audit_function(function: FunctionId) -> PgResult<bool> {
+fn is_audit_function(function: FunctionId) -> PgResult<bool> {
     let mut audit = false;
     // SAFETY: the call writes to a local variable.
     unsafe {
@@ -219,18 +239,23 @@ pub(super) fn audit_log(line: &CStr) -> PgResult<()> {
 /// Runs one trigger. Meanwhile `pg_stat_activity` shows the session as active, with
 /// the trigger's description as its query (rule F11). Its errors have the description
 /// as context.
-pub(super) fn run_trigger(trigger: &Trigger) -> PgResult<()> {
-    let tag: CommandTag = match trigger.event {
+pub(super) fn run_trigger(trigger: Trigger) -> PgResult<()> {
+    let Trigger {
+        definition,
+        description,
+    } = trigger;
+    let tag: CommandTag = match definition.event {
         Event::Logon => sys::CMDTAG_LOGON,
         Event::Logoff => sys::CMDTAG_LOGOFF,
     };
-    // SAFETY: the strings outlive the call, and what must live longer is copied.
+    // SAFETY: the strings are terminated and outlive the call, and what must live longer
+    // is copied.
     unsafe {
         PgError::check(sys::sesstrig_try_run_trigger(
-            trigger.function.0,
-            trigger.event.name().as_ptr(),
+            definition.function.0,
+            definition.event.name().as_ptr(),
             tag,
-            trigger.description().as_ptr(),
+            description.as_ptr(),
         ))
     }
 }

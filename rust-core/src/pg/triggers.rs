@@ -50,10 +50,8 @@ pub(super) fn load(may_wait: bool) -> PgResult<()> {
     // the next firing reads anew, as with upstream's event trigger cache.
     VALID.set(true);
     match guard::read_triggers(may_wait) {
-        Ok(Some(mut triggers)) => {
-            mark_audit(&mut triggers)?;
-            let triggers = (!triggers.is_empty()).then(|| Rc::new(TriggerSet::new(triggers)));
-            SET.with(|set| set.replace(triggers));
+        Ok(Some(triggers)) => {
+            SET.with(|set| set.replace((!triggers.is_empty()).then(|| Rc::new(triggers))));
             Ok(())
         }
         Ok(None) => {
@@ -67,23 +65,9 @@ pub(super) fn load(may_wait: bool) -> PgResult<()> {
     }
 }
 
-/// Finds out which triggers are the session audit's.
-fn mark_audit(triggers: &mut [Trigger]) -> PgResult<()> {
-    // Triggers mostly share a function.
-    let mut last = None;
-    for trigger in triggers {
-        trigger.audit = match last {
-            Some((function, audit)) if function == trigger.function => audit,
-            _ => guard::is_audit_function(trigger.function)?,
-        };
-        last = Some((trigger.function, trigger.audit));
-    }
-    Ok(())
-}
-
 /// Whether a trigger that was to fire still is. A transaction must be open. This costs
 /// little as long as pg_event_trigger does not change.
-pub(super) fn still_fires(trigger: &Trigger, replica: bool) -> PgResult<bool> {
+pub(super) fn still_fires(trigger: Trigger, replica: bool) -> PgResult<bool> {
     guard::accept_invalidations()?;
     if VALID.get() {
         return Ok(true);
@@ -91,7 +75,7 @@ pub(super) fn still_fires(trigger: &Trigger, replica: bool) -> PgResult<bool> {
     load(true)?;
     Ok(SET.with(|set| {
         set.borrow().as_ref().is_some_and(|set| {
-            set.to_fire(trigger.event, replica, Scope::All)
+            set.to_fire(trigger.definition.event, replica, Scope::All)
                 .any(|other| other == trigger)
         })
     }))

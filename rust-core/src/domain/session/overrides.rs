@@ -16,8 +16,8 @@ pub enum Override {
     Default,
     /// This value.
     Value(&'static CStr),
-    /// The value of the setting named here, which the client cannot change.
-    SameAs(&'static CStr),
+    /// The value of `log_timezone`, which the client cannot change.
+    LogTimezone,
 }
 
 /// Settings of procedural languages that can make a function fail, or disable a
@@ -52,7 +52,7 @@ pub fn find(name: &CStr, current: Option<&CStr>) -> Override {
             Override::Keep
         }
         // These two have no built-in default: the server finds one when it starts.
-        b"TimeZone" => Override::SameAs(c"log_timezone"),
+        b"TimeZone" => Override::LogTimezone,
         b"timezone_abbreviations" => Override::Value(c"Default"),
         _ => Override::Default,
     }
@@ -86,11 +86,7 @@ mod tests {
             (c"role", Some(c"bob"), Override::Default),
             (c"session_authorization", None, Override::Default),
             (c"statement_timeout", Some(c"1"), Override::Default),
-            (
-                c"TimeZone",
-                Some(c"Asia/Tokyo"),
-                Override::SameAs(c"log_timezone"),
-            ),
+            (c"TimeZone", Some(c"Asia/Tokyo"), Override::LogTimezone),
             (
                 c"timezone_abbreviations",
                 Some(c"India"),

@@ -2,7 +2,8 @@
 //! and calling the triggers' functions are left to the caller.
 
 use super::event::Event;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, c_char};
+use std::ops::Range;
 
 /// The OID of a trigger's function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +44,9 @@ impl Enabled {
     }
 }
 
-/// An event trigger on a session event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trigger {
+/// What pg_event_trigger says of a trigger, but for its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Definition {
     /// The event on which it fires.
     pub event: Event,
     /// The function that it calls.
@@ -55,45 +56,34 @@ pub struct Trigger {
     /// Whether it is the session audit's, which records every end of a session,
     /// whatever `session_triggers.logoff_on` says to the others (rule A4).
     pub audit: bool,
-    /// What [`Trigger::description`] returns. It contains the trigger's name, which is
-    /// not stored a second time because every session pays for it.
-    description: CString,
-    /// The length of the name in bytes.
-    name_length: usize,
 }
 
-impl Trigger {
-    const BEFORE_NAME: &[u8] = b"event trigger \"";
-    const AFTER_NAME: &[u8] = b"\" on event ";
+/// How the server log, `pg_stat_activity` (rule F11) and the context of an error (rule
+/// F3) name a trigger while it runs.
+///
+/// The bytes end with the only zero among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Description<'a>(&'a [u8]);
 
-    /// A trigger with that name, which is in the server's encoding.
-    pub fn new(name: &CStr, event: Event, function: FunctionId, enabled: Enabled) -> Trigger {
-        let parts = [
-            Trigger::BEFORE_NAME,
-            name.to_bytes(),
-            Trigger::AFTER_NAME,
-            event.name().to_bytes_with_nul(),
-        ];
-        Trigger {
-            event,
-            function,
-            enabled,
-            audit: false,
-            description: CString::from_vec_with_nul(parts.concat())
-                .expect("the parts are C strings, and only the last one is terminated"),
-            name_length: name.count_bytes(),
-        }
+impl<'a> Description<'a> {
+    /// A pointer to the text, for C, which needs no length.
+    pub fn as_ptr(self) -> *const c_char {
+        self.0.as_ptr().cast()
     }
 
-    /// How the server log, `pg_stat_activity` (rule F11) and the context of an error
-    /// (rule F3) name the trigger while it runs.
-    pub fn description(&self) -> &CStr {
-        &self.description
+    /// The text. Its length is computed at each call.
+    pub fn as_c_str(self) -> &'a CStr {
+        CStr::from_bytes_with_nul(self.0).expect("a description ends with its only zero")
     }
+}
 
-    fn name(&self) -> &[u8] {
-        &self.description.to_bytes()[Trigger::BEFORE_NAME.len()..][..self.name_length]
-    }
+/// An event trigger on a session event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trigger<'a> {
+    /// What pg_event_trigger says of it.
+    pub definition: Definition,
+    /// How it is named. This contains its name.
+    pub description: Description<'a>,
 }
 
 /// Which of an event's triggers fire.
@@ -105,19 +95,71 @@ pub enum Scope {
     Audit,
 }
 
+/// Where a trigger's description is, and what else is known of it.
+#[derive(Debug)]
+struct Entry {
+    definition: Definition,
+    description: Range<usize>,
+    name_length: usize,
+}
+
 /// The triggers of a database on session events.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// Every session pays for this, so all texts are in one buffer, and a name is only there
+/// as a part of the description.
+#[derive(Debug, Default)]
 pub struct TriggerSet {
-    /// Sorted in firing order, which is byte order of names.
-    triggers: Vec<Trigger>,
+    entries: Vec<Entry>,
+    descriptions: Vec<u8>,
 }
 
 impl TriggerSet {
-    /// Sorts the triggers, which may come in any order, into the order of rule F1.
-    pub fn new(triggers: impl IntoIterator<Item = Trigger>) -> TriggerSet {
-        let mut triggers: Vec<Trigger> = triggers.into_iter().collect();
-        triggers.sort_by(|a, b| a.name().cmp(b.name()));
-        TriggerSet { triggers }
+    const BEFORE_NAME: &[u8] = b"event trigger \"";
+    const AFTER_NAME: &[u8] = b"\" on event ";
+
+    /// A set that has room for this number of triggers.
+    pub fn with_capacity(count: usize) -> TriggerSet {
+        // Room for names of average length. If that is not enough, the buffer grows.
+        const DESCRIPTION: usize = 80;
+        TriggerSet {
+            entries: Vec::with_capacity(count),
+            descriptions: Vec::with_capacity(count * DESCRIPTION),
+        }
+    }
+
+    /// Adds a trigger with that name, which is in the server's encoding. When all have
+    /// been added, call [`TriggerSet::sort`].
+    pub fn add(&mut self, name: &CStr, definition: Definition) {
+        let start = self.descriptions.len();
+        for part in [
+            TriggerSet::BEFORE_NAME,
+            name.to_bytes(),
+            TriggerSet::AFTER_NAME,
+            definition.event.name().to_bytes_with_nul(),
+        ] {
+            self.descriptions.extend_from_slice(part);
+        }
+        self.entries.push(Entry {
+            definition,
+            description: start..self.descriptions.len(),
+            name_length: name.count_bytes(),
+        });
+    }
+
+    /// Sorts the triggers, which may have come in any order, into the order of rule F1,
+    /// which is byte order of names.
+    pub fn sort(&mut self) {
+        let descriptions = &self.descriptions;
+        let name = |entry: &Entry| {
+            let start = entry.description.start + TriggerSet::BEFORE_NAME.len();
+            &descriptions[start..start + entry.name_length]
+        };
+        self.entries.sort_unstable_by(|a, b| name(a).cmp(name(b)));
+    }
+
+    /// Whether there is no trigger.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// The triggers to run for `event`, in firing order. `replica` says whether
@@ -127,12 +169,18 @@ impl TriggerSet {
         event: Event,
         replica: bool,
         scope: Scope,
-    ) -> impl Iterator<Item = &Trigger> {
-        self.triggers.iter().filter(move |trigger| {
-            trigger.event == event
-                && trigger.enabled.applies(replica)
-                && (scope == Scope::All || trigger.audit)
-        })
+    ) -> impl Iterator<Item = Trigger<'_>> {
+        self.entries
+            .iter()
+            .filter(move |Entry { definition, .. }| {
+                definition.event == event
+                    && definition.enabled.applies(replica)
+                    && (scope == Scope::All || definition.audit)
+            })
+            .map(|entry| Trigger {
+                definition: entry.definition,
+                description: Description(&self.descriptions[entry.description.clone()]),
+            })
     }
 }
 
@@ -149,12 +197,46 @@ pub const fn describe_commit(event: Event) -> &'static CStr {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::ffi::CString;
 
-    fn trigger(name: &[u8], event: Event, enabled: Enabled) -> Trigger {
-        Trigger {
-            audit: name.first() == Some(&b'a'),
-            ..Trigger::new(&CString::new(name).unwrap(), event, FunctionId(1), enabled)
+    fn definition(event: Event, enabled: Enabled) -> Definition {
+        Definition {
+            event,
+            function: FunctionId(1),
+            enabled,
+            audit: false,
         }
+    }
+
+    /// The triggers of the audit are those whose names begin with the letter a.
+    fn set(triggers: &[(Vec<u8>, Event, Enabled)]) -> TriggerSet {
+        let mut set = TriggerSet::default();
+        for (name, event, enabled) in triggers {
+            let audit = name.first() == Some(&b'a');
+            set.add(
+                &CString::new(name.clone()).unwrap(),
+                Definition {
+                    audit,
+                    ..definition(*event, *enabled)
+                },
+            );
+        }
+        set.sort();
+        set
+    }
+
+    fn names(triggers: &[Trigger]) -> Vec<Vec<u8>> {
+        triggers
+            .iter()
+            .map(|trigger| {
+                let text = trigger.description.as_c_str().to_bytes();
+                let end = format!("\" on event {}", trigger.definition.event);
+                text.strip_prefix(b"event trigger \"")
+                    .and_then(|text| text.strip_suffix(end.as_bytes()))
+                    .unwrap()
+                    .to_vec()
+            })
+            .collect()
     }
 
     /// Rule E5: every state that ALTER EVENT TRIGGER can give a trigger, with and
@@ -169,7 +251,7 @@ mod tests {
         ];
         for (letter, on_origin, on_replica) in table {
             let enabled = Enabled::from_catalog(letter).unwrap();
-            let set = TriggerSet::new([trigger(b"t", Event::Logon, enabled)]);
+            let set = set(&[(b"t".to_vec(), Event::Logon, enabled)]);
             for (replica, fires) in [(false, on_origin), (true, on_replica)] {
                 assert_eq!(
                     set.to_fire(Event::Logon, replica, Scope::All).count(),
@@ -184,12 +266,23 @@ mod tests {
 
     #[test]
     fn descriptions_keep_the_bytes_of_any_encoding() {
-        let trigger = trigger(b"\xE9\"x", Event::Logoff, Enabled::Always);
+        let set = set(&[
+            (b"later".to_vec(), Event::Logoff, Enabled::Always),
+            (b"\xE9\"x".to_vec(), Event::Logoff, Enabled::Always),
+            (b"first".to_vec(), Event::Logoff, Enabled::Always),
+        ]);
+        let texts: Vec<&CStr> = set
+            .to_fire(Event::Logoff, false, Scope::All)
+            .map(|trigger| trigger.description.as_c_str())
+            .collect();
         assert_eq!(
-            trigger.description().to_bytes(),
-            b"event trigger \"\xE9\"x\" on event before_user_logoff"
+            texts,
+            [
+                c"event trigger \"first\" on event before_user_logoff",
+                c"event trigger \"later\" on event before_user_logoff",
+                c"event trigger \"\xE9\"x\" on event before_user_logoff",
+            ]
         );
-        assert_eq!(trigger.name(), b"\xE9\"x");
     }
 
     #[test]
@@ -200,7 +293,7 @@ mod tests {
         }
     }
 
-    fn any_trigger() -> impl Strategy<Value = Trigger> {
+    fn any_trigger() -> impl Strategy<Value = (Vec<u8>, Event, Enabled)> {
         let enabled = prop_oneof![
             Just(Enabled::Origin),
             Just(Enabled::Replica),
@@ -209,28 +302,28 @@ mod tests {
         ];
         let event = prop_oneof![Just(Event::Logon), Just(Event::Logoff)];
         (prop::collection::vec(1u8.., 1..4), event, enabled)
-            .prop_map(|(name, event, enabled)| trigger(&name, event, enabled))
     }
 
     proptest! {
         /// Rule F1: byte order of names, whatever the order of the rows.
         #[test]
         fn triggers_fire_in_byte_order_of_names(
-            triggers in prop::collection::vec(any_trigger(), 0..12),
+            triggers in prop::collection::vec(any_trigger(), 0..30),
             replica: bool,
         ) {
-            let set = TriggerSet::new(triggers.iter().cloned());
+            let set = set(&triggers);
             for event in Event::ALL {
-                let fired: Vec<&Trigger> = set.to_fire(event, replica, Scope::All).collect();
-                prop_assert!(fired.is_sorted_by_key(|t| t.name()));
-                let expected = triggers
+                let fired: Vec<Trigger> = set.to_fire(event, replica, Scope::All).collect();
+                let mut expected: Vec<Vec<u8>> = triggers
                     .iter()
-                    .filter(|t| t.event == event && t.enabled.applies(replica))
-                    .count();
-                prop_assert_eq!(fired.len(), expected);
+                    .filter(|(_, on, enabled)| *on == event && enabled.applies(replica))
+                    .map(|(name, _, _)| name.clone())
+                    .collect();
+                expected.sort();
+                prop_assert_eq!(names(&fired), expected);
                 // Rule A4: the audit's triggers alone, in the same order.
-                let audit: Vec<&Trigger> = set.to_fire(event, replica, Scope::Audit).collect();
-                prop_assert!(audit.into_iter().eq(fired.into_iter().filter(|t| t.audit)));
+                let audit = set.to_fire(event, replica, Scope::Audit);
+                prop_assert!(audit.eq(fired.into_iter().filter(|t| t.definition.audit)));
             }
         }
     }
