@@ -109,6 +109,7 @@ mod server {
             "shim/routine.c",
             "shim/trigger.c",
             "shim/audit.c",
+            "shim/keeper.c",
             "shim/path.c",
             "shim/timeout.c",
             "shim/override.c",

@@ -1,6 +1,6 @@
 -- The settings: section S.
 SELECT name, vartype, boot_val, context, min_val, max_val, enumvals
-FROM pg_settings WHERE name LIKE 'session_triggers.%' AND name <> 'session_triggers.fault' ORDER BY name;
+FROM pg_settings WHERE name LIKE 'session_triggers.%' AND name NOT LIKE 'session_triggers.fault%' ORDER BY name;
 
 -- refused values and names
 SET session_triggers.enabled = 'maybe';

@@ -13,8 +13,10 @@ use PostgreSQL::Test::Utils;
 use SessionTriggers;
 use Test::More;
 
+# Without the keeper, whose tests are in 020_audit_keeper.pl.
 my $node = new_node('audit', allows_streaming => 1, conf => <<'EOC');
 autovacuum = off
+max_worker_processes = 0
 restart_after_crash = on
 max_prepared_transactions = 0
 EOC

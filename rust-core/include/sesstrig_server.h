@@ -81,6 +81,12 @@ extern void sesstrig_exit_finish(void);
 /* Would this text, sent during a firing, fail to convert to the client's encoding? */
 extern bool sesstrig_session_cannot_send(const char *text);
 
+/*
+ * A background worker of the session audit: its launcher, or its keeper in the database
+ * with this OID.
+ */
+extern void sesstrig_keeper_main(Datum database);
+
 /* A variable that PL/pgSQL declares in event trigger functions, as a constant. */
 typedef struct SesstrigVariable
 {

@@ -544,10 +544,11 @@ find_log(Oid schema)
 
 /*
  * Open the partition for a time, or return NULL if an INSERT must find it.  If the
- * catalogs may have changed while this waited for the lock, look again.
+ * catalogs may have changed while this waited for the lock, look again.  Set
+ * *month_missing to whether there is none for the time's month.
  */
 static Relation
-open_partition(Oid schema, Oid owner, TimestampTz at)
+open_partition(Oid schema, Oid owner, TimestampTz at, bool *month_missing)
 {
 	for (;;)
 	{
@@ -556,7 +557,8 @@ open_partition(Oid schema, Oid owner, TimestampTz at)
 		Relation	rel;
 
 		partition = find_month(schema, owner, at);
-		if (!OidIsValid(partition))
+		*month_missing = !OidIsValid(partition);
+		if (*month_missing)
 			partition = find_partition(find_log(schema), at);
 		if (!OidIsValid(partition))
 			return NULL;
@@ -625,7 +627,7 @@ insert_by_executor(Oid log, Datum *values, bool *nulls)
 }
 
 static void
-write_row(Oid function, const SesstrigAuditRow *row)
+write_row(Oid function, const SesstrigAuditRow *row, bool *month_missing)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	Oid			schema;
@@ -641,7 +643,7 @@ write_row(Oid function, const SesstrigAuditRow *row)
 	ReleaseSysCache(tuple);
 
 	form_values(row, values, nulls);
-	rel = open_partition(schema, owner, row->at);
+	rel = open_partition(schema, owner, row->at, month_missing);
 	if (rel)
 	{
 		simple_heap_insert(rel, heap_form_tuple(RelationGetDescr(rel), values, nulls));
@@ -652,7 +654,8 @@ write_row(Oid function, const SesstrigAuditRow *row)
 }
 
 ErrorData *
-sesstrig_try_audit_write(Oid function, const SesstrigAuditRow *row, const char *context)
+sesstrig_try_audit_write(Oid function, const SesstrigAuditRow *row, const char *context,
+						 bool *month_missing)
 {
 	GUARD_BEGIN();
 	{
@@ -665,7 +668,7 @@ sesstrig_try_audit_write(Oid function, const SesstrigAuditRow *row, const char *
 		error_context_stack = &callback;
 		CommandCounterIncrement();
 		PushActiveSnapshot(GetTransactionSnapshot());
-		write_row(function, row);
+		write_row(function, row, month_missing);
 		PopActiveSnapshot();
 		error_context_stack = callback.previous;
 	}

@@ -58,6 +58,7 @@ sesstrig_server_init(void)
 
 	exit_on_failure(status, error);
 	sesstrig_note_settings();
+	sesstrig_keeper_init();
 }
 
 bool

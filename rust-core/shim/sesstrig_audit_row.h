@@ -38,9 +38,12 @@ typedef struct SesstrigAuditRow
 	int64		wal_bytes;
 } SesstrigAuditRow;
 
-/* Write a row to the log that is in the schema of the audit's function; errors get the context. */
+/*
+ * Write a row to the log that is in the schema of the audit's function; errors get the
+ * context.  Set *month_missing to whether there is no partition for the row's month.
+ */
 extern ErrorData *sesstrig_try_audit_write(Oid function, const SesstrigAuditRow *row,
-										   const char *context);
+										   const char *context, bool *month_missing);
 
 /* Write a line to the server log, and nowhere else. */
 extern ErrorData *sesstrig_try_audit_log(const char *line);

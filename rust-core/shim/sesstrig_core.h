@@ -202,6 +202,31 @@ typedef struct SesstrigValue {
 enum SesstrigStatus sesstrig_audit_fire(const char *event, uint32_t function, ErrorData **error);
 
 /*
+ How many bytes of shared memory the core needs.
+ */
+uintptr_t sesstrig_shared_size(void);
+
+/*
+ Uses this shared memory, which is initialized here if it is fresh. `clean` says whether
+ the server's last sessions had ended in order when it was started, and `recovery`
+ whether it starts in recovery.
+
+ # Safety
+ `memory` must have `sesstrig_shared_size()` bytes, be aligned for any type, and be
+ shared by all processes and valid as long as this one. If it is not fresh, this
+ function has been called on it before.
+ */
+void sesstrig_shared_attach(void *memory, bool fresh, bool clean, bool recovery);
+
+/*
+ Does the work of a worker: the keeper's in a database, or the launcher's if that is 0.
+
+ # Safety
+ `error` must point to a writable pointer.
+ */
+enum SesstrigStatus sesstrig_keeper_run(uint32_t database, ErrorData **error);
+
+/*
  Which value the setting `name` has during a firing; `current` is its value in the
  session. Asked only about settings that any user may set.
 

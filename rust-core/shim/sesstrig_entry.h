@@ -19,6 +19,9 @@ extern void sesstrig_raise_on_failure(SesstrigStatus status, ErrorData *error);
 /* At server start, note which settings there are. */
 extern void sesstrig_note_settings(void);
 
+/* At server start, have the server reserve shared memory for the core. */
+extern void sesstrig_keeper_init(void);
+
 /* Note where the server keeps the flag that it is reading a command. */
 extern void sesstrig_watch_command_read(bool *flag);
 

@@ -88,6 +88,16 @@ extern ErrorData *sesstrig_try_run_trigger(Oid function, const char *event,
 										   CommandTag tag,
 										   const char *description);
 
+/* background workers of the session audit */
+extern ErrorData *sesstrig_try_start_worker(Oid database, bool wait, bool *started);
+extern ErrorData *sesstrig_try_connect_worker(Oid database);
+extern ErrorData *sesstrig_try_list_databases(Oid **databases, int *count);
+extern ErrorData *sesstrig_try_has_keeper(bool *found);
+
+/* Run a statement with the parameters now, started_at, keep, and failure or null. */
+extern ErrorData *sesstrig_try_execute(const char *statement, int64 now, int64 started_at,
+									   int keep, const char *failure);
+
 /* state; the first one cannot raise */
 extern bool sesstrig_event_triggers_on(void);
 extern ErrorData *sesstrig_try_superuser(bool *is_superuser);

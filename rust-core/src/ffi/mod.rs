@@ -12,6 +12,8 @@ mod boundary;
 #[cfg(feature = "frontend")]
 mod frontend;
 #[cfg(feature = "server")]
+mod keeper;
+#[cfg(feature = "server")]
 mod overrides;
 #[cfg(feature = "server")]
 mod routine;

@@ -3,7 +3,7 @@
 //! in [`crate::domain::session::audit`].
 
 use super::error::PgResult;
-use super::{backend, guard, session, settings};
+use super::{backend, guard, keeper, session, settings};
 use crate::domain::session::audit::{self, End, Value, event_name};
 use crate::domain::session::event::Event;
 use std::ffi::{CStr, CString};
@@ -40,7 +40,10 @@ pub(crate) fn record(event: Event, function: u32, context: &CStr) -> PgResult<()
     };
     let standby = backend::in_recovery();
     if !standby {
-        guard::audit_write(function, &record, context)?;
+        let month_missing = guard::audit_write(function, &record, context)?;
+        if event == Event::Logon {
+            keeper::look_after_logon(month_missing)?;
+        }
     }
     if standby || settings::audit_log_to_server() {
         let line = CString::new(record.json()).unwrap_or_default();

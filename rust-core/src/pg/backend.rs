@@ -81,7 +81,17 @@ pub(super) fn client_address() -> Option<IpAddr> {
 /// The current time, in microseconds since 2000.
 pub(super) fn now() -> i64 {
     // SAFETY: the function reads the clock, and cannot raise.
-    unsafe { sys::GetCurrentTimestamp() }
+    let now = unsafe { sys::GetCurrentTimestamp() };
+    #[cfg(feature = "faults")]
+    let now = now + super::fault::clock_offset();
+    now
+}
+
+/// Lets other processes go first. It cannot be undone.
+pub(super) fn lower_priority() {
+    // SAFETY: the call changes nothing but the priority of this process. It fails only if
+    // that is lower already.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 10) };
 }
 
 /// The time in ISO 8601, in UTC.

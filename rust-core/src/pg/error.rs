@@ -2,6 +2,7 @@
 //! does both, in `shim/entry.c` and `shim/guard.c`.
 
 use super::sys::{self, ErrorData};
+use std::ffi::CStr;
 use std::ptr::NonNull;
 
 /// An error that a guard has caught. It owns the guard's copy of the `ErrorData`,
@@ -32,6 +33,20 @@ impl PgError {
     pub(super) fn hide_from_client(&mut self) {
         // SAFETY: whoever called `check` promised a valid `ErrorData` that is only ours.
         unsafe { self.data.as_mut() }.output_to_client = false;
+    }
+
+    /// The primary message, in the database's encoding.
+    pub(super) fn message(&self) -> &CStr {
+        // SAFETY: whoever called `check` promised a valid `ErrorData`, whose message is
+        // null or a terminated string that lives as long.
+        unsafe {
+            let message = self.data.as_ref().message;
+            if message.is_null() {
+                c"missing error text"
+            } else {
+                CStr::from_ptr(message)
+            }
+        }
     }
 
     /// The error, for a call that does not free it.

@@ -11,8 +11,19 @@ const PANIC_IN_ANSWER: i32 = 2;
 
 static FAULT: AtomicI32 = AtomicI32::new(NONE);
 
-/// Defines the setting `session_triggers.fault`.
+/// By how many days the clock is ahead, for the core.
+static FAULT_DAYS: AtomicI32 = AtomicI32::new(0);
+
+/// Defines the settings `session_triggers.fault` and `session_triggers.fault_days`.
 pub(super) fn define() -> PgResult<()> {
+    settings::define_int(
+        c"session_triggers.fault_days",
+        c"Sets the clock of the session trigger core ahead.",
+        &FAULT_DAYS,
+        -10_000..=10_000,
+        sys::PGC_SIGHUP,
+        0,
+    )?;
     settings::define_enum(
         c"session_triggers.fault",
         c"Makes the session trigger core fail.",
@@ -24,6 +35,11 @@ pub(super) fn define() -> PgResult<()> {
         ],
         sys::PGC_SUSET,
     )
+}
+
+/// By how many microseconds the clock is ahead.
+pub(super) fn clock_offset() -> i64 {
+    i64::from(FAULT_DAYS.load(Relaxed)) * 24 * 3600 * 1_000_000
 }
 
 /// Panics if the setting asks for it. A firing calls this before each trigger.

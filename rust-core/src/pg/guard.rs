@@ -6,6 +6,7 @@
 
 use super::audit::Record;
 use super::error::{PgError, PgResult};
+use super::keeper::Parameters;
 use super::sys::{self, CommandTag, SesstrigAuditRow, SesstrigTriggerRow};
 use crate::domain::session::event::Event;
 use crate::domain::session::trigger::{Definition, Enabled, FunctionId, Trigger, TriggerSet};
@@ -193,8 +194,9 @@ fn is_audit_function(function: FunctionId) -> PgResult<bool> {
 }
 
 /// Writes a row to the log of the session audit that is in the schema of `function`.
-/// The transaction of the firing must be open. Errors get `context`.
-pub(super) fn audit_write(function: u32, record: &Record, context: &CStr) -> PgResult<()> {
+/// The transaction of the firing must be open. Errors get `context`. Returns whether there
+/// is no partition for the month of the row.
+pub(super) fn audit_write(function: u32, record: &Record, context: &CStr) -> PgResult<bool> {
     fn pointer(text: Option<&CStr>) -> *const c_char {
         text.map_or(ptr::null(), CStr::as_ptr)
     }
@@ -220,12 +222,81 @@ pub(super) fn audit_write(function: u32, record: &Record, context: &CStr) -> PgR
         // SAFETY: the function writes to the struct, and cannot raise.
         unsafe { sys::sesstrig_read_usage(&mut row) };
     }
-    // SAFETY: the strings outlive the call, which copies them.
+    let mut month_missing = false;
+    // SAFETY: the strings outlive the call, which copies them and writes to a local
+    // variable.
     unsafe {
         PgError::check(sys::sesstrig_try_audit_write(
             function,
             &row,
             context.as_ptr(),
+            &mut month_missing,
+        ))?;
+    }
+    Ok(month_missing)
+}
+
+/// Starts a worker for the session audit: its keeper in a database, or its launcher. If
+/// `wait`, returns when the worker has ended. Returns whether it could be started.
+pub(super) fn start_worker(database: Option<u32>, wait: bool) -> PgResult<bool> {
+    let mut started = false;
+    // SAFETY: the call writes to a local variable.
+    unsafe {
+        PgError::check(sys::sesstrig_try_start_worker(
+            database.unwrap_or(sys::INVALID_OID),
+            wait,
+            &mut started,
+        ))?;
+    }
+    Ok(started)
+}
+
+/// Connects a worker to a database, or only to the catalogs that all databases share.
+/// If that is not possible, the process ends.
+pub(super) fn connect_worker(database: Option<u32>) -> PgResult<()> {
+    // SAFETY: the call takes a number.
+    unsafe {
+        PgError::check(sys::sesstrig_try_connect_worker(
+            database.unwrap_or(sys::INVALID_OID),
+        ))
+    }
+}
+
+/// The databases that allow connections. A transaction must be open.
+pub(super) fn list_databases() -> PgResult<Vec<u32>> {
+    let mut databases = ptr::null_mut();
+    let mut count = 0;
+    // SAFETY: the call writes to local variables.
+    unsafe {
+        PgError::check(sys::sesstrig_try_list_databases(&mut databases, &mut count))?;
+    }
+    Ok(match usize::try_from(count) {
+        // SAFETY: the call has set `databases` to an array of `count` elements, which
+        // lives as long as the transaction.
+        Ok(count) if count > 0 => unsafe { std::slice::from_raw_parts(databases, count).to_vec() },
+        _ => Vec::new(),
+    })
+}
+
+/// Whether the database has the extension session_audit in a version with a keeper. A
+/// transaction must be open.
+pub(super) fn has_keeper() -> PgResult<bool> {
+    let mut found = false;
+    // SAFETY: the call writes to a local variable.
+    unsafe { PgError::check(sys::sesstrig_try_has_keeper(&mut found))? };
+    Ok(found)
+}
+
+/// Runs a statement. A transaction must be open.
+pub(super) fn execute(statement: &CStr, parameters: &Parameters) -> PgResult<()> {
+    // SAFETY: the strings outlive the call, and `$4` may be null.
+    unsafe {
+        PgError::check(sys::sesstrig_try_execute(
+            statement.as_ptr(),
+            parameters.now,
+            parameters.started_at,
+            parameters.keep,
+            parameters.failure.map_or(ptr::null(), CStr::as_ptr),
         ))
     }
 }

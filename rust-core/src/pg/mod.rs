@@ -11,6 +11,7 @@ pub(crate) mod error;
 pub(crate) mod fault;
 mod firing;
 mod guard;
+pub(crate) mod keeper;
 mod log;
 pub(crate) mod panic;
 pub(crate) mod session;

@@ -3,7 +3,7 @@
 
 use super::error::{PgError, PgResult};
 use super::firing::{self, Outcome};
-use super::{backend, guard, settings, triggers};
+use super::{backend, guard, keeper, settings, triggers};
 use crate::domain::session::event::Event;
 use crate::domain::session::policy::{LOGON_WARNING, LogoffOn, Verdict, after_failed_logon};
 use crate::domain::session::trigger::Scope;
@@ -64,6 +64,7 @@ pub(crate) fn open() -> PgResult<()> {
         superuser: guard::superuser()?,
         open: false,
     }));
+    keeper::look_after_start()?;
     if settings::enabled() && backend::event_triggers_on() {
         // A lock on the catalog must not keep the session from starting.  The
         // firing waits for the lock instead, within its timeout.

@@ -1,5 +1,5 @@
-//! Defines and reads the settings `session_triggers.*` and `session_audit.*` (section S). What a value
-//! implies is decided in [`crate::domain::session::policy`].
+//! Defines and reads the settings `session_triggers.*` and `session_audit.*` (section S).
+//! What a value implies is decided in [`crate::domain::session::policy`].
 
 use super::error::{PgError, PgResult};
 use super::sys::{self, GucContext, config_enum_entry};
@@ -16,9 +16,14 @@ static LOGON_WARNING: AtomicBool = AtomicBool::new(true);
 static LOGOFF_ON: AtomicI32 = AtomicI32::new(LogoffOn::Client as i32);
 static INSTANCE_NUM: AtomicI32 = AtomicI32::new(1);
 static AUDIT_LOG_TO_SERVER: AtomicBool = AtomicBool::new(false);
+/// In days
+static AUDIT_KEEP: AtomicI32 = AtomicI32::new(0);
 // The two timeouts are in milliseconds.
 static LOGON_TIMEOUT: AtomicI32 = AtomicI32::new(60_000);
 static LOGOFF_TIMEOUT: AtomicI32 = AtomicI32::new(60_000);
+
+/// A thousand years.
+const MAX_KEEP: i32 = 365_000;
 
 /// `session_triggers.enabled`
 pub(super) fn enabled() -> bool {
@@ -51,6 +56,11 @@ pub(super) fn logoff_on() -> LogoffOn {
 /// `session_audit.log_to_server`
 pub(super) fn audit_log_to_server() -> bool {
     AUDIT_LOG_TO_SERVER.load(Relaxed)
+}
+
+/// `session_audit.keep`, in days; 0 means for ever.
+pub(super) fn audit_keep() -> i32 {
+    AUDIT_KEEP.load(Relaxed)
 }
 
 /// `session_triggers.instance_num`
@@ -106,6 +116,14 @@ pub(super) fn define() -> PgResult<()> {
         c"Writes each record of the session audit to the server log, too.",
         &AUDIT_LOG_TO_SERVER,
         sys::PGC_SUSET,
+    )?;
+    define_int(
+        c"session_audit.keep",
+        c"Sets for how many days the session audit keeps its rows; 0 is for ever.",
+        &AUDIT_KEEP,
+        0..=MAX_KEEP,
+        sys::PGC_SIGHUP,
+        0,
     )?;
     define_int(
         c"session_triggers.instance_num",
@@ -164,7 +182,8 @@ fn define_bool(
     }
 }
 
-fn define_int(
+/// Defines a setting with a number in this range.
+pub(super) fn define_int(
     name: &'static CStr,
     description: &'static CStr,
     variable: &'static AtomicI32,

@@ -27,6 +27,8 @@ pub(crate) use bindings::{
 };
 // Levels of elog.h, and a value of trigger.h
 pub(crate) use bindings::{DEBUG1, DEBUG2, LOG_SERVER_ONLY, SESSION_REPLICATION_ROLE_REPLICA};
+/// No object
+pub(crate) const INVALID_OID: u32 = 0;
 // Flags of guc.h
 pub(crate) use bindings::GUC_UNIT_MS;
 // Variables
@@ -47,10 +49,12 @@ pub(crate) use bindings::{
 pub(crate) use bindings::{
     sesstrig_try_abort_transaction, sesstrig_try_accept_invalidations,
     sesstrig_try_audit_is_function, sesstrig_try_audit_log, sesstrig_try_audit_write,
-    sesstrig_try_commit_transaction, sesstrig_try_define_bool, sesstrig_try_define_enum,
-    sesstrig_try_define_int, sesstrig_try_log, sesstrig_try_make_error,
-    sesstrig_try_override_settings, sesstrig_try_read_triggers, sesstrig_try_release_locks,
-    sesstrig_try_report_error, sesstrig_try_reserve_prefix, sesstrig_try_run_trigger,
-    sesstrig_try_set_title, sesstrig_try_start_timeout, sesstrig_try_start_transaction,
-    sesstrig_try_superuser, sesstrig_try_warn_client, sesstrig_try_watch_triggers,
+    sesstrig_try_commit_transaction, sesstrig_try_connect_worker, sesstrig_try_define_bool,
+    sesstrig_try_define_enum, sesstrig_try_define_int, sesstrig_try_execute,
+    sesstrig_try_has_keeper, sesstrig_try_list_databases, sesstrig_try_log,
+    sesstrig_try_make_error, sesstrig_try_override_settings, sesstrig_try_read_triggers,
+    sesstrig_try_release_locks, sesstrig_try_report_error, sesstrig_try_reserve_prefix,
+    sesstrig_try_run_trigger, sesstrig_try_set_title, sesstrig_try_start_timeout,
+    sesstrig_try_start_transaction, sesstrig_try_start_worker, sesstrig_try_superuser,
+    sesstrig_try_warn_client, sesstrig_try_watch_triggers,
 };

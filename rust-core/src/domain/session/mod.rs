@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod event;
+pub mod keep;
 pub mod overrides;
 pub mod policy;
 pub mod trigger;

@@ -1,0 +1,210 @@
+/* contrib/session_audit/session_audit--1.0--1.1.sql */
+
+-- complain if script is sourced in psql, rather than via ALTER EXTENSION
+\echo Use "ALTER EXTENSION session_audit UPDATE TO '1.1'" to load this file. \quit
+
+-- The keeper is a worker of the server, which calls the functions below: make_months(),
+-- drop_months(), find_lost() and note_pass(), each in a transaction of its own.
+
+-- What it knows from one pass to the next.  It has one row, or none before the first pass.
+CREATE TABLE keeper (
+    since timestamptz,
+    last_pass_at timestamptz,
+    last_error text,
+    last_error_at timestamptz
+);
+
+COMMENT ON TABLE keeper IS 'what the keeper of the log has done';
+COMMENT ON COLUMN keeper.since IS 'when lost sessions were last searched for';
+COMMENT ON COLUMN keeper.last_pass_at IS 'when the keeper last ran';
+COMMENT ON COLUMN keeper.last_error IS 'the last error of the keeper';
+COMMENT ON COLUMN keeper.last_error_at IS 'when that was';
+
+-- The rows of the logons of those sessions that ran when lost ones were last searched for:
+-- these, and the sessions that have begun since, are all that can have been lost.
+CREATE TABLE open_sessions (LIKE log);
+
+COMMENT ON TABLE open_sessions IS 'the sessions that ran when the keeper last looked';
+
+GRANT SELECT ON keeper TO pg_monitor;
+
+-- Make the partition of a month in UTC, and move there what the default partition has of it.
+CREATE OR REPLACE FUNCTION add_month(month date) RETURNS regclass
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    start timestamptz := date_trunc('month', month);
+    stop timestamptz := start + interval '1 month';
+    name text := 'log_' || to_char(start, 'YYYY_MM');
+    partition regclass;
+BEGIN
+    -- A query that has read the list of partitions before, and reads their rows afterward,
+    -- would miss those that are moved.  So nobody may read the list meanwhile.
+    IF start <= now() OR EXISTS (SELECT FROM @extschema@.log_default WHERE at >= start AND at < stop) THEN
+        LOCK TABLE @extschema@.log IN ACCESS EXCLUSIVE MODE;
+    ELSE
+        LOCK TABLE @extschema@.log IN SHARE UPDATE EXCLUSIVE MODE;
+    END IF;
+    partition := to_regclass('@extschema@.' || name);
+    IF partition IS NOT NULL THEN
+        IF NOT EXISTS (SELECT FROM pg_inherits
+                       WHERE inhrelid = partition AND inhparent = '@extschema@.log'::regclass) THEN
+            RAISE EXCEPTION 'table "%" is not a partition of the log', name
+                USING ERRCODE = 'duplicate_table', HINT = 'Attach it, drop it, or rename it.';
+        END IF;
+        RETURN partition;
+    END IF;
+    LOCK TABLE @extschema@.log_default IN ACCESS EXCLUSIVE MODE;
+    EXECUTE format('CREATE TABLE @extschema@.%I (LIKE @extschema@.log)', name);
+    EXECUTE format('WITH moved AS (DELETE FROM @extschema@.log_default WHERE at >= $1 AND at < $2 RETURNING *)'
+        ' INSERT INTO @extschema@.%I SELECT * FROM moved', name) USING start, stop;
+    EXECUTE format('ALTER TABLE @extschema@.log ATTACH PARTITION @extschema@.%I FOR VALUES FROM (%L) TO (%L)',
+        name, start, stop);
+    EXECUTE format('GRANT SELECT ON @extschema@.%I TO pg_monitor', name);
+    EXECUTE format('ALTER TABLE @extschema@.%I OWNER TO %s', name,
+        (SELECT relowner::regrole FROM pg_class WHERE oid = '@extschema@.log'::regclass));
+    RETURN to_regclass('@extschema@.' || name);
+END
+$$;
+
+-- Make the partitions of the month of a time and of the one after it.  A partition that
+-- would have to be searched for in a large log_default is left to the administrator: while
+-- that is done, the logons for which log_default is the place wait.
+CREATE FUNCTION make_months(at timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '100ms' AS $$
+DECLARE
+    month date;
+BEGIN
+    FOR month IN SELECT date_trunc('month', at) + i * interval '1 month' FROM generate_series(0, 1) AS i LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM pg_inherits
+            WHERE inhparent = '@extschema@.log'::regclass
+                AND inhrelid = to_regclass('@extschema@.log_' || to_char(month, 'YYYY_MM')));
+        IF pg_relation_size('@extschema@.log_default') > 8 * 1024 * 1024 THEN
+            RAISE EXCEPTION 'cannot make the partition of month % while logons wait', to_char(month, 'YYYY-MM')
+                USING ERRCODE = 'program_limit_exceeded',
+                    DETAIL = 'The table "log_default" has too many rows.',
+                    HINT = 'Move its rows with add_month() when logons can wait, or delete them and run VACUUM FULL.';
+        END IF;
+        PERFORM @extschema@.add_month(month);
+    END LOOP;
+END
+$$;
+
+-- Drop the partitions, and delete the rows of log_default, that are older than so many days.
+CREATE FUNCTION drop_months(at timestamptz, days int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '100ms' AS $$
+DECLARE
+    oldest timestamptz := at - make_interval(days => days);
+    partition regclass;
+BEGIN
+    IF days = 0 THEN
+        RETURN;
+    END IF;
+    FOR partition IN
+        SELECT oid
+        FROM (SELECT c.oid, substring(pg_get_expr(c.relpartbound, c.oid) FROM ' TO \(''(.*)''\)$')::timestamptz AS upper
+              FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+              WHERE i.inhparent = '@extschema@.log'::regclass) AS bound
+        WHERE upper <= oldest
+        ORDER BY upper
+    LOOP
+        EXECUTE format('DROP TABLE %s', partition);
+    END LOOP;
+    DELETE FROM @extschema@.log_default AS row WHERE row.at < oldest;
+END
+$$;
+
+-- Add a row for each session that has ended without one.  Sessions that logged on before
+-- started_at do not run any more: they ended by then, in a crash.
+--
+-- It does not matter what the clock says, nor that sessions begin and end meanwhile.  A
+-- session whose logon could be seen before the list of processes was made, and that is not
+-- on that list, had ended by then; and what it wrote can be seen after that.
+CREATE FUNCTION find_lost(at timestamptz, started_at timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
+DECLARE
+    -- A logon's row can appear late, by the time that its triggers take, and the clock may
+    -- have been set back.
+    since timestamptz;
+    running text[];
+BEGIN
+    LOCK TABLE @extschema@.keeper IN EXCLUSIVE MODE;
+    SELECT CASE WHEN k.since <= at THEN k.since - interval '1 day' END INTO since FROM @extschema@.keeper k;
+    since := coalesce(since, '-infinity');
+    INSERT INTO @extschema@.open_sessions
+    SELECT * FROM @extschema@.log AS logon
+    WHERE logon.at >= since AND logon.event = 'logon'
+        AND NOT EXISTS (SELECT FROM @extschema@.log AS e
+                        WHERE e.at >= since - interval '1 day' AND e.event IN ('logoff', 'lost')
+                            AND e.session_id = logon.session_id)
+        AND NOT EXISTS (SELECT FROM @extschema@.open_sessions AS o WHERE o.session_id = logon.session_id);
+
+    running := ARRAY(
+        SELECT to_hex(floor(extract(epoch FROM backend_start))::bigint) || '.' || to_hex(pid)
+        FROM pg_stat_get_activity(NULL));
+
+    DELETE FROM @extschema@.open_sessions AS o
+    USING @extschema@.log AS e
+    WHERE e.at >= since - interval '1 day' AND e.event IN ('logoff', 'lost') AND e.session_id = o.session_id;
+
+    WITH lost AS (
+        DELETE FROM @extschema@.open_sessions WHERE session_id <> ALL (running) RETURNING *)
+    INSERT INTO @extschema@.log (at, event, session_id, login_user, database, auth_method, system_identity,
+        client_addr, client_port, application_name, encryption, instance_num, logon_at, ended_by, count)
+    SELECT greatest(CASE WHEN logon_at < started_at THEN started_at ELSE find_lost.at END, logon_at), 'lost',
+        session_id, login_user, database, auth_method, system_identity,
+        client_addr, client_port, application_name, encryption, instance_num, logon_at,
+        CASE WHEN logon_at < started_at THEN 'crash' END, 1
+    FROM lost;
+
+    UPDATE @extschema@.keeper SET since = find_lost.at;
+    IF NOT FOUND THEN
+        INSERT INTO @extschema@.keeper (since) VALUES (find_lost.at);
+    END IF;
+END
+$$;
+
+-- Note when the keeper ran, and the error that it ended with, if any.
+CREATE FUNCTION note_pass(at timestamptz, error text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
+BEGIN
+    LOCK TABLE @extschema@.keeper IN EXCLUSIVE MODE;
+    IF NOT EXISTS (SELECT FROM @extschema@.keeper) THEN
+        INSERT INTO @extschema@.keeper DEFAULT VALUES;
+    END IF;
+    UPDATE @extschema@.keeper SET last_pass_at = at, last_error = coalesce(error, last_error),
+        last_error_at = CASE WHEN error IS NULL THEN last_error_at ELSE at END;
+END
+$$;
+
+-- What a monitor needs to know, in one row.  Rows are written roughly in the order of their
+-- times, so only the first and the last blocks of each partition are read.
+CREATE FUNCTION status(OUT partitions int, OUT oldest timestamptz, OUT newest timestamptz, OUT size bigint,
+    OUT last_pass_at timestamptz, OUT last_error text, OUT last_error_at timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    partition regclass;
+    blocks bigint;
+    first timestamptz;
+    last timestamptz;
+BEGIN
+    partitions := 0;
+    size := 0;
+    FOR partition IN SELECT inhrelid FROM pg_inherits WHERE inhparent = '@extschema@.log'::regclass LOOP
+        blocks := pg_relation_size(partition) / current_setting('block_size')::int;
+        EXECUTE format('SELECT (SELECT at FROM %1$s LIMIT 1), max(at) FROM %1$s WHERE ctid >= $1', partition)
+            INTO first, last USING format('(%s,0)', greatest(blocks - 64, 0))::tid;
+        partitions := partitions + 1;
+        oldest := least(oldest, first);
+        newest := greatest(newest, last);
+        size := size + pg_total_relation_size(partition);
+    END LOOP;
+    SELECT k.last_pass_at, k.last_error, k.last_error_at INTO last_pass_at, last_error, last_error_at
+    FROM @extschema@.keeper AS k;
+END
+$$;
+
+COMMENT ON FUNCTION status() IS 'the state of the log and of its keeper';
+
+REVOKE ALL ON FUNCTION make_months(timestamptz), drop_months(timestamptz, int),
+    find_lost(timestamptz, timestamptz), note_pass(timestamptz, text), status() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION status() TO pg_monitor;

@@ -1,0 +1,343 @@
+# The keeper of the session audit (rule A6): months that come and go, sessions that were
+# lost in a crash, and what nobody has to wait for.
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use SessionTriggers;
+use Test::More;
+
+my $node = new_node('keeper', allows_streaming => 1, conf => <<'EOC');
+autovacuum = off
+restart_after_crash = on
+session_triggers.fault_days = 0
+session_audit.keep = 0
+EOC
+$node->start;
+admin($node, 'postgres', 'CREATE DATABASE app');
+admin($node, 'app', <<'EOS');
+CREATE ROLE alice LOGIN;
+CREATE ROLE auditor LOGIN IN ROLE pg_monitor;
+CREATE ROLE root LOGIN SUPERUSER;
+CREATE EXTENSION session_audit;
+EOS
+
+# Sets the clock of the core to this many days after today, from the next logon on.
+sub set_clock
+{
+	my ($days) = @_;
+	$node->adjust_conf('postgresql.conf', 'session_triggers.fault_days', $days);
+	$node->reload;
+	# Sessions that start from now on have the new value.
+	wait_until($node, 'postgres', 'SHOW session_triggers.fault_days', $days);
+	return;
+}
+
+# Opens a session of alice's, ends it as clients do, and returns it.
+sub one_session
+{
+	my $client = open_session($node, 'alice');
+	$client->quit;
+	return $client;
+}
+
+# The names of the partitions, in order.
+my $partitions = q{SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 'session_audit.log'::regclass};
+my @months = split /\n/, admin($node, 'app',
+	q{SELECT to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + i * interval '1 month', '"log_"YYYY_MM') FROM generate_series(0, 4) i});
+# How many days it is from today to the middle of each of these months.
+my @days = split /\n/, admin($node, 'app',
+	q{SELECT (date_trunc('month', now() AT TIME ZONE 'UTC') + i * interval '1 month' + interval '14 days')::date - (now() AT TIME ZONE 'UTC')::date FROM generate_series(0, 4) i});
+
+sub wait_for_partitions
+{
+	my (@expected) = @_;
+	return wait_until($node, 'app', $partitions, join ' ', sort 'log_default', @expected);
+}
+
+# Waits until no worker is left.
+sub wait_for_workers
+{
+	return wait_until($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'session audit %'}, '0');
+}
+
+# The condition on the log for the rows of a client's session.
+sub is_of
+{
+	my ($client) = @_;
+	return q{split_part(session_id, '.', 2) = to_hex(} . $client->pid . ')';
+}
+
+# The tables that have the rows of a client's session.
+sub tables
+{
+	my ($client) = @_;
+	return admin($node, 'app', 'SELECT DISTINCT tableoid::regclass FROM session_audit.log WHERE ' . is_of($client));
+}
+
+# Returns these columns of the rows of a client's session.
+sub rows
+{
+	my ($client, $columns) = @_;
+	$columns //= 'event';
+	return admin($node, 'app',
+		"SELECT $columns FROM session_audit.log WHERE " . is_of($client) . ' ORDER BY at, event');
+}
+
+### Months
+
+subtest 'A6: months' => sub {
+	my $first = one_session();
+	ok(wait_for_partitions(@months[ 0, 1 ]), 'A6: the first logon makes the month and the next one');
+	ok(wait_for_workers(), 'A6: nobody stays');
+	is(rows($first, 'event, tableoid::regclass'), "logon|session_audit.$months[0]\nlogoff|session_audit.$months[0]",
+		'A6: what came before is moved');
+	is(tables(one_session()), "session_audit.$months[0]", 'A6: what comes next is there at once');
+
+	for my $month (1 .. 3)
+	{
+		set_clock($days[$month]);
+		my $before = tables(one_session());
+		is($before, "session_audit.$months[$month]", "A6: month $month has its partition in time");
+		ok(wait_for_partitions(@months[ 0 .. $month + 1 ]), "A6: in month $month, so has the next one");
+		wait_for_workers();
+	}
+
+	# Of a month, the last day counts.
+	$node->adjust_conf('postgresql.conf', 'session_audit.keep', '20');
+	set_clock($days[3] + 1);
+	one_session();
+	ok(wait_for_partitions(@months[ 2 .. 4 ]), 'A6: months that are older than session_audit.keep are dropped');
+	wait_for_workers();
+	is($node->safe_psql('app', 'SHOW session_audit.keep'), '20', 'S: session_audit.keep');
+	$node->adjust_conf('postgresql.conf', 'session_audit.keep', '0');
+	set_clock($days[3] + 2);
+	one_session();
+	wait_until($node, 'app', q{SELECT last_pass_at > now() + interval '1 day' FROM session_audit.keeper});
+	ok(wait_for_partitions(@months[ 2 .. 4 ]), 'S: 0 keeps all');
+	wait_for_workers();
+};
+
+subtest 'A6: nobody waits' => sub {
+	admin($node, 'app', "DROP TABLE session_audit.$months[4]");
+	my $reader = open_quiet_session($node);
+	$reader->query('BEGIN; SELECT count(*) FROM session_audit.log');
+	my $position = log_position($node);
+	set_clock($days[3] + 4);
+	is(rows(one_session()), "logon\nlogoff", 'A6: a logon while somebody reads the log');
+	wait_for_workers();
+	wait_until($node, 'app', q{SELECT last_error IS NOT NULL FROM session_audit.keeper});
+	is(admin($node, 'app', 'SELECT last_error FROM session_audit.status()'),
+		'canceling statement due to lock timeout', 'A6: the keeper gives up, and says so');
+	like(slurp_file($node->logfile, $position), qr/55P03\|ERROR:  canceling statement due to lock timeout/, 'A6: in the log as well');
+	one_session() for 1 .. 5;
+	wait_for_workers();
+	is(() = slurp_file($node->logfile, $position) =~ /55P03\|ERROR/g, 1, 'A6: it does not try again at once');
+	$reader->quit;
+	set_clock($days[3] + 5);
+	one_session();
+	ok(wait_for_partitions(@months[ 2 .. 4 ]), 'A6: it tries again later');
+	wait_for_workers();
+	is(errors_of('postgres', 'CREATE DATABASE copy TEMPLATE app; DROP DATABASE copy'), '', 'A6: nobody is in the way of a copy');
+};
+
+# Runs statements, each in a transaction of its own, and returns the errors.
+sub errors_of
+{
+	my ($database, $sql) = @_;
+	local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off';
+	my $errors = '';
+	for my $statement (split /; /, $sql)
+	{
+		$node->psql($database, $statement, stderr => \my $error);
+		$errors .= $error;
+	}
+	return $errors;
+}
+
+subtest 'A6, F7: what others can do to it' => sub {
+	admin($node, 'postgres', $_) for 'ALTER DATABASE app OWNER TO alice', 'ALTER DATABASE app SET default_transaction_read_only = on',
+	  q{ALTER DATABASE app SET statement_timeout = '1ms'}, 'ALTER DATABASE app SET role = alice',
+	  'ALTER DATABASE app SET search_path = hostile', 'ALTER DATABASE app SET row_security = off';
+	my $before = admin($node, 'postgres', 'SELECT now()');
+	my $position = log_position($node);
+	set_clock($days[3] + 6);
+	one_session();
+	wait_for_workers();
+	admin($node, 'postgres', 'ALTER DATABASE app RESET ALL');
+	ok(wait_until($node, 'app', "SELECT since - interval '@{[$days[3] + 6]} days' >= '$before' FROM session_audit.keeper"),
+		'F7: settings of the owner of the database do not reach it');
+	unlike(slurp_file($node->logfile, $position), qr/session audit|session_audit/, 'F7: there is no error');
+
+	# The month's name is taken.
+	admin($node, 'app', "DROP TABLE session_audit.$months[4]; CREATE TABLE session_audit.$months[4] (i int)");
+	set_clock($days[3] + 8);
+	one_session();
+	ok(wait_until($node, 'app', 'SELECT last_error FROM session_audit.status()', qq{table "$months[4]" is not a partition of the log}),
+		'A6: a table in the place of a partition is reported');
+	wait_for_workers();
+	admin($node, 'app', "DROP TABLE session_audit.$months[4]");
+	set_clock($days[3] + 10);
+	one_session();
+	ok(wait_for_partitions(@months[ 2 .. 4 ]), 'A6: and replaced when it has gone');
+	wait_for_workers();
+
+	my $row = 'SELECT partitions, oldest < newest, size > 0, last_pass_at IS NOT NULL FROM session_audit.status()';
+	is($node->safe_psql('app', $row, extra_params => [ '-U', 'auditor' ]), '4|t|t|t', 'A6: status()');
+	for my $call ('status()', q{make_months(now())}, q{drop_months(now(), 1)}, q{find_lost(now(), now())}, q{note_pass(now(), '')})
+	{
+		my ($name) = $call =~ /^(\w+)/;
+		$node->psql('app', "SELECT session_audit.$call", stderr => \my $error, extra_params => [ '-U', 'alice' ]);
+		like($error, qr/permission denied for schema session_audit/, "A6: $name() is not for users");
+	}
+};
+
+### Lost sessions
+
+# Waits until the server runs again after a crash.
+sub wait_for_restart
+{
+	my ($position) = @_;
+	$node->wait_for_log(qr/database system is ready to accept connections/, $position);
+	wait_until_ready($node);
+	return;
+}
+
+subtest 'A6: lost sessions' => sub {
+	set_clock(0);
+	my $ended = one_session();
+	my @open = map { open_session($node, 'alice') } 1 .. 3;
+	my $position = log_position($node);
+	my $killed_at = admin($node, 'app', 'SELECT clock_timestamp()');
+	kill 'KILL', $open[0]->pid;
+	wait_for_restart($position);
+	# A session that fires nothing is enough.
+	my $lost = q{SELECT count(*) FROM session_audit.log WHERE event = 'lost'};
+	ok(wait_until($node, 'app', $lost, '3'), 'A6: SIGKILL of one session, and all others with it');
+	is(rows($_, "event, ended_by, logon_at < at, event = 'logon' OR at BETWEEN '$killed_at' AND clock_timestamp(), client_addr IS NULL, count"),
+		"logon||f|t|t|1\nlost|crash|t|t|t|1", 'A6: each has one row') for @open;
+	is(rows($ended), "logon\nlogoff", 'A6: not those that had ended');
+	is(admin($node, 'app', q{SELECT DISTINCT state, ended_by, duration > '0' FROM session_audit.sessions WHERE state = 'lost'}), 'lost|crash|t', 'A3: the view');
+	wait_for_workers();
+
+	# Crashes in a row, the keeper's among them; and sessions that go on meanwhile.
+	admin($node, 'app', <<'EOS');
+CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); RETURN NEW; END';
+CREATE TRIGGER wait BEFORE INSERT ON session_audit.open_sessions FOR EACH ROW EXECUTE FUNCTION wait();
+EOS
+	my @more = map { open_session($node, 'alice') } 1 .. 2;
+	$node->stop('immediate');
+	$node->start;
+	push @more, open_session($node, 'alice');
+	for (1 .. 2)
+	{
+		wait_until($node, 'app', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'session audit keeper' AND wait_event = 'PgSleep'}, '1');
+		$position = log_position($node);
+		kill 'KILL', admin($node, 'app', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'session audit keeper'});
+		wait_for_restart($position);
+		push @more, open_session($node, 'alice');
+	}
+	my $running = $more[-1];
+	wait_until($node, 'app', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'session audit keeper' AND wait_event = 'PgSleep'}, '1');
+	admin($node, 'app', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE backend_type = 'session audit keeper'});
+	admin($node, 'app', 'DROP TRIGGER wait ON session_audit.open_sessions');
+	wait_for_workers();
+	# After a failure it waits for a minute; the clock goes on by a day.
+	set_clock(1);
+	ok(wait_until($node, 'app', $lost, 3 + 4), 'A6: crashes in a row, of the keeper, too');
+	is(rows($_, 'event, ended_by'), "logon|\nlost|crash", 'A6: each has one row') for @more[ 0 .. 3 ];
+	is(rows($running), 'logon', 'A6: a session that runs is not lost');
+	wait_for_workers();
+
+	# Later passes find nothing new, also if the clock is set back.
+	for my $day (3, -3, 5)
+	{
+		set_clock($day);
+		my $since = admin($node, 'app', 'SELECT since FROM session_audit.keeper');
+		one_session();
+		wait_until($node, 'app', "SELECT since <> '$since' FROM session_audit.keeper");
+		wait_for_workers();
+		is(rows($running), 'logon', "A6: nor is it on day $day");
+		is(admin($node, 'app', $lost), 7, "A6: no other session is, either");
+	}
+	$running->quit;
+	is(rows($running), "logon\nlogoff", 'A6: it ends as usual');
+
+	# One that could not write its row was no crash.
+	set_clock(0);
+	my $unwritten = open_session($node, 'alice');
+	wait_for_workers();
+	set_clock(7);
+	one_session();
+	wait_until($node, 'app', q{SELECT last_pass_at > now() + interval '6 days' FROM session_audit.keeper});
+	wait_for_workers();
+	admin($node, 'app', 'ALTER EVENT TRIGGER session_audit_logoff DISABLE');
+	$unwritten->quit;
+	admin($node, 'app', 'ALTER EVENT TRIGGER session_audit_logoff ENABLE ALWAYS');
+	set_clock(9);
+	one_session();
+	ok(wait_until($node, 'app', $lost, '8'), 'A6: a session that has ended without a row');
+	is(rows($unwritten, 'event, ended_by'), "logon|\nlost|", 'A6: it was no crash');
+	wait_for_workers();
+};
+
+subtest 'A6: a clean restart' => sub {
+	my $lost = admin($node, 'app', q{SELECT count(*) FROM session_audit.log WHERE event = 'lost'});
+	set_clock(0);
+	my $open = open_session($node, 'alice');
+	$node->restart;
+	is(rows($open, 'event, ended_by'), "logon|\nlogoff|shutdown", 'A4: a shutdown ends the session');
+	is(admin($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'session audit %'}), 0,
+		'A6: after a shutdown in order nothing is searched for');
+	my $now = admin($node, 'app', 'SELECT now()');
+	one_session();
+	wait_until($node, 'app', "SELECT since >= '$now' FROM session_audit.keeper");
+	is(admin($node, 'app', q{SELECT count(*) FROM session_audit.log WHERE event = 'lost'}), $lost, 'A6: nothing was lost');
+	wait_for_workers();
+};
+
+subtest 'A6: failover' => sub {
+	$node->backup('base');
+	my $standby = PostgreSQL::Test::Cluster->new('standby');
+	$standby->init_from_backup($node, 'base', has_streaming => 1);
+	$standby->start;
+	my $open = open_session($node, 'alice');
+	$node->wait_for_catchup($standby);
+	my $count = "SELECT count(*) FROM session_audit.log WHERE event = 'lost' AND ended_by = 'crash' AND " . is_of($open);
+	is(admin($standby, 'app', $count), '0', 'A6: a standby cannot search');
+	$node->stop('immediate');
+	$standby->promote;
+	ok(wait_until($standby, 'app', $count, '1'), 'A6: the new primary finds the sessions of the old one');
+	$standby->stop;
+	$node->start;
+	wait_until($node, 'app', $count, '1');
+	wait_for_workers();
+};
+
+### Versions
+
+subtest 'A6: version 1.0 of the extension' => sub {
+	admin($node, 'postgres', 'CREATE DATABASE old');
+	admin($node, 'old', q{CREATE EXTENSION session_audit VERSION '1.0'});
+	my $position = log_position($node);
+	$node->safe_psql('old', 'SELECT 1');
+	set_clock(1);
+	$node->safe_psql('old', 'SELECT 1');
+	wait_until($node, 'app', q{SELECT last_pass_at > now() + interval '1 hour' FROM session_audit.keeper});
+	wait_for_workers();
+	is(admin($node, 'old', $partitions), 'log_default', 'A6: it has no keeper');
+	unlike(slurp_file($node->logfile, $position), qr/ERROR/, 'A6: that is no error');
+	admin($node, 'old', 'ALTER EXTENSION session_audit UPDATE');
+	set_clock(2);
+	$node->safe_psql('old', 'SELECT 1');
+	ok(wait_until($node, 'old', "SELECT ($partitions) LIKE 'log\\_2%'"), 'A6: version 1.1 has one');
+	wait_for_workers();
+	set_clock(0);
+	admin($node, 'postgres', 'DROP DATABASE old');
+};
+
+$node->stop;
+done_testing();

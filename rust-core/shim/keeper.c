@@ -1,0 +1,238 @@
+/*
+ * keeper.c
+ *	  The keeper of the session audit (rule A6), as far as it is the server's business:
+ *	  shared memory, background workers, and the execution of statements.  When it
+ *	  runs and what it does is decided in Rust.
+ */
+#include "postgres.h"
+
+#include <unistd.h>
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_control.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_type_d.h"
+#include "commands/extension.h"
+#include "common/controldata_utils.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "parser/parse_func.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "sesstrig_core.h"
+#include "sesstrig_entry.h"
+#include "sesstrig_guard.h"
+#include "sesstrig_server.h"
+#include "sesstrig_try.h"
+
+#define AUDIT_EXTENSION "session_audit"
+
+/* The function that version 1.0 of the extension lacks. */
+#define KEEPER_FUNCTION "note_pass"
+
+static shmem_request_hook_type previous_request = NULL;
+static shmem_startup_hook_type previous_startup = NULL;
+
+static void
+request_memory(void)
+{
+	if (previous_request)
+		previous_request();
+	RequestAddinShmemSpace(MAXALIGN(sesstrig_shared_size()));
+}
+
+/* Had the server been shut down in order?  The startup process has not run yet. */
+static bool
+was_shut_down(void)
+{
+	bool		crc_ok;
+	ControlFileData *control = get_controlfile(DataDir, &crc_ok);
+	bool		shut_down = crc_ok && control->state == DB_SHUTDOWNED;
+
+	pfree(control);
+	return shut_down;
+}
+
+static void
+attach_memory(void)
+{
+	/* The postmaster makes the memory anew after a crash of one of its children. */
+	static bool was_here = false;
+	bool		clean = true;
+	bool		recovery = false;
+	void	   *memory;
+	bool		found;
+
+	if (previous_startup)
+		previous_startup();
+	/* A standalone process serves no sessions. */
+	if (IsPostmasterEnvironment)
+	{
+		recovery = access(STANDBY_SIGNAL_FILE, F_OK) == 0 ||
+			access(RECOVERY_SIGNAL_FILE, F_OK) == 0;
+		clean = !was_here && !recovery && was_shut_down();
+		was_here = true;
+	}
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	memory = ShmemInitStruct("session triggers", sesstrig_shared_size(), &found);
+	sesstrig_shared_attach(memory, !found, clean, recovery);
+	LWLockRelease(AddinShmemInitLock);
+}
+
+/* At server start, have the server reserve shared memory for the core. */
+void
+sesstrig_keeper_init(void)
+{
+	previous_request = shmem_request_hook;
+	shmem_request_hook = request_memory;
+	previous_startup = shmem_startup_hook;
+	shmem_startup_hook = attach_memory;
+}
+
+void
+sesstrig_keeper_main(Datum database)
+{
+	ErrorData  *error;
+	SesstrigStatus status;
+
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	status = sesstrig_keeper_run(DatumGetObjectId(database), &error);
+	sesstrig_raise_on_failure(status, error);
+}
+
+ErrorData *
+sesstrig_try_start_worker(Oid database, bool wait, bool *started)
+{
+	GUARD_BEGIN();
+	{
+		BackgroundWorker worker = {
+			.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
+			.bgw_start_time = BgWorkerStart_RecoveryFinished,
+			.bgw_restart_time = BGW_NEVER_RESTART,
+			.bgw_library_name = "postgres",
+			.bgw_function_name = "sesstrig_keeper_main",
+			.bgw_main_arg = ObjectIdGetDatum(database),
+			/* To wait for the worker, its end must be notified. */
+			.bgw_notify_pid = wait ? MyProcPid : 0,
+		};
+		BackgroundWorkerHandle *handle;
+
+		strlcpy(worker.bgw_name, OidIsValid(database) ? "session audit keeper" :
+				"session audit launcher", BGW_MAXLEN);
+		strlcpy(worker.bgw_type, worker.bgw_name, BGW_MAXLEN);
+		*started = RegisterDynamicBackgroundWorker(&worker, wait ? &handle : NULL);
+		if (*started && wait)
+		{
+			if (WaitForBackgroundWorkerShutdown(handle) == BGWH_POSTMASTER_DIED)
+				proc_exit(1);
+			pfree(handle);
+		}
+	}
+	GUARD_END();
+}
+
+ErrorData *
+sesstrig_try_connect_worker(Oid database)
+{
+	GUARD_BEGIN();
+	{
+		/* As the bootstrap superuser, whom no setting of a role concerns. */
+		if (OidIsValid(database))
+			BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+		else
+			BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+	}
+	GUARD_END();
+}
+
+ErrorData *
+sesstrig_try_list_databases(Oid **databases, int *count)
+{
+	GUARD_BEGIN();
+	{
+		Relation	rel = table_open(DatabaseRelationId, AccessShareLock);
+		TableScanDesc scan = table_beginscan_catalog(rel, 0, NULL);
+		HeapTuple	tuple;
+		int			room = 64;
+
+		*databases = palloc(room * sizeof(Oid));
+		*count = 0;
+		while (HeapTupleIsValid(tuple = heap_getnext(scan, ForwardScanDirection)))
+		{
+			Form_pg_database form = (Form_pg_database) GETSTRUCT(tuple);
+
+			/* A negative limit is that of a database that is being dropped. */
+			if (!form->datallowconn || form->datconnlimit < -1)
+				continue;
+			if (*count == room)
+				*databases = repalloc(*databases, (room *= 2) * sizeof(Oid));
+			(*databases)[(*count)++] = form->oid;
+		}
+		table_endscan(scan);
+		table_close(rel, AccessShareLock);
+	}
+	GUARD_END();
+}
+
+ErrorData *
+sesstrig_try_has_keeper(bool *found)
+{
+	GUARD_BEGIN();
+	{
+		List	   *name = list_make2(makeString(AUDIT_EXTENSION), makeString(KEEPER_FUNCTION));
+		Oid			types[] = {TIMESTAMPTZOID, TEXTOID};
+
+		/* The extension proves that the schema is not somebody else's. */
+		*found = OidIsValid(get_extension_oid(AUDIT_EXTENSION, true)) &&
+			OidIsValid(LookupFuncName(name, lengthof(types), types, true));
+	}
+	GUARD_END();
+}
+
+ErrorData *
+sesstrig_try_execute(const char *statement, int64 now, int64 started_at, int keep,
+					 const char *failure)
+{
+	GUARD_BEGIN();
+	{
+		Oid			types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TEXTOID};
+		Datum		values[] = {
+			TimestampTzGetDatum(now),
+			TimestampTzGetDatum(started_at),
+			Int32GetDatum(keep),
+			failure ? CStringGetTextDatum(failure) : (Datum) 0,
+		};
+		char		nulls[] = {' ', ' ', ' ', failure ? ' ' : 'n'};
+		int			result;
+
+		SetCurrentStatementStartTimestamp();
+		pgstat_report_activity(STATE_RUNNING, statement);
+		PushActiveSnapshot(GetTransactionSnapshot());
+		if (SPI_connect() != SPI_OK_CONNECT)
+			elog(ERROR, "could not connect to the SPI manager");
+		result = SPI_execute_with_args(statement, lengthof(types), types, values, nulls,
+									   false, 0);
+		if (result != SPI_OK_SELECT)
+			elog(ERROR, "could not execute \"%s\": %s", statement,
+				 SPI_result_code_string(result));
+		SPI_finish();
+		PopActiveSnapshot();
+	}
+	GUARD_END();
+}

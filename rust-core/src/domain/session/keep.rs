@@ -1,0 +1,81 @@
+//! When the keeper of the session audit runs (rule A6). What it does is in SQL, in
+//! `extensions/session_audit`; that it runs is seen to in `pg/keeper.rs`.
+//!
+//! A pass of the keeper visits all databases. Times are in microseconds since 2000.
+
+const MINUTE: i64 = 60 * 1_000_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// How long a pass is not repeated for a logon that finds no partition for its month:
+/// the pass may have been unable to make it.
+const MISSING_MONTH: i64 = 10 * MINUTE;
+
+/// The passes since the server was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passes {
+    /// When the last one was asked for; `None` if there was none.
+    pub last: Option<i64>,
+    /// How many passes have failed since the last one that did not.
+    pub failures: u32,
+}
+
+impl Passes {
+    /// Whether a pass is to be started at a logon. `month_missing` says that there is no
+    /// partition for the row of that logon.
+    ///
+    /// A pass that has failed is repeated after a minute, then after two, four, and so
+    /// on up to an hour.
+    pub fn is_due(self, now: i64, month_missing: bool) -> bool {
+        let Some(last) = self.last else {
+            return true;
+        };
+        let wait = match self.failures {
+            0 if month_missing => MISSING_MONTH,
+            0 => DAY,
+            failures => (MINUTE << (failures - 1).min(6)).min(HOUR),
+        };
+        // If the clock was set back, the last pass was in the future.
+        now < last || now - last >= wait
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rule A6: daily, soon if a month is missing, and never in a tight loop.
+    #[test]
+    fn passes_are_due() {
+        let start = 1000 * DAY;
+        let never = Passes {
+            last: None,
+            failures: 0,
+        };
+        assert!(never.is_due(start, false));
+        let table = [
+            (0, false, DAY),
+            (0, true, 10 * MINUTE),
+            (1, false, MINUTE),
+            (1, true, MINUTE),
+            (2, false, 2 * MINUTE),
+            (6, false, 32 * MINUTE),
+            (7, false, HOUR),
+            (8, false, HOUR),
+            (u32::MAX, true, HOUR),
+        ];
+        for (failures, month_missing, wait) in table {
+            let passes = Passes {
+                last: Some(start),
+                failures,
+            };
+            assert!(!passes.is_due(start, month_missing), "{passes:?}");
+            assert!(
+                !passes.is_due(start + wait - 1, month_missing),
+                "{passes:?}"
+            );
+            assert!(passes.is_due(start + wait, month_missing), "{passes:?}");
+            assert!(passes.is_due(start - 1, month_missing), "{passes:?}");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The keeper of the session audit (rule A6): a background worker that makes and drops
+//! partitions of the log, and finds sessions that were lost. When a pass is due is decided
+//! in [`crate::domain::session::keep`]; what a database needs is done by the functions of
+//! the extension.
+//!
+//! A pass consists of a launcher, which is connected to no database, and one keeper
+//! after the other, each in a database of its own. All of them end when they have
+//! finished, since a connection would be in the way of DROP DATABASE.
+
+use super::error::{PgError, PgResult};
+use super::{backend, guard, settings};
+use crate::domain::session::keep::Passes;
+use std::ffi::{CStr, c_void};
+use std::ptr;
+use std::sync::atomic::{
+    AtomicBool, AtomicI64, AtomicPtr, AtomicU32,
+    Ordering::{Relaxed, SeqCst},
+};
+
+/// What all processes of the server share. It is made anew when the server is started,
+/// and when it starts again after the crash of a process.
+#[repr(C)]
+pub(crate) struct Shared {
+    /// No session that logged on before this runs any more: when this memory was made,
+    /// or, on a standby, when it was found to be promoted.
+    started_at: AtomicI64,
+    /// Whether the server was in recovery when somebody last looked.
+    recovery: AtomicBool,
+    /// Whether sessions may have been lost that no pass has looked for.
+    search: AtomicBool,
+    /// When a pass was last asked for; 0 if there was none.
+    last_pass: AtomicI64,
+    /// How many passes have failed since the last one that did not.
+    failures: AtomicU32,
+    /// Whether something failed in the present pass.
+    failed: AtomicBool,
+}
+
+/// The context of errors at the end of a transaction.
+const CONTEXT: &CStr = c"keeper of the session audit";
+
+static SHARED: AtomicPtr<Shared> = AtomicPtr::new(ptr::null_mut());
+
+/// How the server ended before it was started.
+#[derive(Clone, Copy)]
+pub(crate) struct Start {
+    /// Whether all sessions had ended by themselves or by a shutdown that let them.
+    pub(crate) clean: bool,
+    /// Whether it starts in recovery, as a standby does.
+    pub(crate) recovery: bool,
+}
+
+/// Uses the shared memory at `memory`. If it is fresh, `start` says how the server was
+/// started.
+///
+/// # Safety
+/// `memory` must be aligned and as large as [`Shared`] and shared by all processes of the
+/// server. It must be valid as long as the process, and, unless it is fresh, initialized.
+pub(crate) unsafe fn attach(memory: *mut c_void, fresh: Option<Start>) {
+    let memory = memory.cast::<Shared>();
+    if let Some(start) = fresh {
+        let shared = Shared {
+            started_at: AtomicI64::new(backend::now()),
+            recovery: AtomicBool::new(start.recovery),
+            search: AtomicBool::new(!start.clean),
+            last_pass: AtomicI64::new(0),
+            failures: AtomicU32::new(0),
+            failed: AtomicBool::new(false),
+        };
+        // SAFETY: the caller promises that there is room, and no other process uses it
+        // before this has returned.
+        unsafe { memory.write(shared) };
+    }
+    SHARED.store(memory, Relaxed);
+}
+
+fn shared() -> Option<&'static Shared> {
+    // SAFETY: the pointer is null or was given to `attach`, and all members are atomic.
+    unsafe { SHARED.load(Relaxed).as_ref() }
+}
+
+/// Starts a pass if sessions were lost before the server was started. Each session calls
+/// this when it starts, in a transaction.
+///
+/// # Errors
+/// Returns the server's error if the request for a worker is not valid.
+pub(super) fn look_after_start() -> PgResult<()> {
+    let Some(shared) = shared() else {
+        return Ok(());
+    };
+    if shared.recovery.load(Relaxed)
+        && !backend::in_recovery()
+        && shared.recovery.swap(false, SeqCst)
+    {
+        // Promoted: the sessions of the old primary have ended.
+        shared.started_at.store(backend::now(), SeqCst);
+        shared.search.store(true, SeqCst);
+    }
+    if shared.search.load(Relaxed) && !shared.recovery.load(Relaxed) {
+        start_pass(shared, false)?;
+    }
+    Ok(())
+}
+
+/// Starts a pass if one is due. The logon that has been recorded calls this, in its
+/// transaction; `month_missing` says that there is no partition for its row.
+///
+/// # Errors
+/// Returns the server's error if the request for a worker is not valid.
+pub(super) fn look_after_logon(month_missing: bool) -> PgResult<()> {
+    match shared() {
+        Some(shared) => start_pass(shared, month_missing),
+        None => Ok(()),
+    }
+}
+
+fn start_pass(shared: &Shared, month_missing: bool) -> PgResult<()> {
+    let now = backend::now();
+    let last = shared.last_pass.load(SeqCst);
+    let passes = Passes {
+        last: (last != 0).then_some(last),
+        failures: shared.failures.load(SeqCst),
+    };
+    // Only one of the sessions that find it due starts it.
+    if !passes.is_due(now, month_missing)
+        || shared
+            .last_pass
+            .compare_exchange(last, now, SeqCst, SeqCst)
+            .is_err()
+    {
+        return Ok(());
+    }
+    if !guard::start_worker(None, false)? {
+        shared.failures.fetch_add(1, SeqCst);
+        log::warn!("could not start the keeper of the session audit: no background worker is free");
+    }
+    Ok(())
+}
+
+/// What a worker does: the launcher's work, or the keeper's in `database`.
+///
+/// # Errors
+/// Returns the server's error if the worker cannot go on.
+pub(crate) fn run(database: Option<u32>) -> PgResult<()> {
+    let Some(shared) = shared() else {
+        return Ok(());
+    };
+    match database {
+        None => launch(shared),
+        Some(database) => keep(shared, database),
+    }
+}
+
+fn launch(shared: &Shared) -> PgResult<()> {
+    guard::connect_worker(None)?;
+    shared.failed.store(false, SeqCst);
+    // What is lost from now on needs another pass.
+    let search = shared.search.swap(false, SeqCst);
+    let done = keep_all(shared);
+    if done.is_err() || shared.failed.load(SeqCst) {
+        shared.failures.fetch_add(1, SeqCst);
+        if search {
+            shared.search.store(true, SeqCst);
+        }
+    } else {
+        shared.failures.store(0, SeqCst);
+    }
+    done
+}
+
+fn keep_all(shared: &Shared) -> PgResult<()> {
+    guard::start_transaction()?;
+    let databases = guard::list_databases()?;
+    guard::commit_transaction(CONTEXT)?;
+    for database in databases {
+        if !guard::start_worker(Some(database), true)? {
+            shared.failed.store(true, SeqCst);
+            log::warn!(
+                "could not start the keeper of the session audit for database {database}: no background worker is free"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn keep(shared: &Shared, database: u32) -> PgResult<()> {
+    // Unless all goes well, this pass has failed.
+    let failed = shared.failed.swap(true, SeqCst);
+    guard::connect_worker(Some(database))?;
+    guard::start_transaction()?;
+    guard::override_settings()?;
+    let audited = guard::has_keeper()?;
+    guard::commit_transaction(CONTEXT)?;
+    let well = !audited || keep_database(shared)?;
+    shared.failed.store(failed || !well, SeqCst);
+    Ok(())
+}
+
+/// What a database needs, in this order. The parameters are those of [`Parameters`].
+/// Logons can wait for locks of the first two, so only what follows has low priority.
+const STEPS: [&CStr; 3] = [
+    c"SELECT session_audit.make_months($1)",
+    c"SELECT session_audit.drop_months($1, $3)",
+    c"SELECT session_audit.find_lost($1, $2)",
+];
+const NOTE: &CStr = c"SELECT session_audit.note_pass($1, $4)";
+
+/// The parameters of the keeper's statements.
+pub(super) struct Parameters<'a> {
+    /// `$1`, `timestamptz`
+    pub(super) now: i64,
+    /// `$2`, `timestamptz`: no session that logged on before this runs any more.
+    pub(super) started_at: i64,
+    /// `$3`, `int`: for how many days rows are kept; 0 for ever.
+    pub(super) keep: i32,
+    /// `$4`, `text`: the message of the error that the pass has failed with.
+    pub(super) failure: Option<&'a CStr>,
+}
+
+/// Whether all went well. What fails is reported, and does not keep the rest from being
+/// done.
+fn keep_database(shared: &Shared) -> PgResult<bool> {
+    let mut parameters = Parameters {
+        now: backend::now(),
+        started_at: shared.started_at.load(SeqCst),
+        keep: settings::audit_keep(),
+        failure: None,
+    };
+    let mut failure: Option<PgError> = None;
+    for (number, step) in STEPS.into_iter().enumerate() {
+        if number == STEPS.len() - 1 {
+            backend::lower_priority();
+        }
+        if let Err(error) = execute(step, &parameters) {
+            let _ = guard::report_error(&error);
+            guard::abort_transaction()?;
+            failure = Some(error);
+        }
+    }
+    parameters.failure = failure.as_ref().map(PgError::message);
+    execute(NOTE, &parameters)?;
+    Ok(failure.is_none())
+}
+
+/// Runs a statement in a transaction of its own, with the server's settings: those that
+/// the owner of the database has chosen must not reach it (rule F7).
+fn execute(statement: &CStr, parameters: &Parameters) -> PgResult<()> {
+    guard::start_transaction()?;
+    guard::override_settings()?;
+    guard::execute(statement, parameters)?;
+    guard::commit_transaction(CONTEXT)
+}
