@@ -1,5 +1,5 @@
-# pg_upgrade and pg_dumpall bring session triggers from an older major to this one:
-# rules C1 and E5. Nothing fires in the meantime.
+# pg_upgrade and pg_dumpall bring session triggers and the session audit from an older
+# major to this one: rules C1, E5 and A3. Nothing fires in the meantime.
 use strict;
 use warnings FATAL => 'all';
 
@@ -29,6 +29,12 @@ SELECT evtname, evtevent, evtenabled, evtfoid::regproc, obj_description(oid, 'pg
 FROM pg_event_trigger ORDER BY evtname
 EOF
 
+# The rows of alice's sessions in the audit, and the tables that hold them.
+my $audit = <<'EOF';
+SELECT string_agg(event, ' ' ORDER BY at), count(DISTINCT tableoid), bool_or(tableoid = 'session_audit.log_default'::regclass)
+FROM session_audit.log WHERE login_user = 'alice'
+EOF
+
 # Creates a cluster of the older major that has session triggers.
 sub old_node
 {
@@ -53,11 +59,14 @@ CREATE EVENT TRIGGER procedure ON before_user_logoff EXECUTE PROCEDURE nothing()
 CREATE TRIGGER oracle AFTER LOGON ON alice.SCHEMA WHEN (true) BEGIN NULL; END;
 ALTER EVENT TRIGGER on_logoff ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER on_logon IS 'keeps the book';
+CREATE EXTENSION session_audit;
 EOF
 	one_session($old);
 	is( admin($old, 'app', $fired),
 		"after_user_logon|alice\nbefore_user_logoff|alice",
 		"$name: the triggers fire on the older major");
+	wait_until($old, 'app', $audit, 'logon logoff|1|f');
+	wait_until($old, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'session audit %'}, '0');
 	return $old;
 }
 
@@ -76,9 +85,12 @@ sub is_here
 	is(admin($node, 'app', $triggers), $expected, "$what: all triggers are there");
 	is(admin($node, 'app', $fired), "after_user_logon|alice\nbefore_user_logoff|alice",
 		"$what: nothing has fired in the meantime");
+	is(admin($node, 'app', $audit), 'logon logoff|1|f', "$what: the rows of the audit are there, in the month's partition (A3)");
 	one_session($node);
 	is(admin($node, 'app', $fired), join("\n", ("after_user_logon|alice\nbefore_user_logoff|alice") x 2),
 		"$what: the triggers fire");
+	is(admin($node, 'app', $audit), 'logon logoff logon logoff|1|f', "$what: the audit goes on (A1)");
+	is(admin($node, 'app', 'SELECT partitions, last_error IS NULL FROM session_audit.status()'), '3|t', "$what: so does its keeper (A6)");
 	admin($node, 'app', 'DROP TRIGGER oracle');
 	is(admin($node, 'app', "SELECT count(*) FROM pg_proc WHERE proname = 'oracle'"), '0',
 		"$what: the function of a trigger in Oracle's form still belongs to it (D9)");
