@@ -4,7 +4,7 @@
 \echo Use "ALTER EXTENSION session_audit UPDATE TO '1.1'" to load this file. \quit
 
 -- The keeper is a worker of the server, which calls the functions below: make_months(),
--- drop_months(), find_lost() and note_pass(), each in a transaction of its own.
+-- drop_months(), delete_rows(), find_lost() and note_pass(), each in a transaction of its own.
 
 -- What it knows from one pass to the next.  It has one row, or none before the first pass.
 CREATE TABLE keeper (
@@ -26,7 +26,7 @@ CREATE TABLE open_sessions (LIKE log);
 
 COMMENT ON TABLE open_sessions IS 'the sessions that ran when the keeper last looked';
 
-GRANT SELECT ON keeper TO pg_monitor;
+GRANT SELECT ON keeper, open_sessions TO pg_monitor;
 
 -- Make the partition of a month in UTC, and move there what the default partition has of it.
 CREATE OR REPLACE FUNCTION add_month(month date) RETURNS regclass
@@ -89,27 +89,39 @@ BEGIN
 END
 $$;
 
--- Drop the partitions, and delete the rows of log_default, that are older than so many days.
+-- Drop the partitions that are older than so many days.  One that cannot be dropped, for
+-- instance because somebody has made a view of it, does not keep the others from it.
 CREATE FUNCTION drop_months(at timestamptz, days int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '100ms' AS $$
 DECLARE
-    oldest timestamptz := at - make_interval(days => days);
     partition regclass;
 BEGIN
-    IF days = 0 THEN
-        RETURN;
-    END IF;
     FOR partition IN
         SELECT oid
         FROM (SELECT c.oid, substring(pg_get_expr(c.relpartbound, c.oid) FROM ' TO \(''(.*)''\)$')::timestamptz AS upper
               FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
               WHERE i.inhparent = '@extschema@.log'::regclass) AS bound
-        WHERE upper <= oldest
+        WHERE days > 0 AND upper <= at - make_interval(days => days)
         ORDER BY upper
     LOOP
-        EXECUTE format('DROP TABLE %s', partition);
+        BEGIN
+            EXECUTE format('DROP TABLE %s', partition);
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'could not drop partition "%" of the session audit: %', partition, SQLERRM
+                USING ERRCODE = SQLSTATE;
+            UPDATE @extschema@.keeper SET last_error = SQLERRM, last_error_at = drop_months.at;
+        END;
     END LOOP;
-    DELETE FROM @extschema@.log_default AS row WHERE row.at < oldest;
+END
+$$;
+
+-- Delete the rows of log_default that are older than so many days.  This is not done
+-- together with the partitions, whose locks others would wait for.
+CREATE FUNCTION delete_rows(at timestamptz, days int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM @extschema@.log_default AS row
+    WHERE days > 0 AND row.at < delete_rows.at - make_interval(days => days);
 END
 $$;
 
@@ -142,6 +154,8 @@ BEGIN
         SELECT to_hex(floor(extract(epoch FROM backend_start))::bigint) || '.' || to_hex(pid)
         FROM pg_stat_get_activity(NULL));
 
+    -- The end can be older than the last search, if the clock was set back in between.
+    SELECT least(since, min(logon_at)) INTO since FROM @extschema@.open_sessions;
     DELETE FROM @extschema@.open_sessions AS o
     USING @extschema@.log AS e
     WHERE e.at >= since - interval '1 day' AND e.event IN ('logoff', 'lost') AND e.session_id = o.session_id;
@@ -191,8 +205,11 @@ BEGIN
     size := 0;
     FOR partition IN SELECT inhrelid FROM pg_inherits WHERE inhparent = '@extschema@.log'::regclass LOOP
         blocks := pg_relation_size(partition) / current_setting('block_size')::int;
-        EXECUTE format('SELECT (SELECT at FROM %1$s LIMIT 1), max(at) FROM %1$s WHERE ctid >= $1', partition)
-            INTO first, last USING format('(%s,0)', greatest(blocks - 64, 0))::tid;
+        -- Whoever attaches a table may not have granted anything.
+        IF has_table_privilege(partition, 'SELECT') THEN
+            EXECUTE format('SELECT (SELECT at FROM %1$s LIMIT 1), max(at) FROM %1$s WHERE ctid >= $1', partition)
+                INTO first, last USING format('(%s,0)', greatest(blocks - 64, 0))::tid;
+        END IF;
         partitions := partitions + 1;
         oldest := least(oldest, first);
         newest := greatest(newest, last);
@@ -205,6 +222,6 @@ $$;
 
 COMMENT ON FUNCTION status() IS 'the state of the log and of its keeper';
 
-REVOKE ALL ON FUNCTION make_months(timestamptz), drop_months(timestamptz, int),
+REVOKE ALL ON FUNCTION make_months(timestamptz), drop_months(timestamptz, int), delete_rows(timestamptz, int),
     find_lost(timestamptz, timestamptz), note_pass(timestamptz, text), status() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION status() TO pg_monitor;

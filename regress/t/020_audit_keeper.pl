@@ -106,12 +106,23 @@ subtest 'A6: months' => sub {
 		wait_for_workers();
 	}
 
+	# A month that somebody needs stays, and the others are dropped.
+	my $auditor = connect_raw($node, user => 'auditor', database => 'app');
+	$auditor->ready;
+	$auditor->query("CREATE TEMP VIEW needed AS SELECT * FROM session_audit.$months[0]");
+	admin($node, 'app', q{INSERT INTO session_audit.log_default (at) VALUES ('2001-01-01')});
+
 	# Of a month, the last day counts.
 	$node->adjust_conf('postgresql.conf', 'session_audit.keep', '20');
 	set_clock($days[3] + 1);
 	one_session();
-	ok(wait_for_partitions(@months[ 2 .. 4 ]), 'A6: months that are older than session_audit.keep are dropped');
+	ok(wait_for_partitions(@months[ 0, 2 .. 4 ]), 'A6: months that are older than session_audit.keep are dropped');
 	wait_for_workers();
+	like(admin($node, 'app', 'SELECT last_error FROM session_audit.status()'),
+		qr/^cannot drop table session_audit.$months[0] because other objects depend on it$/, 'A6: but for one that somebody needs');
+	is(admin($node, 'app', 'SELECT count(*) FROM session_audit.log_default'), 0, 'A6: rows of log_default are deleted');
+	$auditor->quit;
+	admin($node, 'app', "DROP TABLE session_audit.$months[0]; UPDATE session_audit.keeper SET last_error = NULL");
 	is($node->safe_psql('app', 'SHOW session_audit.keep'), '20', 'S: session_audit.keep');
 	$node->adjust_conf('postgresql.conf', 'session_audit.keep', '0');
 	set_clock($days[3] + 2);
@@ -187,12 +198,55 @@ subtest 'A6, F7: what others can do to it' => sub {
 
 	my $row = 'SELECT partitions, oldest < newest, size > 0, last_pass_at IS NOT NULL FROM session_audit.status()';
 	is($node->safe_psql('app', $row, extra_params => [ '-U', 'auditor' ]), '4|t|t|t', 'A6: status()');
-	for my $call ('status()', q{make_months(now())}, q{drop_months(now(), 1)}, q{find_lost(now(), now())}, q{note_pass(now(), '')})
+	for my $call ('status()', q{make_months(now())}, q{drop_months(now(), 1)}, q{delete_rows(now(), 1)}, q{find_lost(now(), now())}, q{note_pass(now(), '')})
 	{
 		my ($name) = $call =~ /^(\w+)/;
 		$node->psql('app', "SELECT session_audit.$call", stderr => \my $error, extra_params => [ '-U', 'alice' ]);
 		like($error, qr/permission denied for schema session_audit/, "A6: $name() is not for users");
 	}
+};
+
+# A role that was a superuser, or owns a database, or got the log from a superuser, must
+# not have the keeper run what it has written.
+subtest 'A6: rights' => sub {
+	my $day = $days[3] + 20;
+	my $pass = sub {
+		set_clock($day += 2);
+		$node->safe_psql('postgres', 'SELECT 1');
+		one_session();
+		wait_for_workers();
+	};
+	admin($node, 'postgres', 'CREATE EXTENSION session_audit; CREATE ROLE mallory LOGIN; CREATE DATABASE victim OWNER mallory');
+	my $grab = q{LANGUAGE plpgsql AS $$BEGIN ALTER ROLE mallory SUPERUSER; END$$};
+	my $is_superuser = q{SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'};
+
+	admin($node, 'victim', 'CREATE EXTENSION session_audit; ALTER SCHEMA session_audit RENAME TO audit_old');
+	admin($node, 'victim', "SET ROLE mallory; CREATE SCHEMA session_audit; CREATE FUNCTION session_audit.note_pass(timestamptz, text) RETURNS void $grab; CREATE FUNCTION session_audit.make_months(timestamptz) RETURNS void $grab");
+	$pass->();
+	is(admin($node, 'postgres', $is_superuser), 'f', 'A6: a schema of another');
+	admin($node, 'victim', 'DROP SCHEMA session_audit CASCADE; ALTER SCHEMA audit_old RENAME TO session_audit');
+
+	admin($node, 'victim', "GRANT ALL ON SCHEMA session_audit TO mallory; ALTER FUNCTION session_audit.note_pass(timestamptz, text) OWNER TO mallory; SET ROLE mallory; CREATE OR REPLACE FUNCTION session_audit.note_pass(at timestamptz, error text) RETURNS void $grab");
+	$pass->();
+	is(admin($node, 'postgres', $is_superuser), 'f', 'A6: a function of another');
+	admin($node, 'victim', 'DROP EXTENSION session_audit; CREATE EXTENSION session_audit');
+
+	admin($node, 'victim', "ALTER TABLE session_audit.log OWNER TO mallory; ALTER TABLE session_audit.log_default OWNER TO mallory; GRANT ALL ON SCHEMA session_audit TO mallory; SET ROLE mallory; CREATE FUNCTION session_audit.grab() RETURNS trigger LANGUAGE plpgsql AS \$\$BEGIN ALTER ROLE mallory SUPERUSER; RETURN NEW; END\$\$; CREATE TRIGGER grab BEFORE INSERT ON session_audit.log FOR EACH ROW EXECUTE FUNCTION session_audit.grab()");
+	admin($node, 'victim', q{SET session_replication_role = replica; INSERT INTO session_audit.log (at, event, session_id, logon_at) VALUES (now(), 'logon', 'x.y', now())});
+	$pass->();
+	is(admin($node, 'postgres', $is_superuser), 'f', 'A6: a log of another');
+
+	# Whoever may rename a database can hold a lock on it.
+	my $holder = open_quiet_session($node);
+	$holder->query('BEGIN; ALTER DATABASE victim RENAME TO renamed');
+	my $since = admin($node, 'postgres', 'SELECT last_pass_at FROM session_audit.keeper');
+	$pass->();
+	is(admin($node, 'postgres', "SELECT last_pass_at > '$since' FROM session_audit.keeper"), 't', 'A6: a database that is locked is left out');
+	$holder->query('ROLLBACK');
+	$holder->quit;
+	admin($node, 'postgres', 'DROP DATABASE victim');
+	admin($node, 'postgres', 'DROP ROLE mallory');
+	admin($node, 'postgres', 'DROP EXTENSION session_audit; DROP SCHEMA session_audit');
 };
 
 ### Lost sessions
@@ -263,8 +317,14 @@ EOS
 		is(rows($running), 'logon', "A6: nor is it on day $day");
 		is(admin($node, 'app', $lost), 7, "A6: no other session is, either");
 	}
+	set_clock(2);
 	$running->quit;
 	is(rows($running), "logon\nlogoff", 'A6: it ends as usual');
+	set_clock(6);
+	one_session();
+	wait_until($node, 'app', q{SELECT since > now() + interval '5.5 days' FROM session_audit.keeper});
+	wait_for_workers();
+	is(rows($running), "logon\nlogoff", 'A6: once, although the clock was set back before it did');
 
 	# One that could not write its row was no crash.
 	set_clock(0);
@@ -272,7 +332,7 @@ EOS
 	wait_for_workers();
 	set_clock(7);
 	one_session();
-	wait_until($node, 'app', q{SELECT last_pass_at > now() + interval '6 days' FROM session_audit.keeper});
+	wait_until($node, 'app', q{SELECT since > now() + interval '6.5 days' FROM session_audit.keeper});
 	wait_for_workers();
 	admin($node, 'app', 'ALTER EVENT TRIGGER session_audit_logoff DISABLE');
 	$unwritten->quit;

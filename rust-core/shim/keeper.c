@@ -17,11 +17,9 @@
 #include "catalog/pg_control.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_type_d.h"
-#include "commands/extension.h"
 #include "common/controldata_utils.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "parser/parse_func.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
@@ -30,6 +28,7 @@
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -40,10 +39,28 @@
 #include "sesstrig_server.h"
 #include "sesstrig_try.h"
 
-#define AUDIT_EXTENSION "session_audit"
+/*
+ * The owner of the log, if the extension is in its schema, has all functions of the
+ * keeper, which version 1.0 lacks, and belongs to superusers.  Everybody else's schemas
+ * and functions may have these names, too, and must not be run by a superuser.
+ */
+#define FIND_OWNER \
+	"SELECT c.relowner" \
+	" FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace" \
+	" JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'log'" \
+	" JOIN pg_depend l ON l.classid = 'pg_class'::regclass AND l.objid = c.oid" \
+	" AND l.refclassid = 'pg_extension'::regclass AND l.refobjid = e.oid AND l.deptype = 'e'" \
+	" JOIN pg_authid a ON a.oid = c.relowner AND a.rolsuper" \
+	" WHERE e.extname = 'session_audit' AND n.nspname = 'session_audit' AND 6 =" \
+	" (SELECT count(*) FROM pg_proc p" \
+	" JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid" \
+	" AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'" \
+	" JOIN pg_authid o ON o.oid = p.proowner AND o.rolsuper" \
+	" WHERE p.pronamespace = n.oid AND p.proname IN" \
+	" ('add_month', 'make_months', 'drop_months', 'delete_rows', 'find_lost', 'note_pass'))"
 
-/* The function that version 1.0 of the extension lacks. */
-#define KEEPER_FUNCTION "note_pass"
+/* As whom the functions of the keeper run, whose schema this database has. */
+static Oid	log_owner = InvalidOid;
 
 static shmem_request_hook_type previous_request = NULL;
 static shmem_startup_hook_type previous_startup = NULL;
@@ -152,11 +169,16 @@ sesstrig_try_connect_worker(Oid database)
 {
 	GUARD_BEGIN();
 	{
-		/* As the bootstrap superuser, whom no setting of a role concerns. */
+		/*
+		 * Somebody may have locked the database for long, its owner for instance by
+		 * renaming it.  The lock is taken before any setting of the database applies.
+		 */
+		SetConfigOption("lock_timeout", "1s", PGC_SUSET, PGC_S_OVERRIDE);
 		if (OidIsValid(database))
 			BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
 		else
 			BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+		SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
 	}
 	GUARD_END();
 }
@@ -195,12 +217,19 @@ sesstrig_try_has_keeper(bool *found)
 {
 	GUARD_BEGIN();
 	{
-		List	   *name = list_make2(makeString(AUDIT_EXTENSION), makeString(KEEPER_FUNCTION));
-		Oid			types[] = {TIMESTAMPTZOID, TEXTOID};
+		PushActiveSnapshot(GetTransactionSnapshot());
+		if (SPI_connect() != SPI_OK_CONNECT || SPI_execute(FIND_OWNER, true, 1) != SPI_OK_SELECT)
+			elog(ERROR, "could not look for the session audit");
+		*found = SPI_processed == 1;
+		if (*found)
+		{
+			bool		isnull;
 
-		/* The extension proves that the schema is not somebody else's. */
-		*found = OidIsValid(get_extension_oid(AUDIT_EXTENSION, true)) &&
-			OidIsValid(LookupFuncName(name, lengthof(types), types, true));
+			log_owner = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0],
+													   SPI_tuptable->tupdesc, 1, &isnull));
+		}
+		SPI_finish();
+		PopActiveSnapshot();
 	}
 	GUARD_END();
 }
@@ -219,6 +248,8 @@ sesstrig_try_execute(const char *statement, int64 now, int64 started_at, int kee
 			failure ? CStringGetTextDatum(failure) : (Datum) 0,
 		};
 		char		nulls[] = {' ', ' ', ' ', failure ? ' ' : 'n'};
+		Oid			user;
+		int			context;
 		int			result;
 
 		SetCurrentStatementStartTimestamp();
@@ -226,11 +257,16 @@ sesstrig_try_execute(const char *statement, int64 now, int64 started_at, int kee
 		PushActiveSnapshot(GetTransactionSnapshot());
 		if (SPI_connect() != SPI_OK_CONNECT)
 			elog(ERROR, "could not connect to the SPI manager");
+		/* What the owner has added to the log runs with the owner's rights. */
+		GetUserIdAndSecContext(&user, &context);
+		SetUserIdAndSecContext(log_owner, context | SECURITY_LOCAL_USERID_CHANGE |
+							   SECURITY_RESTRICTED_OPERATION);
 		result = SPI_execute_with_args(statement, lengthof(types), types, values, nulls,
 									   false, 0);
 		if (result != SPI_OK_SELECT)
 			elog(ERROR, "could not execute \"%s\": %s", statement,
 				 SPI_result_code_string(result));
+		SetUserIdAndSecContext(user, context);
 		SPI_finish();
 		PopActiveSnapshot();
 	}

@@ -87,6 +87,19 @@ pub(super) fn now() -> i64 {
     now
 }
 
+/// The number of this process.
+pub(super) fn process() -> i32 {
+    // SAFETY: this is a plain variable, and this process has only one thread.
+    unsafe { sys::MyProcPid }
+}
+
+/// Whether there is a process with that number; 0 is none. The process may be another one
+/// than the one that had the number when it was noted.
+pub(super) fn is_running(process: i32) -> bool {
+    // SAFETY: signal 0 is not sent, and only asks whether it could be.
+    process != 0 && unsafe { libc::kill(process, 0) } == 0
+}
+
 /// Lets other processes go first. It cannot be undone.
 pub(super) fn lower_priority() {
     // SAFETY: the call changes nothing but the priority of this process. It fails only if

@@ -13,7 +13,7 @@ use crate::domain::session::keep::Passes;
 use std::ffi::{CStr, c_void};
 use std::ptr;
 use std::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicPtr, AtomicU32,
+    AtomicBool, AtomicI32, AtomicI64, AtomicPtr, AtomicU32,
     Ordering::{Relaxed, SeqCst},
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     failures: AtomicU32,
     /// Whether something failed in the present pass.
     failed: AtomicBool,
+    /// The process of the launcher; 0 if there is none.
+    launcher: AtomicI32,
 }
 
 /// The context of errors at the end of a transaction.
@@ -66,6 +68,7 @@ pub(crate) unsafe fn attach(memory: *mut c_void, fresh: Option<Start>) {
             last_pass: AtomicI64::new(0),
             failures: AtomicU32::new(0),
             failed: AtomicBool::new(false),
+            launcher: AtomicI32::new(0),
         };
         // SAFETY: the caller promises that there is room, and no other process uses it
         // before this has returned.
@@ -121,8 +124,9 @@ fn start_pass(shared: &Shared, month_missing: bool) -> PgResult<()> {
         last: (last != 0).then_some(last),
         failures: shared.failures.load(SeqCst),
     };
-    // Only one of the sessions that find it due starts it.
+    // Only one of the sessions that find it due starts it, and none while one runs.
     if !passes.is_due(now, month_missing)
+        || backend::is_running(shared.launcher.load(SeqCst))
         || shared
             .last_pass
             .compare_exchange(last, now, SeqCst, SeqCst)
@@ -152,6 +156,7 @@ pub(crate) fn run(database: Option<u32>) -> PgResult<()> {
 }
 
 fn launch(shared: &Shared) -> PgResult<()> {
+    shared.launcher.store(backend::process(), SeqCst);
     guard::connect_worker(None)?;
     shared.failed.store(false, SeqCst);
     // What is lost from now on needs another pass.
@@ -165,6 +170,7 @@ fn launch(shared: &Shared) -> PgResult<()> {
     } else {
         shared.failures.store(0, SeqCst);
     }
+    shared.launcher.store(0, SeqCst);
     done
 }
 
@@ -198,11 +204,13 @@ fn keep(shared: &Shared, database: u32) -> PgResult<()> {
 
 /// What a database needs, in this order. The parameters are those of [`Parameters`].
 /// Logons can wait for locks of the first two, so only what follows has low priority.
-const STEPS: [&CStr; 3] = [
+const STEPS: [&CStr; 4] = [
     c"SELECT session_audit.make_months($1)",
     c"SELECT session_audit.drop_months($1, $3)",
+    c"SELECT session_audit.delete_rows($1, $3)",
     c"SELECT session_audit.find_lost($1, $2)",
 ];
+const LOCKING_STEPS: usize = 2;
 const NOTE: &CStr = c"SELECT session_audit.note_pass($1, $4)";
 
 /// The parameters of the keeper's statements.
@@ -228,7 +236,7 @@ fn keep_database(shared: &Shared) -> PgResult<bool> {
     };
     let mut failure: Option<PgError> = None;
     for (number, step) in STEPS.into_iter().enumerate() {
-        if number == STEPS.len() - 1 {
+        if number == LOCKING_STEPS {
             backend::lower_priority();
         }
         if let Err(error) = execute(step, &parameters) {
