@@ -105,11 +105,14 @@ BEGIN
         ORDER BY upper
     LOOP
         BEGIN
+            -- Those who read the log wait as soon as the first partition is dropped.  So
+            -- they must not wait for others who use the next one.
+            EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT', partition);
             EXECUTE format('DROP TABLE %s', partition);
         EXCEPTION WHEN OTHERS THEN
             RAISE WARNING 'could not drop partition "%" of the session audit: %', partition, SQLERRM
                 USING ERRCODE = SQLSTATE;
-            UPDATE @extschema@.keeper SET last_error = SQLERRM, last_error_at = drop_months.at;
+            PERFORM @extschema@.note_pass(at, SQLERRM);
         END;
     END LOOP;
 END
@@ -128,9 +131,10 @@ $$;
 -- Add a row for each session that has ended without one.  Sessions that logged on before
 -- started_at do not run any more: they ended by then, in a crash.
 --
--- It does not matter what the clock says, nor that sessions begin and end meanwhile.  A
--- session whose logon could be seen before the list of processes was made, and that is not
--- on that list, had ended by then; and what it wrote can be seen after that.
+-- No session that runs is called lost, whatever the clock says, and although sessions begin
+-- and end meanwhile.  A session whose logon could be seen before the list of processes was
+-- made, and that is not on that list, had ended by then; and what it wrote can be seen after
+-- that.
 CREATE FUNCTION find_lost(at timestamptz, started_at timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
 DECLARE

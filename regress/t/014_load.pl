@@ -7,7 +7,6 @@ use warnings FATAL => 'all';
 
 use FindBin;
 use lib $FindBin::RealBin;
-use POSIX ();
 use PostgreSQL::Test::Utils;
 use SessionTriggers;
 use Test::More;
@@ -118,32 +117,7 @@ sub session
 sub load
 {
 	my ($clients, $sessions, $disturb) = @_;
-	my $dir = PostgreSQL::Test::Utils::tempdir;
-	my %running;
-	for my $number (1 .. $clients)
-	{
-		my $child = fork // die "could not fork: $!";
-		if (!$child)
-		{
-			srand($seed + $number);
-			my $lines = eval { join '', map { session() . "\n" } 1 .. $sessions } // "died: $@";
-			append_to_file("$dir/$number", $lines);
-			POSIX::_exit(0);
-		}
-		$running{$child} = 1;
-	}
-	srand($seed);
-	while (%running)
-	{
-		$disturb->();
-		for my $child (keys %running)
-		{
-			delete $running{$child} if waitpid($child, POSIX::WNOHANG()) != 0;
-		}
-	}
-	my @lines = map { split /\n/, slurp_file("$dir/$_") } 1 .. $clients;
-	is(join("\n", grep { /^died/ } @lines), '', 'no client has died');
-	return map { [ split / / ] } @lines;
+	return map { [ split / / ] } run_clients($seed, $clients, sub { return map { session() } 1 .. $sessions }, $disturb);
 }
 
 sub postmaster { return (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0]; }

@@ -11,6 +11,7 @@ use warnings FATAL => 'all';
 
 use Carp;
 use IPC::Run;
+use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -20,7 +21,7 @@ use Exporter 'import';
 our @EXPORT = qw(
   new_node admin start_smart_shutdown finish_shutdown
   connect_raw connect_as open_session open_quiet_session hold_lock
-  poll_until wait_until wait_for_event wait_for_exit wait_until_ready
+  poll_until wait_until wait_for_event wait_for_exit wait_until_ready run_clients
   take_rows session_rows
   log_position log_lines log_text exit_status log_is_clean
   $WARNING);
@@ -186,6 +187,42 @@ sub wait_until_ready
 {
 	my ($node) = @_;
 	return poll_until(sub { return system('pg_isready', '-q', '-h', $node->host, '-p', $node->port) == 0; });
+}
+
+### Load
+
+# Runs a function in so many processes at the same time, each with random choices that
+# follow from the seed, and calls $disturb until all have ended. Returns the lines that the
+# function has returned in all of them.
+sub run_clients
+{
+	my ($seed, $clients, $function, $disturb) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir;
+	my %running;
+	for my $number (1 .. $clients)
+	{
+		my $child = fork // die "could not fork: $!";
+		if (!$child)
+		{
+			srand($seed + $number);
+			my @lines = eval { $function->() };
+			append_to_file("$dir/$number", join '', map { "$_\n" } $@ ? "died: $@" : @lines);
+			POSIX::_exit(0);
+		}
+		$running{$child} = 1;
+	}
+	srand($seed);
+	while (%running)
+	{
+		$disturb->();
+		for my $child (keys %running)
+		{
+			delete $running{$child} if waitpid($child, POSIX::WNOHANG()) != 0;
+		}
+	}
+	my @lines = map { split /\n/, slurp_file("$dir/$_") } 1 .. $clients;
+	is(join("\n", grep { /^died/ } @lines), '', 'no client has died');
+	return @lines;
 }
 
 ### Rows

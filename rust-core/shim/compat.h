@@ -61,8 +61,8 @@
 #endif
 
 /*
- * Set an option as SET LOCAL does.  17 does not look the name up if it is given where
- * the setting is.
+ * Set an option as SET LOCAL does.  From 17 on, a server that is told where the setting
+ * is need not look its name up.
  */
 #if PG_VERSION_NUM >= 170000
 #define SESSTRIG_SET_OPTION(setting, name, value, elevel) \

@@ -39,29 +39,6 @@
 #include "sesstrig_server.h"
 #include "sesstrig_try.h"
 
-/*
- * The owner of the log, if the extension is in its schema, has all functions of the
- * keeper, which version 1.0 lacks, and belongs to superusers.  Everybody else's schemas
- * and functions may have these names, too, and must not be run by a superuser.
- */
-#define FIND_OWNER \
-	"SELECT c.relowner" \
-	" FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace" \
-	" JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'log'" \
-	" JOIN pg_depend l ON l.classid = 'pg_class'::regclass AND l.objid = c.oid" \
-	" AND l.refclassid = 'pg_extension'::regclass AND l.refobjid = e.oid AND l.deptype = 'e'" \
-	" JOIN pg_authid a ON a.oid = c.relowner AND a.rolsuper" \
-	" WHERE e.extname = 'session_audit' AND n.nspname = 'session_audit' AND 6 =" \
-	" (SELECT count(*) FROM pg_proc p" \
-	" JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid" \
-	" AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'" \
-	" JOIN pg_authid o ON o.oid = p.proowner AND o.rolsuper" \
-	" WHERE p.pronamespace = n.oid AND p.proname IN" \
-	" ('add_month', 'make_months', 'drop_months', 'delete_rows', 'find_lost', 'note_pass'))"
-
-/* As whom the functions of the keeper run, whose schema this database has. */
-static Oid	log_owner = InvalidOid;
-
 static shmem_request_hook_type previous_request = NULL;
 static shmem_startup_hook_type previous_startup = NULL;
 
@@ -178,6 +155,7 @@ sesstrig_try_connect_worker(Oid database)
 			BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
 		else
 			BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+		/* No setting of the database takes the place of this one, either. */
 		SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
 	}
 	GUARD_END();
@@ -213,20 +191,20 @@ sesstrig_try_list_databases(Oid **databases, int *count)
 }
 
 ErrorData *
-sesstrig_try_has_keeper(bool *found)
+sesstrig_try_query_oid(const char *query, Oid *result)
 {
 	GUARD_BEGIN();
 	{
+		*result = InvalidOid;
 		PushActiveSnapshot(GetTransactionSnapshot());
-		if (SPI_connect() != SPI_OK_CONNECT || SPI_execute(FIND_OWNER, true, 1) != SPI_OK_SELECT)
-			elog(ERROR, "could not look for the session audit");
-		*found = SPI_processed == 1;
-		if (*found)
+		if (SPI_connect() != SPI_OK_CONNECT || SPI_execute(query, true, 1) != SPI_OK_SELECT)
+			elog(ERROR, "could not execute \"%s\"", query);
+		if (SPI_processed == 1)
 		{
 			bool		isnull;
 
-			log_owner = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0],
-													   SPI_tuptable->tupdesc, 1, &isnull));
+			*result = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0],
+													 SPI_tuptable->tupdesc, 1, &isnull));
 		}
 		SPI_finish();
 		PopActiveSnapshot();
@@ -235,8 +213,8 @@ sesstrig_try_has_keeper(bool *found)
 }
 
 ErrorData *
-sesstrig_try_execute(const char *statement, int64 now, int64 started_at, int keep,
-					 const char *failure)
+sesstrig_try_execute(const char *statement, Oid owner, int64 now, int64 started_at,
+					 int keep, const char *failure)
 {
 	GUARD_BEGIN();
 	{
@@ -259,7 +237,7 @@ sesstrig_try_execute(const char *statement, int64 now, int64 started_at, int kee
 			elog(ERROR, "could not connect to the SPI manager");
 		/* What the owner has added to the log runs with the owner's rights. */
 		GetUserIdAndSecContext(&user, &context);
-		SetUserIdAndSecContext(log_owner, context | SECURITY_LOCAL_USERID_CHANGE |
+		SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE |
 							   SECURITY_RESTRICTED_OPERATION);
 		result = SPI_execute_with_args(statement, lengthof(types), types, values, nulls,
 									   false, 0);

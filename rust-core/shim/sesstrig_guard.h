@@ -92,11 +92,16 @@ extern ErrorData *sesstrig_try_run_trigger(Oid function, const char *event,
 extern ErrorData *sesstrig_try_start_worker(Oid database, bool wait, bool *started);
 extern ErrorData *sesstrig_try_connect_worker(Oid database);
 extern ErrorData *sesstrig_try_list_databases(Oid **databases, int *count);
-extern ErrorData *sesstrig_try_has_keeper(bool *found);
 
-/* Run a statement with the parameters now, started_at, keep, and failure or null. */
-extern ErrorData *sesstrig_try_execute(const char *statement, int64 now, int64 started_at,
-									   int keep, const char *failure);
+/* The OID that a query finds, or InvalidOid. */
+extern ErrorData *sesstrig_try_query_oid(const char *query, Oid *result);
+
+/*
+ * Run a statement as "owner", with the parameters now, started_at, keep, and failure or
+ * null.
+ */
+extern ErrorData *sesstrig_try_execute(const char *statement, Oid owner, int64 now,
+									   int64 started_at, int keep, const char *failure);
 
 /* state; the first one cannot raise */
 extern bool sesstrig_event_triggers_on(void);

@@ -278,21 +278,21 @@ pub(super) fn list_databases() -> PgResult<Vec<u32>> {
     })
 }
 
-/// Whether the database has the extension session_audit in a version with a keeper. A
-/// transaction must be open.
-pub(super) fn has_keeper() -> PgResult<bool> {
-    let mut found = false;
-    // SAFETY: the call writes to a local variable.
-    unsafe { PgError::check(sys::sesstrig_try_has_keeper(&mut found))? };
-    Ok(found)
+/// The OID that a query finds, if it finds one. A transaction must be open.
+pub(super) fn query_oid(query: &CStr) -> PgResult<Option<u32>> {
+    let mut oid = sys::INVALID_OID;
+    // SAFETY: the string outlives the call, which writes to a local variable.
+    unsafe { PgError::check(sys::sesstrig_try_query_oid(query.as_ptr(), &mut oid))? };
+    Ok((oid != sys::INVALID_OID).then_some(oid))
 }
 
-/// Runs a statement. A transaction must be open.
+/// Runs a statement as the parameters' owner. A transaction must be open.
 pub(super) fn execute(statement: &CStr, parameters: &Parameters) -> PgResult<()> {
     // SAFETY: the strings outlive the call, and `$4` may be null.
     unsafe {
         PgError::check(sys::sesstrig_try_execute(
             statement.as_ptr(),
+            parameters.owner,
             parameters.now,
             parameters.started_at,
             parameters.keep,

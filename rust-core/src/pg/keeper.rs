@@ -46,7 +46,7 @@ static SHARED: AtomicPtr<Shared> = AtomicPtr::new(ptr::null_mut());
 /// How the server ended before it was started.
 #[derive(Clone, Copy)]
 pub(crate) struct Start {
-    /// Whether all sessions had ended by themselves or by a shutdown that let them.
+    /// Whether it was shut down in order, so that each session had time for its logoff.
     pub(crate) clean: bool,
     /// Whether it starts in recovery, as a standby does.
     pub(crate) recovery: bool,
@@ -195,12 +195,35 @@ fn keep(shared: &Shared, database: u32) -> PgResult<()> {
     guard::connect_worker(Some(database))?;
     guard::start_transaction()?;
     guard::override_settings()?;
-    let audited = guard::has_keeper()?;
+    let owner = guard::query_oid(FIND_OWNER)?;
     guard::commit_transaction(CONTEXT)?;
-    let well = !audited || keep_database(shared)?;
+    let well = match owner {
+        Some(owner) => keep_database(shared, owner)?,
+        None => true,
+    };
     shared.failed.store(failed || !well, SeqCst);
     Ok(())
 }
+
+/// The owner of the log, if the extension has all functions of the keeper, which version
+/// 1.0 lacks, and they and the log belong to superusers. Schemas and functions of others can
+/// have these names, too, and must not be run by a superuser.
+const FIND_OWNER: &CStr = c"\
+    SELECT c.relowner \
+    FROM pg_extension e \
+    JOIN pg_namespace n ON n.oid = e.extnamespace \
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'log' \
+    JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' \
+        AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid \
+    JOIN pg_authid o ON o.oid = c.relowner AND o.rolsuper \
+    WHERE e.extname = 'session_audit' AND n.nspname = 'session_audit' AND 6 = ( \
+        SELECT count(*) \
+        FROM pg_proc p \
+        JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' \
+            AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid \
+        JOIN pg_authid o ON o.oid = p.proowner AND o.rolsuper \
+        WHERE p.pronamespace = n.oid AND p.proname IN ( \
+            'add_month', 'make_months', 'drop_months', 'delete_rows', 'find_lost', 'note_pass'))";
 
 /// What a database needs, in this order. The parameters are those of [`Parameters`].
 /// Logons can wait for locks of the first two, so only what follows has low priority.
@@ -213,8 +236,10 @@ const STEPS: [&CStr; 4] = [
 const LOCKING_STEPS: usize = 2;
 const NOTE: &CStr = c"SELECT session_audit.note_pass($1, $4)";
 
-/// The parameters of the keeper's statements.
+/// The parameters of the keeper's statements, and who runs them.
 pub(super) struct Parameters<'a> {
+    /// The role as which they run.
+    pub(super) owner: u32,
     /// `$1`, `timestamptz`
     pub(super) now: i64,
     /// `$2`, `timestamptz`: no session that logged on before this runs any more.
@@ -227,8 +252,9 @@ pub(super) struct Parameters<'a> {
 
 /// Whether all went well. What fails is reported, and does not keep the rest from being
 /// done.
-fn keep_database(shared: &Shared) -> PgResult<bool> {
+fn keep_database(shared: &Shared, owner: u32) -> PgResult<bool> {
     let mut parameters = Parameters {
+        owner,
         now: backend::now(),
         started_at: shared.started_at.load(SeqCst),
         keep: settings::audit_keep(),
