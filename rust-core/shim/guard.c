@@ -378,7 +378,8 @@ find_event(const NameData *name, const char *const *events, int nevents)
 {
 	for (int i = 0; i < nevents; i++)
 	{
-		if (strcmp(NameStr(*name), events[i]) == 0)
+		/* No function is called for most of those that are not. */
+		if (NameStr(*name)[0] == events[i][0] && strcmp(NameStr(*name), events[i]) == 0)
 			return i;
 	}
 	return -1;
