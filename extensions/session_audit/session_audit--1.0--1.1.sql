@@ -194,10 +194,20 @@ BEGIN
 END
 $$;
 
+-- Refused logons wait in memory before they are written, for a minute or less.
+CREATE FUNCTION refusals_waiting() RETURNS int
+LANGUAGE C AS 'MODULE_PATHNAME', 'session_audit_waiting';
+CREATE FUNCTION refusals_dropped() RETURNS bigint
+LANGUAGE C AS 'MODULE_PATHNAME', 'session_audit_dropped';
+
+COMMENT ON FUNCTION refusals_waiting() IS 'how many different refused logons wait for being written';
+COMMENT ON FUNCTION refusals_dropped() IS 'how many refused logons were not recorded since the server was started';
+
 -- What a monitor needs to know, in one row.  Rows are written roughly in the order of their
 -- times, so only the first and the last blocks of each partition are read.
 CREATE FUNCTION status(OUT partitions int, OUT oldest timestamptz, OUT newest timestamptz, OUT size bigint,
-    OUT last_pass_at timestamptz, OUT last_error text, OUT last_error_at timestamptz)
+    OUT last_pass_at timestamptz, OUT last_error text, OUT last_error_at timestamptz,
+    OUT queue_length int, OUT dropped bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     partition regclass;
@@ -219,6 +229,8 @@ BEGIN
         newest := greatest(newest, last);
         size := size + pg_total_relation_size(partition);
     END LOOP;
+    queue_length := @extschema@.refusals_waiting();
+    dropped := @extschema@.refusals_dropped();
     SELECT k.last_pass_at, k.last_error, k.last_error_at INTO last_pass_at, last_error, last_error_at
     FROM @extschema@.keeper AS k;
 END
@@ -227,5 +239,6 @@ $$;
 COMMENT ON FUNCTION status() IS 'the state of the log and of its keeper';
 
 REVOKE ALL ON FUNCTION make_months(timestamptz), drop_months(timestamptz, int), delete_rows(timestamptz, int),
-    find_lost(timestamptz, timestamptz), note_pass(timestamptz, text), status() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION status() TO pg_monitor;
+    find_lost(timestamptz, timestamptz), note_pass(timestamptz, text), refusals_waiting(), refusals_dropped(), status()
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION refusals_waiting(), refusals_dropped(), status() TO pg_monitor;

@@ -14,8 +14,12 @@ PG_MODULE_MAGIC;
 /* Null in a stock server, which thus can load the library and be told what it lacks. */
 #pragma weak sesstrig_audit_version
 #pragma weak sesstrig_audit_record
+#pragma weak sesstrig_audit_waiting
+#pragma weak sesstrig_audit_dropped
 
 PG_FUNCTION_INFO_V1(session_audit_record);
+PG_FUNCTION_INFO_V1(session_audit_waiting);
+PG_FUNCTION_INFO_V1(session_audit_dropped);
 
 void		_PG_init(void);
 
@@ -41,4 +45,16 @@ Datum
 session_audit_record(PG_FUNCTION_ARGS)
 {
 	return sesstrig_audit_record(fcinfo);
+}
+
+Datum
+session_audit_waiting(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(sesstrig_audit_waiting());
+}
+
+Datum
+session_audit_dropped(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(sesstrig_audit_dropped());
 }

@@ -20,4 +20,11 @@ extern int	sesstrig_audit_version(void);
 /* The event trigger function: record the event that fires it. */
 extern Datum sesstrig_audit_record(FunctionCallInfo fcinfo);
 
+/*
+ * How many different refused logons wait for being written, and how many have not been
+ * recorded since the server was started.
+ */
+extern int32 sesstrig_audit_waiting(void);
+extern int64 sesstrig_audit_dropped(void);
+
 #endif							/* SESSTRIG_AUDIT_H */

@@ -106,13 +106,13 @@ static const struct
 /* --- facts about the session ----------------------------------------------------- */
 
 /*
- * How the client has authenticated.  Called while the session starts: later the line
- * of pg_hba.conf that applied is no longer in memory.
+ * How the client has authenticated, or has to.  When the session has started, the line of
+ * pg_hba.conf that applied is no longer in memory.
  */
 const char *
 sesstrig_client_auth_method(void)
 {
-	if (!MyProcPort || !MyProcPort->hba)
+	if (!MyProcPort || !PostmasterContext || !MyProcPort->hba)
 		return NULL;
 	return hba_authname(MyProcPort->hba->auth_method);
 }
@@ -225,6 +225,18 @@ sesstrig_audit_record(FunctionCallInfo fcinfo)
 	PG_RETURN_NULL();
 }
 
+int32
+sesstrig_audit_waiting(void)
+{
+	return sesstrig_refusals_waiting();
+}
+
+int64
+sesstrig_audit_dropped(void)
+{
+	return sesstrig_refusals_dropped();
+}
+
 ErrorData *
 sesstrig_try_audit_is_function(Oid function, bool *is_audit)
 {
@@ -328,14 +340,15 @@ form_values(const SesstrigAuditRow *row, Datum *values, bool *nulls)
 		values[7] = DirectFunctionCall1(inet_in, CStringGetDatum(row->client_addr));
 	values[8] = Int32GetDatum(row->client_port);
 	nulls[8] = row->client_port < 0;
-	set_text(values, nulls, 9, row->application_name);
+	set_foreign_text(values, nulls, 9, row->application_name);
 	set_text(values, nulls, 10, row->encryption);
 	values[11] = Int32GetDatum(row->instance_num);
 	values[12] = TimestampTzGetDatum(row->logon_at);
+	nulls[12] = !row->has_logon;
 	set_text(values, nulls, 13, row->ended_by);
 	set_text(values, nulls, 14, row->sqlstate);
 	set_usage(values, nulls, row);
-	values[21] = Int32GetDatum(1);
+	values[21] = Int32GetDatum(row->count);
 }
 
 /* --- the partition ----------------------------------------------------------------- */

@@ -60,6 +60,15 @@ sesstrig_exit_sqlstate(void)
 	return exit_sqlstate[0] ? exit_sqlstate : NULL;
 }
 
+/* Has the server let the client in? */
+static bool let_in = false;
+
+void
+sesstrig_let_in(void)
+{
+	let_in = true;
+}
+
 /* Is the client gone without having asked for the end of the session? */
 static bool client_lost = false;
 
@@ -137,6 +146,8 @@ sesstrig_exit_defer(int code)
 
 	if (proc_exit_inprogress)
 		return;
+	if (!let_in && exit_sqlstate[0])
+		sesstrig_refusal_note();
 	sesstrig_report_overrun();
 
 	/*

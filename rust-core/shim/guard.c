@@ -230,6 +230,18 @@ sesstrig_try_define_int(const char *name, const char *description,
 }
 
 ErrorData *
+sesstrig_try_define_string(const char *name, const char *description,
+						   char **variable, GucContext context)
+{
+	GUARD_BEGIN();
+	{
+		DefineCustomStringVariable(name, description, NULL, variable, "", context, 0,
+								   NULL, NULL, NULL);
+	}
+	GUARD_END();
+}
+
+ErrorData *
 sesstrig_try_define_enum(const char *name, const char *description,
 						 int *variable, int boot_value,
 						 const struct config_enum_entry *entries,

@@ -1,8 +1,8 @@
 /*
  * keeper.c
- *	  The keeper of the session audit (rule A6), as far as it is the server's business:
- *	  shared memory, background workers, and the execution of statements.  When it
- *	  runs and what it does is decided in Rust.
+ *	  The workers of the session audit (rules A6 and A7), as far as they are the server's
+ *	  business: shared memory, background workers, and the execution of statements.  When
+ *	  they run and what they do is decided in Rust.
  */
 #include "postgres.h"
 
@@ -22,8 +22,11 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
 #include "storage/ipc.h"
+#include "storage/latch.h"
 #include "storage/lwlock.h"
+#include "storage/proc.h"
 #include "storage/shmem.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
@@ -32,6 +35,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+#include "utils/wait_event.h"
 
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
@@ -101,27 +105,49 @@ sesstrig_keeper_init(void)
 void
 sesstrig_keeper_main(Datum database)
 {
+	bool		refusals = MyBgworkerEntry->bgw_extra[0] != '\0';
 	ErrorData  *error;
 	SesstrigStatus status;
 
-	pqsignal(SIGTERM, die);
+	/* What the launcher has not done yet is not lost when it is asked to end. */
+	pqsignal(SIGTERM, OidIsValid(DatumGetObjectId(database)) ? die : SignalHandlerForShutdownRequest);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
-	status = sesstrig_keeper_run(DatumGetObjectId(database), &error);
+	status = sesstrig_worker_run(DatumGetObjectId(database), refusals, &error);
 	sesstrig_raise_on_failure(status, error);
 }
 
+bool
+sesstrig_stop_requested(void)
+{
+	return ShutdownRequestPending;
+}
+
+bool
+sesstrig_may_start_worker(void)
+{
+	if (!MyProc)
+		return false;
+	/* The exit would do this, too. */
+	LWLockReleaseAll();
+	return true;
+}
+
 ErrorData *
-sesstrig_try_start_worker(Oid database, bool wait, bool *started)
+sesstrig_try_start_worker(Oid database, bool refusals, bool wait, bool *started)
 {
 	GUARD_BEGIN();
 	{
 		BackgroundWorker worker = {
 			.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
-			.bgw_start_time = BgWorkerStart_RecoveryFinished,
+			/* On a standby, refused logons are written to the server log. */
+			.bgw_start_time = RecoveryInProgress() ? BgWorkerStart_ConsistentState :
+			BgWorkerStart_RecoveryFinished,
 			.bgw_restart_time = BGW_NEVER_RESTART,
 			.bgw_library_name = "postgres",
 			.bgw_function_name = "sesstrig_keeper_main",
 			.bgw_main_arg = ObjectIdGetDatum(database),
+			.bgw_extra = {refusals ? 'r' : '\0'},
 			/* To wait for the worker, its end must be notified. */
 			.bgw_notify_pid = wait ? MyProcPid : 0,
 		};
@@ -136,6 +162,25 @@ sesstrig_try_start_worker(Oid database, bool wait, bool *started)
 			if (WaitForBackgroundWorkerShutdown(handle) == BGWH_POSTMASTER_DIED)
 				proc_exit(1);
 			pfree(handle);
+		}
+	}
+	GUARD_END();
+}
+
+ErrorData *
+sesstrig_try_sleep(int ms)
+{
+	GUARD_BEGIN();
+	{
+		if (!ShutdownRequestPending)
+			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms,
+							 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
 		}
 	}
 	GUARD_END();
@@ -162,7 +207,7 @@ sesstrig_try_connect_worker(Oid database)
 }
 
 ErrorData *
-sesstrig_try_list_databases(Oid **databases, int *count)
+sesstrig_try_list_databases(SesstrigDatabase **databases, int *count)
 {
 	GUARD_BEGIN();
 	{
@@ -171,7 +216,7 @@ sesstrig_try_list_databases(Oid **databases, int *count)
 		HeapTuple	tuple;
 		int			room = 64;
 
-		*databases = palloc(room * sizeof(Oid));
+		*databases = palloc(room * sizeof(SesstrigDatabase));
 		*count = 0;
 		while (HeapTupleIsValid(tuple = heap_getnext(scan, ForwardScanDirection)))
 		{
@@ -181,8 +226,9 @@ sesstrig_try_list_databases(Oid **databases, int *count)
 			if (!form->datallowconn || form->datconnlimit < -1)
 				continue;
 			if (*count == room)
-				*databases = repalloc(*databases, (room *= 2) * sizeof(Oid));
-			(*databases)[(*count)++] = form->oid;
+				*databases = repalloc(*databases, (room *= 2) * sizeof(SesstrigDatabase));
+			(*databases)[*count].oid = form->oid;
+			(*databases)[(*count)++].name = form->datname;
 		}
 		table_endscan(scan);
 		table_close(rel, AccessShareLock);

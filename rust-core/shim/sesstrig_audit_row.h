@@ -26,9 +26,11 @@ typedef struct SesstrigAuditRow
 	const char *application_name;
 	const char *encryption;
 	int32		instance_num;
+	bool		has_logon;		/* if not, the next one is NULL */
 	TimestampTz logon_at;
 	const char *ended_by;
 	const char *sqlstate;
+	int32		count;
 	bool		has_usage;		/* if not, the rest is NULL */
 	int64		cpu;			/* microseconds */
 	int64		blocks_hit;

@@ -219,12 +219,29 @@ uintptr_t sesstrig_shared_size(void);
 void sesstrig_shared_attach(void *memory, bool fresh, bool clean, bool recovery);
 
 /*
- Does the work of a worker: the keeper's in a database, or the launcher's if that is 0.
+ Does the work of a worker: the launcher's if `database` is 0, and otherwise, in that
+ database, what there is to do about refused logons, or else the keeper's.
 
  # Safety
  `error` must point to a writable pointer.
  */
-enum SesstrigStatus sesstrig_keeper_run(uint32_t database, ErrorData **error);
+enum SesstrigStatus sesstrig_worker_run(uint32_t database, bool refusals, ErrorData **error);
+
+/*
+ Notes that this process sends its client away by an error of level FATAL (rule A7).
+ The process is about to exit.
+ */
+void sesstrig_refusal_note(void);
+
+/*
+ How many different refused logons wait for being written.
+ */
+int32_t sesstrig_refusals_waiting(void);
+
+/*
+ How many refused logons have not been recorded since the server was started.
+ */
+int64_t sesstrig_refusals_dropped(void);
 
 /*
  Which value the setting `name` has during a firing; `current` is its value in the

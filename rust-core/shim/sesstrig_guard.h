@@ -47,6 +47,9 @@ extern ErrorData *sesstrig_try_define_int(const char *name,
 										  int *variable, int boot_value,
 										  int min_value, int max_value,
 										  GucContext context, int flags);
+extern ErrorData *sesstrig_try_define_string(const char *name,
+											 const char *description,
+											 char **variable, GucContext context);
 extern ErrorData *sesstrig_try_define_enum(const char *name,
 										   const char *description,
 										   int *variable, int boot_value,
@@ -88,10 +91,33 @@ extern ErrorData *sesstrig_try_run_trigger(Oid function, const char *event,
 										   CommandTag tag,
 										   const char *description);
 
-/* background workers of the session audit */
-extern ErrorData *sesstrig_try_start_worker(Oid database, bool wait, bool *started);
+/* A database that allows connections. */
+typedef struct SesstrigDatabase
+{
+	Oid			oid;
+	NameData	name;
+} SesstrigDatabase;
+
+/*
+ * Background workers of the session audit.  "refusals" says that a worker in a database is
+ * to write what is known of refused logons.
+ */
+extern ErrorData *sesstrig_try_start_worker(Oid database, bool refusals, bool wait,
+											bool *started);
 extern ErrorData *sesstrig_try_connect_worker(Oid database);
-extern ErrorData *sesstrig_try_list_databases(Oid **databases, int *count);
+extern ErrorData *sesstrig_try_list_databases(SesstrigDatabase **databases, int *count);
+
+/* Sleep so long, in ms, or up to a signal, and read the configuration file if asked to. */
+extern ErrorData *sesstrig_try_sleep(int ms);
+
+/* Has the launcher been asked to end?  Cannot raise. */
+extern bool sesstrig_stop_requested(void);
+
+/*
+ * Can this process, which is about to exit, start a worker?  Releases the LWLocks that an
+ * error may have left.  Cannot raise.
+ */
+extern bool sesstrig_may_start_worker(void);
 
 /* The OID that a query finds, or InvalidOid. */
 extern ErrorData *sesstrig_try_query_oid(const char *query, Oid *result);

@@ -1,9 +1,11 @@
 //! The exports through which `shim/keeper.c` sets up the memory that the server's processes
-//! share, and runs the workers of the session audit (rule A6).
+//! share, and runs the workers of the session audit (rules A6 and A7).
 
 use super::boundary::{SesstrigStatus, answer, boundary};
 use crate::pg::ErrorData;
-use crate::pg::keeper::{self, Shared, Start};
+use crate::pg::launcher::{self, Task};
+use crate::pg::refusals;
+use crate::pg::shared::{self, Shared, Start};
 use std::ffi::c_void;
 
 /// How many bytes of shared memory the core needs.
@@ -29,18 +31,44 @@ pub unsafe extern "C" fn sesstrig_shared_attach(
 ) {
     let start = fresh.then_some(Start { clean, recovery });
     // SAFETY: the caller promises what `attach` asks for.
-    answer((), || unsafe { keeper::attach(memory, start) });
+    answer((), || unsafe { shared::attach(memory, start) });
 }
 
-/// Does the work of a worker: the keeper's in a database, or the launcher's if that is 0.
+/// Does the work of a worker: the launcher's if `database` is 0, and otherwise, in that
+/// database, what there is to do about refused logons, or else the keeper's.
 ///
 /// # Safety
 /// `error` must point to a writable pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_keeper_run(
+pub unsafe extern "C" fn sesstrig_worker_run(
     database: u32,
+    refusals: bool,
     error: *mut *mut ErrorData,
 ) -> SesstrigStatus {
+    let task = match database {
+        0 => Task::Launch,
+        _ if refusals => Task::Write(database),
+        _ => Task::Keep(database),
+    };
     // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, || keeper::run((database != 0).then_some(database))) }
+    unsafe { boundary(error, || launcher::run(task)) }
+}
+
+/// Notes that this process sends its client away by an error of level FATAL (rule A7).
+/// The process is about to exit.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_refusal_note() {
+    answer((), refusals::note);
+}
+
+/// How many different refused logons wait for being written.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_refusals_waiting() -> i32 {
+    answer(0, || i32::try_from(refusals::waiting()).unwrap_or(i32::MAX))
+}
+
+/// How many refused logons have not been recorded since the server was started.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_refusals_dropped() -> i64 {
+    answer(0, || i64::try_from(refusals::dropped()).unwrap_or(i64::MAX))
 }

@@ -6,7 +6,12 @@ use super::error::PgResult;
 use super::{backend, guard, keeper, session, settings};
 use crate::domain::session::audit::{self, End, Value, event_name};
 use crate::domain::session::event::Event;
+use crate::domain::session::refusal::{Counted, Text};
+use std::borrow::Cow;
 use std::ffi::{CStr, CString};
+
+/// A text of a record; `None` is NULL.
+type Column = Option<Cow<'static, CStr>>;
 
 /// The record of an event, ready to be written.
 pub(super) struct Record {
@@ -14,19 +19,23 @@ pub(super) struct Record {
     pub(super) at: i64,
     pub(super) event: &'static CStr,
     pub(super) session_id: CString,
-    pub(super) login_user: Option<&'static CStr>,
-    pub(super) database: Option<&'static CStr>,
-    pub(super) auth_method: Option<&'static CStr>,
-    pub(super) system_identity: Option<&'static CStr>,
+    pub(super) login_user: Column,
+    pub(super) database: Column,
+    pub(super) auth_method: Column,
+    pub(super) system_identity: Column,
     pub(super) client_addr: Option<CString>,
     pub(super) client_port: Option<i32>,
-    pub(super) application_name: Option<CString>,
-    pub(super) encryption: Option<&'static CStr>,
+    pub(super) application_name: Column,
+    pub(super) encryption: Column,
     pub(super) instance_num: i32,
     /// When the session logged on, in microseconds since 2000.
-    pub(super) logon_at: i64,
-    /// How it ended, and with which error, in the record of a logoff.
-    pub(super) end: Option<(End, Option<CString>)>,
+    pub(super) logon_at: Option<i64>,
+    /// How it ended.
+    pub(super) end: Option<End>,
+    /// The error with which it ended or was refused.
+    pub(super) sqlstate: Column,
+    /// For how many events the record stands.
+    pub(super) count: i32,
 }
 
 /// Records an event of this session: as a row of the log that is in the schema of
@@ -38,18 +47,29 @@ pub(crate) fn record(event: Event, function: u32, context: &CStr) -> PgResult<()
     let Some(record) = collect(event) else {
         return Ok(());
     };
-    let standby = backend::in_recovery();
-    if !standby {
-        let month_missing = guard::audit_write(function, &record, context)?;
-        if event == Event::Logon {
-            keeper::look_after_logon(month_missing)?;
-        }
-    }
-    if standby || settings::audit_log_to_server() {
-        let line = CString::new(record.json()).unwrap_or_default();
-        guard::audit_log(&line)?;
+    if let Some(month_missing) = write(function, &record, context)?
+        && event == Event::Logon
+    {
+        keeper::look_after_logon(month_missing)?;
     }
     Ok(())
+}
+
+/// Writes a record. Returns whether there is no partition for its month, or `None` on a
+/// standby, where only a line of the server log is written.
+///
+/// # Errors
+/// Returns the server's error if the row cannot be written, with `context`.
+pub(super) fn write(function: u32, record: &Record, context: &CStr) -> PgResult<Option<bool>> {
+    let month_missing = if backend::in_recovery() {
+        None
+    } else {
+        Some(guard::audit_write(function, record, context)?)
+    };
+    if month_missing.is_none() || settings::audit_log_to_server() {
+        guard::audit_log(&record.line())?;
+    }
+    Ok(month_missing)
 }
 
 /// `None` in a process that has no session, which can run no session trigger.
@@ -59,92 +79,116 @@ fn collect(event: Event) -> Option<Record> {
         Event::Logon => session.logon_at,
         Event::Logoff => backend::now(),
     };
+    let (end, sqlstate) = match event {
+        Event::Logon => (None, None),
+        Event::Logoff => {
+            let (end, sqlstate) = end();
+            (Some(end), sqlstate)
+        }
+    };
     Some(Record {
         at,
         event: event_name(event),
         session_id: CString::new(backend::session_id()).unwrap_or_default(),
-        login_user: backend::login_user(),
-        database: backend::database_name(),
-        auth_method: session.auth_method,
-        system_identity: backend::client_identity(),
+        login_user: backend::login_user().map(Cow::Borrowed),
+        database: backend::database_name().map(Cow::Borrowed),
+        auth_method: session.auth_method.map(Cow::Borrowed),
+        system_identity: backend::client_identity().map(Cow::Borrowed),
         client_addr: backend::client_address()
             .and_then(|address| CString::new(address.to_string()).ok()),
         client_port: backend::client_port(),
-        application_name: backend::application_name(),
-        encryption: backend::client_encryption(),
+        application_name: backend::application_name().map(Cow::Owned),
+        encryption: backend::client_encryption().map(Cow::Borrowed),
         instance_num: session.instance_num,
-        logon_at: session.logon_at,
-        end: match event {
-            Event::Logon => None,
-            Event::Logoff => Some(end()),
-        },
+        logon_at: Some(session.logon_at),
+        end,
+        sqlstate: sqlstate.map(Cow::Borrowed),
+        count: 1,
     })
 }
 
 /// How the session ends, and the SQLSTATE of the error that ends it.
-fn end() -> (End, Option<CString>) {
+fn end() -> (End, Option<&'static CStr>) {
     match backend::exit_sqlstate() {
         Some(sqlstate) => (
             End::from_error(sqlstate.to_bytes(), backend::is_shutdown()),
-            Some(sqlstate.to_owned()),
+            Some(sqlstate),
         ),
         None if backend::client_is_lost() => (End::ClientLost, None),
         None => (End::Client, None),
     }
 }
 
-/// A text that may be NULL.
-fn owned(text: Option<&CString>) -> Value<'_> {
-    text.map_or(Value::Null, |text| Value::Text(text.to_bytes()))
-}
-
 impl Record {
-    /// The record as a JSON object.
+    /// The record of refused logons (rule A7).
+    pub(super) fn from_refusal(refused: &Counted) -> Record {
+        fn column<const N: usize>(text: &Text<N>) -> Column {
+            text.shown()
+                .and_then(|shown| CString::new(shown).ok())
+                .map(Cow::Owned)
+        }
+        let first = &refused.first;
+        let (start, process) = first.process;
+        Record {
+            at: first.at,
+            event: audit::REFUSED,
+            session_id: CString::new(audit::session_id(start, process)).unwrap_or_default(),
+            login_user: column(&first.login_user),
+            database: column(&first.database),
+            auth_method: column(&first.auth_method),
+            system_identity: column(&first.system_identity),
+            client_addr: first
+                .client_addr
+                .and_then(|address| CString::new(address.to_string()).ok()),
+            client_port: first.client_port,
+            application_name: column(&first.application_name),
+            encryption: column(&first.encryption),
+            instance_num: settings::instance_num(),
+            logon_at: None,
+            end: None,
+            sqlstate: column(&first.sqlstate),
+            count: i32::try_from(refused.count).unwrap_or(i32::MAX),
+        }
+    }
+
+    /// The record as a line of the server log, which is a JSON object.
+    pub(super) fn line(&self) -> CString {
+        CString::new(self.json()).unwrap_or_default()
+    }
+
     fn json(&self) -> String {
-        let text = |text: Option<&'static CStr>| {
-            text.map_or(Value::Null, |text| Value::Text(text.to_bytes()))
-        };
-        let (at, logon_at) = (
-            backend::format_time(self.at),
-            backend::format_time(self.logon_at),
-        );
-        let usage = self.end.as_ref().map(|_| backend::usage());
+        fn text<T: AsRef<CStr>>(text: &Option<T>) -> Value<'_> {
+            text.as_ref()
+                .map_or(Value::Null, |text| Value::Text(text.as_ref().to_bytes()))
+        }
+        let at = Some(backend::format_time(self.at));
+        let logon_at = self.logon_at.map(backend::format_time);
+        let usage = self.end.map(|_| backend::usage());
         let counter = |get: fn(&backend::Usage) -> i64| {
             usage
                 .as_ref()
                 .map_or(Value::Null, |usage| Value::Integer(get(usage)))
         };
         audit::json([
-            ("at", Value::Text(at.to_bytes())),
-            ("event", Value::Text(self.event.to_bytes())),
-            ("session_id", Value::Text(self.session_id.to_bytes())),
-            ("login_user", text(self.login_user)),
-            ("database", text(self.database)),
-            ("auth_method", text(self.auth_method)),
-            ("system_identity", text(self.system_identity)),
-            ("client_addr", owned(self.client_addr.as_ref())),
+            ("at", text(&at)),
+            ("event", text(&Some(self.event))),
+            ("session_id", text(&Some(&self.session_id))),
+            ("login_user", text(&self.login_user)),
+            ("database", text(&self.database)),
+            ("auth_method", text(&self.auth_method)),
+            ("system_identity", text(&self.system_identity)),
+            ("client_addr", text(&self.client_addr)),
             (
                 "client_port",
                 self.client_port
                     .map_or(Value::Null, |port| Value::Integer(port.into())),
             ),
-            ("application_name", owned(self.application_name.as_ref())),
-            ("encryption", text(self.encryption)),
+            ("application_name", text(&self.application_name)),
+            ("encryption", text(&self.encryption)),
             ("instance_num", Value::Integer(self.instance_num.into())),
-            ("logon_at", Value::Text(logon_at.to_bytes())),
-            (
-                "ended_by",
-                self.end
-                    .as_ref()
-                    .map_or(Value::Null, |(end, _)| Value::Text(end.name().to_bytes())),
-            ),
-            (
-                "sqlstate",
-                self.end
-                    .as_ref()
-                    .and_then(|(_, sqlstate)| sqlstate.as_deref())
-                    .map_or(Value::Null, |sqlstate| Value::Text(sqlstate.to_bytes())),
-            ),
+            ("logon_at", text(&logon_at)),
+            ("ended_by", text(&self.end.map(End::name))),
+            ("sqlstate", text(&self.sqlstate)),
             (
                 "cpu",
                 usage
@@ -156,6 +200,13 @@ impl Record {
             ("blocks_written", counter(|usage| usage.blocks_written)),
             ("temp_blocks", counter(|usage| usage.temp_blocks)),
             ("wal_bytes", counter(|usage| usage.wal_bytes)),
+            (
+                "count",
+                match self.count {
+                    1 => Value::Null,
+                    count => Value::Integer(count.into()),
+                },
+            ),
         ])
     }
 }

@@ -21,6 +21,13 @@ pub(super) fn is_client() -> bool {
     }
 }
 
+/// Whether this process has a client of its own, whatever it does for the client, and
+/// also while it does not know yet who that is.
+pub(super) fn has_client() -> bool {
+    // SAFETY: these are plain variables, and this process has only one thread.
+    unsafe { sys::IsUnderPostmaster && !sys::IsBinaryUpgrade && !sys::MyProcPort.is_null() }
+}
+
 /// Whether a transaction is open, or has failed and has not been rolled back.
 pub(super) fn in_transaction() -> bool {
     // SAFETY: the function only reads variables, so it cannot raise.
@@ -100,6 +107,37 @@ pub(super) fn is_running(process: i32) -> bool {
     process != 0 && unsafe { libc::kill(process, 0) } == 0
 }
 
+/// Whether this process can have a worker started although it is about to exit because of
+/// an error. It gives up the locks on shared memory that the error may have left it with.
+pub(super) fn may_start_worker() -> bool {
+    // SAFETY: the function cannot raise, and what the locks protect is not used any more.
+    unsafe { sys::sesstrig_may_start_worker() }
+}
+
+/// Whether the launcher has been asked to end.
+pub(super) fn stop_requested() -> bool {
+    // SAFETY: the function only reads a variable, and cannot raise.
+    unsafe { sys::sesstrig_stop_requested() }
+}
+
+/// Has this process receive no signals. Returns those that it did not receive before.
+pub(super) fn block_signals() -> libc::sigset_t {
+    // SAFETY: the calls write to local variables, for which zero is valid, and change
+    // nothing but the mask of this process, which has only one thread.
+    unsafe {
+        let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+        libc::sigfillset(&mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &all, &mut before);
+        before
+    }
+}
+
+/// Has this process not receive these signals, and receive all others.
+pub(super) fn restore_signals(signals: &libc::sigset_t) {
+    // SAFETY: the call reads the set, and changes nothing but the mask of this process.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, signals, std::ptr::null_mut()) };
+}
+
 /// Lets other processes go first. It cannot be undone.
 pub(super) fn lower_priority() {
     // SAFETY: the call changes nothing but the priority of this process. It fails only if
@@ -120,11 +158,18 @@ pub(super) fn format_time(time: i64) -> CString {
 
 /// The session's identifier, as the server log shows it.
 pub(super) fn session_id() -> String {
-    // SAFETY: these are plain variables, and this process has only one thread.
-    unsafe { audit::session_id(sys::MyStartTime, sys::MyProcPid) }
+    let (start, number) = start_and_number();
+    audit::session_id(start, number)
 }
 
-/// How the client has authenticated. To be called while the session starts.
+/// When this process started, in seconds since 1970, and its number.
+pub(super) fn start_and_number() -> (i64, i32) {
+    // SAFETY: these are plain variables, and this process has only one thread.
+    unsafe { (sys::MyStartTime, sys::MyProcPid) }
+}
+
+/// By which method the client has to authenticate, if that is known. It is forgotten when
+/// the session has started.
 pub(super) fn client_auth_method() -> Option<&'static CStr> {
     // SAFETY: the function returns null or a constant, and cannot raise.
     unsafe { optional(sys::sesstrig_client_auth_method()) }
@@ -154,6 +199,12 @@ pub(super) fn application_name() -> Option<CString> {
     // SAFETY: the setting is null or a terminated string, which is copied at once,
     // because the server frees it when the setting changes.
     unsafe { optional(sys::application_name.cast_const()).map(CStr::to_owned) }
+}
+
+/// The `application_name` that the client has asked for when it connected.
+pub(super) fn client_application_name() -> Option<&'static CStr> {
+    // SAFETY: as for `login_user`.
+    unsafe { optional(sys::MyProcPort.as_ref()?.application_name) }
 }
 
 /// Whether the server is in recovery, so that nothing can be written.

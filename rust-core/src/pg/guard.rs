@@ -5,12 +5,15 @@
 //! accesses the database.
 
 use super::audit::Record;
+use super::backend;
 use super::error::{PgError, PgResult};
 use super::keeper::Parameters;
+use super::launcher::Task;
 use super::sys::{self, CommandTag, SesstrigAuditRow, SesstrigTriggerRow};
+use crate::domain::session::audit::End;
 use crate::domain::session::event::Event;
 use crate::domain::session::trigger::{Definition, Enabled, FunctionId, Trigger, TriggerSet};
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 
 /// Makes an error of the core's own, with SQLSTATE XX000.
@@ -200,25 +203,26 @@ pub(super) fn audit_write(function: u32, record: &Record, context: &CStr) -> PgR
     fn pointer(text: Option<&CStr>) -> *const c_char {
         text.map_or(ptr::null(), CStr::as_ptr)
     }
-    let end = record.end.as_ref();
     // SAFETY: the struct consists of numbers and pointers, for which zero is valid.
     let mut row: SesstrigAuditRow = unsafe { std::mem::zeroed() };
     row.at = record.at;
     row.event = record.event.as_ptr();
     row.session_id = record.session_id.as_ptr();
-    row.login_user = pointer(record.login_user);
-    row.database = pointer(record.database);
-    row.auth_method = pointer(record.auth_method);
-    row.system_identity = pointer(record.system_identity);
+    row.login_user = pointer(record.login_user.as_deref());
+    row.database = pointer(record.database.as_deref());
+    row.auth_method = pointer(record.auth_method.as_deref());
+    row.system_identity = pointer(record.system_identity.as_deref());
     row.client_addr = pointer(record.client_addr.as_deref());
     row.client_port = record.client_port.unwrap_or(-1);
     row.application_name = pointer(record.application_name.as_deref());
-    row.encryption = pointer(record.encryption);
+    row.encryption = pointer(record.encryption.as_deref());
     row.instance_num = record.instance_num;
-    row.logon_at = record.logon_at;
-    row.ended_by = pointer(end.map(|(end, _)| end.name()));
-    row.sqlstate = pointer(end.and_then(|(_, sqlstate)| sqlstate.as_deref()));
-    if end.is_some() {
+    row.has_logon = record.logon_at.is_some();
+    row.logon_at = record.logon_at.unwrap_or(0);
+    row.ended_by = pointer(record.end.map(End::name));
+    row.sqlstate = pointer(record.sqlstate.as_deref());
+    row.count = record.count;
+    if record.end.is_some() {
         // SAFETY: the function writes to the struct, and cannot raise.
         unsafe { sys::sesstrig_read_usage(&mut row) };
     }
@@ -236,14 +240,20 @@ pub(super) fn audit_write(function: u32, record: &Record, context: &CStr) -> PgR
     Ok(month_missing)
 }
 
-/// Starts a worker for the session audit: its keeper in a database, or its launcher. If
-/// `wait`, returns when the worker has ended. Returns whether it could be started.
-pub(super) fn start_worker(database: Option<u32>, wait: bool) -> PgResult<bool> {
+/// Starts a worker of the session audit. If `wait`, returns when the worker has ended.
+/// Returns whether one was free.
+pub(super) fn start_worker(task: Task, wait: bool) -> PgResult<bool> {
+    let (database, refusals) = match task {
+        Task::Launch => (sys::INVALID_OID, false),
+        Task::Keep(database) => (database, false),
+        Task::Write(database) => (database, true),
+    };
     let mut started = false;
     // SAFETY: the call writes to a local variable.
     unsafe {
         PgError::check(sys::sesstrig_try_start_worker(
-            database.unwrap_or(sys::INVALID_OID),
+            database,
+            refusals,
             wait,
             &mut started,
         ))?;
@@ -262,20 +272,42 @@ pub(super) fn connect_worker(database: Option<u32>) -> PgResult<()> {
     }
 }
 
+/// Has the launcher sleep for so many milliseconds, or up to a request to end, and read
+/// the configuration file if it has changed. Returns whether it has been asked to end.
+pub(super) fn sleep(ms: i32) -> PgResult<bool> {
+    // SAFETY: the call takes a number.
+    unsafe { PgError::check(sys::sesstrig_try_sleep(ms))? };
+    Ok(backend::stop_requested())
+}
+
+/// A database that allows connections.
+pub(super) struct Database {
+    pub(super) oid: u32,
+    pub(super) name: CString,
+}
+
 /// The databases that allow connections. A transaction must be open.
-pub(super) fn list_databases() -> PgResult<Vec<u32>> {
+pub(super) fn list_databases() -> PgResult<Vec<Database>> {
     let mut databases = ptr::null_mut();
     let mut count = 0;
     // SAFETY: the call writes to local variables.
     unsafe {
         PgError::check(sys::sesstrig_try_list_databases(&mut databases, &mut count))?;
     }
-    Ok(match usize::try_from(count) {
+    let rows = match usize::try_from(count) {
         // SAFETY: the call has set `databases` to an array of `count` elements, which
         // lives as long as the transaction.
-        Ok(count) if count > 0 => unsafe { std::slice::from_raw_parts(databases, count).to_vec() },
-        _ => Vec::new(),
-    })
+        Ok(count) if count > 0 => unsafe { std::slice::from_raw_parts(databases, count) },
+        _ => &[],
+    };
+    Ok(rows
+        .iter()
+        .map(|row| Database {
+            oid: row.oid,
+            // SAFETY: the server terminates the names in its catalogs.
+            name: unsafe { CStr::from_ptr(row.name.data.as_ptr()) }.to_owned(),
+        })
+        .collect())
 }
 
 /// The OID that a query finds, if it finds one. A transaction must be open.

@@ -8,78 +8,61 @@
 //! finished, since a connection would be in the way of DROP DATABASE.
 
 use super::error::{PgError, PgResult};
+use super::launcher::{self, Task};
+use super::shared::{self, Shared, Start};
 use super::{backend, guard, settings};
-use crate::domain::session::keep::Passes;
-use std::ffi::{CStr, c_void};
-use std::ptr;
+use crate::domain::session::keep::LastPass;
+use std::ffi::CStr;
 use std::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicI64, AtomicPtr, AtomicU32,
+    AtomicBool, AtomicI64, AtomicU32,
     Ordering::{Relaxed, SeqCst},
 };
 
-/// What all processes of the server share. It is made anew when the server is started,
-/// and when it starts again after the crash of a process.
-#[repr(C)]
-pub(crate) struct Shared {
-    /// No session that logged on before this runs any more: when this memory was made,
+/// What all processes know of the passes.
+pub(super) struct Passes {
+    /// No session that logged on before this runs any more: when the server was started,
     /// or, on a standby, when it was found to be promoted.
     started_at: AtomicI64,
     /// Whether the server was in recovery when somebody last looked.
     recovery: AtomicBool,
     /// Whether sessions may have been lost that no pass has looked for.
     search: AtomicBool,
+    /// Whether a pass has been asked for and has not begun.
+    wanted: AtomicBool,
     /// When a pass was last asked for; 0 if there was none.
-    last_pass: AtomicI64,
+    last: AtomicI64,
     /// How many passes have failed since the last one that did not.
     failures: AtomicU32,
     /// Whether something failed in the present pass.
     failed: AtomicBool,
-    /// The process of the launcher; 0 if there is none.
-    launcher: AtomicI32,
 }
 
 /// The context of errors at the end of a transaction.
-const CONTEXT: &CStr = c"keeper of the session audit";
+pub(super) const CONTEXT: &CStr = c"keeper of the session audit";
 
-static SHARED: AtomicPtr<Shared> = AtomicPtr::new(ptr::null_mut());
-
-/// How the server ended before it was started.
-#[derive(Clone, Copy)]
-pub(crate) struct Start {
-    /// Whether it was shut down in order, so that each session had time for its logoff.
-    pub(crate) clean: bool,
-    /// Whether it starts in recovery, as a standby does.
-    pub(crate) recovery: bool,
-}
-
-/// Uses the shared memory at `memory`. If it is fresh, `start` says how the server was
-/// started.
-///
-/// # Safety
-/// `memory` must be aligned and as large as [`Shared`] and shared by all processes of the
-/// server. It must be valid as long as the process, and, unless it is fresh, initialized.
-pub(crate) unsafe fn attach(memory: *mut c_void, fresh: Option<Start>) {
-    let memory = memory.cast::<Shared>();
-    if let Some(start) = fresh {
-        let shared = Shared {
+impl Passes {
+    /// No pass since the server was started.
+    pub(super) fn new(start: Start) -> Passes {
+        Passes {
             started_at: AtomicI64::new(backend::now()),
             recovery: AtomicBool::new(start.recovery),
             search: AtomicBool::new(!start.clean),
-            last_pass: AtomicI64::new(0),
+            wanted: AtomicBool::new(false),
+            last: AtomicI64::new(0),
             failures: AtomicU32::new(0),
             failed: AtomicBool::new(false),
-            launcher: AtomicI32::new(0),
-        };
-        // SAFETY: the caller promises that there is room, and no other process uses it
-        // before this has returned.
-        unsafe { memory.write(shared) };
+        }
     }
-    SHARED.store(memory, Relaxed);
-}
 
-fn shared() -> Option<&'static Shared> {
-    // SAFETY: the pointer is null or was given to `attach`, and all members are atomic.
-    unsafe { SHARED.load(Relaxed).as_ref() }
+    /// Whether a pass has been asked for and has not begun.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.wanted.load(SeqCst)
+    }
+
+    /// Whether a pass has been asked for, which the caller then makes.
+    pub(super) fn take_wanted(&self) -> bool {
+        self.wanted.swap(false, SeqCst)
+    }
 }
 
 /// Starts a pass if sessions were lost before the server was started. Each session calls
@@ -88,18 +71,19 @@ fn shared() -> Option<&'static Shared> {
 /// # Errors
 /// Returns the server's error if the request for a worker is not valid.
 pub(super) fn look_after_start() -> PgResult<()> {
-    let Some(shared) = shared() else {
+    let Some(shared) = shared::get() else {
         return Ok(());
     };
-    if shared.recovery.load(Relaxed)
+    let passes = &shared.passes;
+    if passes.recovery.load(Relaxed)
         && !backend::in_recovery()
-        && shared.recovery.swap(false, SeqCst)
+        && passes.recovery.swap(false, SeqCst)
     {
         // Promoted: the sessions of the old primary have ended.
-        shared.started_at.store(backend::now(), SeqCst);
-        shared.search.store(true, SeqCst);
+        passes.started_at.store(backend::now(), SeqCst);
+        passes.search.store(true, SeqCst);
     }
-    if shared.search.load(Relaxed) && !shared.recovery.load(Relaxed) {
+    if passes.search.load(Relaxed) && !passes.recovery.load(Relaxed) {
         start_pass(shared, false)?;
     }
     Ok(())
@@ -111,87 +95,91 @@ pub(super) fn look_after_start() -> PgResult<()> {
 /// # Errors
 /// Returns the server's error if the request for a worker is not valid.
 pub(super) fn look_after_logon(month_missing: bool) -> PgResult<()> {
-    match shared() {
-        Some(shared) => start_pass(shared, month_missing),
+    match shared::get() {
+        Some(shared) => {
+            shared.refusals.look_after_logon(shared)?;
+            start_pass(shared, month_missing)
+        }
         None => Ok(()),
     }
 }
 
 fn start_pass(shared: &Shared, month_missing: bool) -> PgResult<()> {
-    let now = backend::now();
-    let last = shared.last_pass.load(SeqCst);
-    let passes = Passes {
-        last: (last != 0).then_some(last),
-        failures: shared.failures.load(SeqCst),
-    };
-    // Only one of the sessions that find it due starts it, and none while one runs.
-    if !passes.is_due(now, month_missing)
-        || backend::is_running(shared.launcher.load(SeqCst))
-        || shared
-            .last_pass
-            .compare_exchange(last, now, SeqCst, SeqCst)
-            .is_err()
-    {
-        return Ok(());
+    let passes = &shared.passes;
+    if !passes.is_wanted() {
+        let now = backend::now();
+        let last = passes.last.load(SeqCst);
+        let last_pass = LastPass {
+            asked_at: (last != 0).then_some(last),
+            failures: passes.failures.load(SeqCst),
+        };
+        // Only one of the sessions that find it due asks for it.
+        if !last_pass.is_due(now, month_missing)
+            || passes
+                .last
+                .compare_exchange(last, now, SeqCst, SeqCst)
+                .is_err()
+        {
+            return Ok(());
+        }
+        passes.wanted.store(true, SeqCst);
     }
-    if !guard::start_worker(None, false)? {
-        shared.failures.fetch_add(1, SeqCst);
+    if !launcher::ask(shared)? {
+        passes.wanted.store(false, SeqCst);
+        passes.failures.fetch_add(1, SeqCst);
         log::warn!("could not start the keeper of the session audit: no background worker is free");
     }
     Ok(())
 }
 
-/// What a worker does: the launcher's work, or the keeper's in `database`.
+/// Makes a pass: the launcher's part.
 ///
 /// # Errors
-/// Returns the server's error if the worker cannot go on.
-pub(crate) fn run(database: Option<u32>) -> PgResult<()> {
-    let Some(shared) = shared() else {
-        return Ok(());
-    };
-    match database {
-        None => launch(shared),
-        Some(database) => keep(shared, database),
-    }
-}
-
-fn launch(shared: &Shared) -> PgResult<()> {
-    shared.launcher.store(backend::process(), SeqCst);
-    guard::connect_worker(None)?;
-    shared.failed.store(false, SeqCst);
+/// Returns the server's error if the launcher cannot go on.
+pub(super) fn pass(shared: &Shared) -> PgResult<()> {
+    let passes = &shared.passes;
+    passes.failed.store(false, SeqCst);
     // What is lost from now on needs another pass.
-    let search = shared.search.swap(false, SeqCst);
+    let search = passes.search.swap(false, SeqCst);
     let done = keep_all(shared);
-    if done.is_err() || shared.failed.load(SeqCst) {
-        shared.failures.fetch_add(1, SeqCst);
+    if done.is_err() || passes.failed.load(SeqCst) {
+        passes.failures.fetch_add(1, SeqCst);
         if search {
-            shared.search.store(true, SeqCst);
+            passes.search.store(true, SeqCst);
         }
     } else {
-        shared.failures.store(0, SeqCst);
+        passes.failures.store(0, SeqCst);
     }
-    shared.launcher.store(0, SeqCst);
     done
 }
 
 fn keep_all(shared: &Shared) -> PgResult<()> {
-    guard::start_transaction()?;
-    let databases = guard::list_databases()?;
-    guard::commit_transaction(CONTEXT)?;
-    for database in databases {
-        if !guard::start_worker(Some(database), true)? {
-            shared.failed.store(true, SeqCst);
-            log::warn!(
-                "could not start the keeper of the session audit for database {database}: no background worker is free"
-            );
+    for database in list_databases()? {
+        if backend::stop_requested() || !launcher::start(Task::Keep(database.oid))? {
+            shared.passes.failed.store(true, SeqCst);
         }
     }
     Ok(())
 }
 
-fn keep(shared: &Shared, database: u32) -> PgResult<()> {
+/// The databases that allow connections.
+///
+/// # Errors
+/// Returns the server's error if the catalog cannot be read.
+pub(super) fn list_databases() -> PgResult<Vec<guard::Database>> {
+    guard::start_transaction()?;
+    let databases = guard::list_databases()?;
+    guard::commit_transaction(CONTEXT)?;
+    Ok(databases)
+}
+
+/// Makes a pass: the keeper's part, in its database.
+///
+/// # Errors
+/// Returns the server's error if the keeper cannot go on.
+pub(super) fn keep(shared: &Shared, database: u32) -> PgResult<()> {
     // Unless all goes well, this pass has failed.
-    let failed = shared.failed.swap(true, SeqCst);
+    let failed = shared.passes.failed.swap(true, SeqCst);
     guard::connect_worker(Some(database))?;
     guard::start_transaction()?;
     guard::override_settings()?;
@@ -201,7 +189,7 @@ fn keep(shared: &Shared, database: u32) -> PgResult<()> {
         Some(owner) => keep_database(shared, owner)?,
         None => true,
     };
-    shared.failed.store(failed || !well, SeqCst);
+    shared.passes.failed.store(failed || !well, SeqCst);
     Ok(())
 }
 
@@ -256,7 +244,7 @@ fn keep_database(shared: &Shared, owner: u32) -> PgResult<bool> {
     let mut parameters = Parameters {
         owner,
         now: backend::now(),
-        started_at: shared.started_at.load(SeqCst),
+        started_at: shared.passes.started_at.load(SeqCst),
         keep: settings::audit_keep(),
         failure: None,
     };

@@ -5,8 +5,9 @@ use super::error::{PgError, PgResult};
 use super::sys::{self, GucContext, config_enum_entry};
 use crate::domain::session::event::Event;
 use crate::domain::session::policy::{LogoffOn, LogonFailure, timeout_name};
-use std::ffi::CStr;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
+use std::ffi::{CStr, CString, c_char};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering::Relaxed};
 
 // The server writes these through pointers.  They are atomic because a static must
 // be safe to share; this process has only one thread.
@@ -18,6 +19,7 @@ static INSTANCE_NUM: AtomicI32 = AtomicI32::new(1);
 static AUDIT_LOG_TO_SERVER: AtomicBool = AtomicBool::new(false);
 /// In days
 static AUDIT_KEEP: AtomicI32 = AtomicI32::new(0);
+static AUDIT_REFUSED_DATABASE: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
 // The two timeouts are in milliseconds.
 static LOGON_TIMEOUT: AtomicI32 = AtomicI32::new(60_000);
 static LOGOFF_TIMEOUT: AtomicI32 = AtomicI32::new(60_000);
@@ -61,6 +63,18 @@ pub(super) fn audit_log_to_server() -> bool {
 /// `session_audit.keep`, in days; 0 means for ever.
 pub(super) fn audit_keep() -> i32 {
     AUDIT_KEEP.load(Relaxed)
+}
+
+/// `session_audit.refused_database`; `None` if it is empty.
+pub(super) fn refused_database() -> Option<CString> {
+    let name = AUDIT_REFUSED_DATABASE.load(Relaxed);
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: the server sets the variable to terminated strings, and the string is copied
+    // at once, because the server frees it when the setting changes.
+    let name = unsafe { CStr::from_ptr(name) }.to_owned();
+    (!name.is_empty()).then_some(name)
 }
 
 /// `session_triggers.instance_num`
@@ -124,6 +138,12 @@ pub(super) fn define() -> PgResult<()> {
         0..=MAX_KEEP,
         sys::PGC_SIGHUP,
         0,
+    )?;
+    define_string(
+        c"session_audit.refused_database",
+        c"Sets the database whose session audit records refused logons to databases without one.",
+        &AUDIT_REFUSED_DATABASE,
+        sys::PGC_SIGHUP,
     )?;
     define_int(
         c"session_triggers.instance_num",
@@ -203,6 +223,25 @@ pub(super) fn define_int(
             *range.end(),
             context,
             flags,
+        ))
+    }
+}
+
+/// Defines a setting with a text, which is empty by default.
+fn define_string(
+    name: &'static CStr,
+    description: &'static CStr,
+    variable: &'static AtomicPtr<c_char>,
+    context: GucContext,
+) -> PgResult<()> {
+    // SAFETY: the strings and the variable live as long as the process, as the call
+    // requires.
+    unsafe {
+        PgError::check(sys::sesstrig_try_define_string(
+            name.as_ptr(),
+            description.as_ptr(),
+            variable.as_ptr(),
+            context,
         ))
     }
 }

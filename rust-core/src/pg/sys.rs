@@ -43,18 +43,18 @@ pub(crate) use bindings::{
     sesstrig_client_is_lost, sesstrig_client_port, sesstrig_end_timeout, sesstrig_error_free,
     sesstrig_event_triggers_on, sesstrig_exit_sqlstate, sesstrig_explain_timeout,
     sesstrig_format_time, sesstrig_ignore_cancels, sesstrig_in_recovery, sesstrig_is_shutdown,
-    sesstrig_read_usage,
+    sesstrig_may_start_worker, sesstrig_read_usage, sesstrig_stop_requested,
 };
 // Guards, which return the error
 pub(crate) use bindings::{
     sesstrig_try_abort_transaction, sesstrig_try_accept_invalidations,
     sesstrig_try_audit_is_function, sesstrig_try_audit_log, sesstrig_try_audit_write,
     sesstrig_try_commit_transaction, sesstrig_try_connect_worker, sesstrig_try_define_bool,
-    sesstrig_try_define_enum, sesstrig_try_define_int, sesstrig_try_execute,
-    sesstrig_try_list_databases, sesstrig_try_log, sesstrig_try_make_error,
+    sesstrig_try_define_enum, sesstrig_try_define_int, sesstrig_try_define_string,
+    sesstrig_try_execute, sesstrig_try_list_databases, sesstrig_try_log, sesstrig_try_make_error,
     sesstrig_try_override_settings, sesstrig_try_query_oid, sesstrig_try_read_triggers,
     sesstrig_try_release_locks, sesstrig_try_report_error, sesstrig_try_reserve_prefix,
-    sesstrig_try_run_trigger, sesstrig_try_set_title, sesstrig_try_start_timeout,
-    sesstrig_try_start_transaction, sesstrig_try_start_worker, sesstrig_try_superuser,
-    sesstrig_try_warn_client, sesstrig_try_watch_triggers,
+    sesstrig_try_run_trigger, sesstrig_try_set_title, sesstrig_try_sleep,
+    sesstrig_try_start_timeout, sesstrig_try_start_transaction, sesstrig_try_start_worker,
+    sesstrig_try_superuser, sesstrig_try_warn_client, sesstrig_try_watch_triggers,
 };

@@ -67,6 +67,9 @@ pub const fn event_name(event: Event) -> &'static CStr {
     }
 }
 
+/// The value of the column `event` for refused logons (rule A7).
+pub const REFUSED: &CStr = c"refused";
+
 /// The identifier of a session, as `%c` of `log_line_prefix` shows it: the time at
 /// which the process started, in seconds since 1970, and its number.
 pub fn session_id(start: i64, pid: i32) -> String {

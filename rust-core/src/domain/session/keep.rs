@@ -11,23 +11,23 @@ const DAY: i64 = 24 * HOUR;
 /// the pass may have been unable to make it.
 const MISSING_MONTH: i64 = 10 * MINUTE;
 
-/// The passes since the server was started.
+/// The last pass since the server was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Passes {
-    /// When the last one was asked for; `None` if there was none.
-    pub last: Option<i64>,
+pub struct LastPass {
+    /// When it was asked for; `None` if there was none.
+    pub asked_at: Option<i64>,
     /// How many passes have failed since the last one that did not.
     pub failures: u32,
 }
 
-impl Passes {
+impl LastPass {
     /// Whether a pass is to be started at a logon. `month_missing` says that there is no
     /// partition for the row of that logon.
     ///
     /// A pass that has failed is repeated after a minute, then after two, four, and so
     /// on up to an hour.
     pub fn is_due(self, now: i64, month_missing: bool) -> bool {
-        let Some(last) = self.last else {
+        let Some(last) = self.asked_at else {
             return true;
         };
         let wait = match self.failures {
@@ -48,8 +48,8 @@ mod tests {
     #[test]
     fn passes_are_due() {
         let start = 1000 * DAY;
-        let never = Passes {
-            last: None,
+        let never = LastPass {
+            asked_at: None,
             failures: 0,
         };
         assert!(never.is_due(start, false));
@@ -65,8 +65,8 @@ mod tests {
             (u32::MAX, true, HOUR),
         ];
         for (failures, month_missing, wait) in table {
-            let passes = Passes {
-                last: Some(start),
+            let passes = LastPass {
+                asked_at: Some(start),
                 failures,
             };
             assert!(!passes.is_due(start, month_missing), "{passes:?}");

@@ -6,5 +6,6 @@ pub mod event;
 pub mod keep;
 pub mod overrides;
 pub mod policy;
+pub mod refusal;
 pub mod trigger;
 pub mod variables;

@@ -1,0 +1,459 @@
+//! Logons that were refused (rule A7): what is noted of one, what is counted together,
+//! and when it is written to the log. Where the notes are kept, and who writes them, is
+//! in `pg/refusals.rs`.
+//!
+//! What is noted comes from strangers, who may try any number of names. So there is room
+//! for [`PLACES`] different refusals in each of [`SETS`] sets, and a client's address
+//! decides in which set its refusals are: one host cannot fill the others. What finds no
+//! place is only counted.
+//!
+//! Times are in microseconds since 2000.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
+
+/// For how long what is the same is counted, before it is written.
+pub const WINDOW: i64 = 60 * 1_000_000;
+
+/// How many sets there are.
+pub const SETS: usize = 16;
+
+/// How many different refusals a set has room for.
+pub const PLACES: usize = 64;
+
+/// SQLSTATE 57P03, with which a server that starts or shuts down sends everybody away. It
+/// has not asked who they are.
+const CANNOT_CONNECT_NOW: &[u8] = b"57P03";
+
+/// Whether an error with this SQLSTATE, which ended a connection before its logon was
+/// complete, is a refusal.
+pub fn is_refusal(sqlstate: &[u8]) -> bool {
+    sqlstate != CANNOT_CONNECT_NOW
+}
+
+/// A text of at most `N` bytes, in place, since it is shared by processes. `N` is below
+/// 256. What is longer is cut, between characters if it is UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text<const N: usize> {
+    length: u8,
+    bytes: [u8; N],
+}
+
+impl<const N: usize> Text<N> {
+    const EMPTY: Text<N> = Text {
+        length: 0,
+        bytes: [0; N],
+    };
+
+    /// The first bytes of a text.
+    pub fn new(text: &[u8]) -> Text<N> {
+        let mut length = text.len().min(N);
+        if length < text.len() {
+            // At most three bytes can belong to a character that is cut.
+            let is_start = |at: usize| text[at] & 0xc0 != 0x80;
+            length = (length.saturating_sub(3)..=length)
+                .rev()
+                .find(|&at| is_start(at))
+                .unwrap_or(length);
+        }
+        let mut bytes = [0; N];
+        bytes[..length].copy_from_slice(&text[..length]);
+        Text {
+            length: length as u8,
+            bytes,
+        }
+    }
+
+    /// The text as it was given.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+
+    /// The text without what could deceive a reader or a terminal: control characters, and
+    /// those that hide, or change the direction of, what follows. `None` if it is empty.
+    pub fn shown(&self) -> Option<Vec<u8>> {
+        let mut shown = Vec::with_capacity(N);
+        for chunk in self.bytes().utf8_chunks() {
+            for c in chunk.valid().chars() {
+                let c = if is_deceptive(c) { '?' } else { c };
+                shown.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+            // What is no UTF-8 may be a name in another encoding, but for the codes that
+            // are control characters in most of them.
+            let invalid = chunk.invalid().iter();
+            shown.extend(invalid.map(|&byte| match byte {
+                0x80..=0x9f => b'?',
+                _ => byte,
+            }));
+        }
+        (!shown.is_empty()).then_some(shown)
+    }
+}
+
+fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+/// A refused logon. The columns of the log that this lacks are NULL in its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// When it was refused.
+    pub at: i64,
+    /// When the process started, in seconds since 1970, and its number, which make the
+    /// identifier of the session.
+    pub process: (i64, i32),
+    /// The role, as the client gave it.
+    pub login_user: Text<63>,
+    /// The database, as the client gave it.
+    pub database: Text<63>,
+    /// By which method the client had to authenticate, as far as that was known.
+    pub auth_method: Text<15>,
+    /// The identity, if the client did authenticate.
+    pub system_identity: Text<127>,
+    /// `None` over a Unix socket.
+    pub client_addr: Option<IpAddr>,
+    /// `None` over a Unix socket.
+    pub client_port: Option<i32>,
+    /// The program, as the client gave it.
+    pub application_name: Text<63>,
+    /// The version of TLS, or `GSS`.
+    pub encryption: Text<7>,
+    /// The SQLSTATE of the error.
+    pub sqlstate: Text<5>,
+}
+
+/// The same in each process of a server, and not to be guessed: with it, a client could
+/// choose addresses whose refusals are all in one set.
+#[derive(Clone, Copy, Debug)]
+pub struct Seed(pub u64);
+
+impl Refusal {
+    const EMPTY: Refusal = Refusal {
+        at: 0,
+        process: (0, 0),
+        login_user: Text::EMPTY,
+        database: Text::EMPTY,
+        auth_method: Text::EMPTY,
+        system_identity: Text::EMPTY,
+        client_addr: None,
+        client_port: None,
+        application_name: Text::EMPTY,
+        encryption: Text::EMPTY,
+        sqlstate: Text::EMPTY,
+    };
+
+    /// The key of this refusal: what has the same is counted together.
+    pub fn key(&self, seed: Seed) -> Key {
+        Key(hash(
+            seed,
+            &(
+                self.login_user.bytes(),
+                self.database.bytes(),
+                self.client_addr,
+                self.sqlstate.bytes(),
+            ),
+        )
+        .max(1))
+    }
+
+    /// In which of the sets this refusal is. Who has one IPv6 address mostly has all that
+    /// have the same first 64 bits.
+    pub fn set(&self, seed: Seed) -> usize {
+        let network = match self.client_addr {
+            Some(IpAddr::V4(address)) => u64::from(address.to_bits()),
+            Some(IpAddr::V6(address)) => (address.to_bits() >> 64) as u64,
+            None => u64::MAX,
+        };
+        (hash(seed, &network) % SETS as u64) as usize
+    }
+}
+
+fn hash(seed: Seed, value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    seed.0.hash(&mut hasher);
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Stands for the role, database, address and SQLSTATE of refusals. It is not 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key(u64);
+
+impl Key {
+    /// No refusal has this one.
+    const FREE: Key = Key(0);
+}
+
+/// The database to whose log refusals go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// Nobody has looked yet.
+    Unknown,
+    /// The one with this OID.
+    Database(u32),
+    /// The client's database does not exist, or has no log.
+    Nowhere,
+}
+
+/// Refusals that are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// What is the same.
+    pub key: Key,
+    /// How many there were.
+    pub count: u32,
+    /// Where they go.
+    pub home: Home,
+    /// The first of them.
+    pub first: Refusal,
+}
+
+/// Refusals that wait for being written, of the addresses of one set.
+#[derive(Debug)]
+pub struct Set {
+    places: [Counted; PLACES],
+}
+
+impl Set {
+    /// No refusals.
+    pub const EMPTY: Set = Set {
+        places: [Counted {
+            key: Key::FREE,
+            count: 0,
+            home: Home::Unknown,
+            first: Refusal::EMPTY,
+        }; PLACES],
+    };
+
+    /// Counts a refusal with this key. Returns false if there is no place for it.
+    #[must_use]
+    pub fn note(&mut self, key: Key, refusal: &Refusal) -> bool {
+        if let Some(known) = self.places.iter_mut().find(|place| place.key == key) {
+            known.count = known.count.saturating_add(1);
+            return true;
+        }
+        let Some(free) = self.places.iter_mut().find(|place| place.key == Key::FREE) else {
+            return false;
+        };
+        *free = Counted {
+            key,
+            count: 1,
+            home: Home::Unknown,
+            first: *refusal,
+        };
+        true
+    }
+
+    /// What waits.
+    pub fn waiting(&self) -> impl Iterator<Item = &Counted> {
+        self.places.iter().filter(|place| place.key != Key::FREE)
+    }
+
+    /// Gives all that waits another home, which depends on its present one and on the
+    /// client's database.
+    pub fn move_to(&mut self, home: impl Fn(Home, &[u8]) -> Home) {
+        for place in &mut self.places {
+            if place.key != Key::FREE {
+                place.home = home(place.home, place.first.database.bytes());
+            }
+        }
+    }
+
+    /// Removes what has been written, or cannot be. What was counted since is left, and is
+    /// from `now`.
+    pub fn remove(&mut self, written: &Counted, now: i64) {
+        let Some(place) = self
+            .places
+            .iter_mut()
+            .find(|place| place.key == written.key)
+        else {
+            return;
+        };
+        place.count = place.count.saturating_sub(written.count);
+        place.first.at = now;
+        if place.count == 0 {
+            place.key = Key::FREE;
+        }
+    }
+}
+
+/// Whether what waits is to be written, when that is planned for a time, by a window at
+/// most ahead.
+pub fn is_due(planned: i64, now: i64) -> bool {
+    // If the clock was set back, the time would not come soon.
+    now >= planned || planned - now > WINDOW
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    const SEED: Seed = Seed(7);
+
+    fn refusal(user: &str) -> Refusal {
+        Refusal {
+            at: 5,
+            login_user: Text::new(user.as_bytes()),
+            database: Text::new(b"app"),
+            sqlstate: Text::new(b"28P01"),
+            client_addr: Some(Ipv4Addr::new(192, 0, 2, 1).into()),
+            ..Refusal::EMPTY
+        }
+    }
+
+    fn note(set: &mut Set, refusal: &Refusal) -> bool {
+        set.note(refusal.key(SEED), refusal)
+    }
+
+    fn counts(set: &Set) -> Vec<u32> {
+        set.waiting().map(|counted| counted.count).collect()
+    }
+
+    /// Rule A7: the same role, database, address and SQLSTATE is the same.
+    #[test]
+    fn what_is_the_same_is_counted() {
+        let one = refusal("alice");
+        let later = Refusal {
+            at: 9,
+            process: (1, 2),
+            client_port: Some(5),
+            application_name: Text::new(b"x"),
+            ..one
+        };
+        let others = [
+            refusal("bob"),
+            Refusal {
+                database: Text::new(b"other"),
+                ..one
+            },
+            Refusal {
+                sqlstate: Text::new(b"28000"),
+                ..one
+            },
+            Refusal {
+                client_addr: None,
+                ..one
+            },
+        ];
+        let mut set = Set::EMPTY;
+        assert!(note(&mut set, &one) && note(&mut set, &later));
+        assert_eq!(counts(&set), [2]);
+        assert_eq!(set.waiting().next().map(|counted| counted.first), Some(one));
+        assert!(others.iter().all(|other| note(&mut set, other)));
+        assert_eq!(counts(&set), [2, 1, 1, 1, 1]);
+    }
+
+    /// Rule A7: bounded, and what is known is counted even if there is no place.
+    #[test]
+    fn a_full_set_takes_what_it_knows() {
+        let mut set = Set::EMPTY;
+        for number in 0..PLACES {
+            assert!(note(&mut set, &refusal(&number.to_string())));
+        }
+        assert!(!note(&mut set, &refusal("more")));
+        assert!(note(&mut set, &refusal("3")));
+        assert_eq!(set.waiting().count(), PLACES);
+    }
+
+    /// Rule A7: what is counted while the rest is written is not lost.
+    #[test]
+    fn what_comes_while_rows_are_written_stays() {
+        let mut set = Set::EMPTY;
+        assert!(note(&mut set, &refusal("alice")) && note(&mut set, &refusal("bob")));
+        let written: Vec<Counted> = set.waiting().copied().collect();
+        assert!(note(&mut set, &refusal("bob")));
+        written.iter().for_each(|counted| set.remove(counted, 77));
+        let left: Vec<_> = set
+            .waiting()
+            .map(|left| (left.count, left.first.at))
+            .collect();
+        assert_eq!(left, [(1, 77)]);
+        written.iter().for_each(|counted| set.remove(counted, 78));
+        assert_eq!(set.waiting().count(), 0);
+    }
+
+    /// Rule A7: what has a home moves, and what comes meanwhile has none yet.
+    #[test]
+    fn what_waits_moves() {
+        let mut set = Set::EMPTY;
+        let other = Refusal {
+            database: Text::new(b"other"),
+            ..refusal("alice")
+        };
+        assert!(note(&mut set, &refusal("alice")) && note(&mut set, &other));
+        set.move_to(|_, database| match database {
+            b"app" => Home::Database(5),
+            _ => Home::Nowhere,
+        });
+        assert!(note(&mut set, &refusal("bob")));
+        set.move_to(|home, _| match home {
+            Home::Nowhere => Home::Database(6),
+            home => home,
+        });
+        let homes: Vec<Home> = set.waiting().map(|counted| counted.home).collect();
+        assert_eq!(homes, [Home::Database(5), Home::Database(6), Home::Unknown]);
+    }
+
+    /// Rule A7: a host has one set, also with all the IPv6 addresses of its network.
+    #[test]
+    fn an_address_has_one_set() {
+        let with = |address: IpAddr| Refusal {
+            client_addr: Some(address),
+            ..refusal("alice")
+        };
+        let v6 = |last| with(Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 0, 0, 0, last).into()).set(SEED);
+        assert!((0..1000).all(|last| v6(last) == v6(0)));
+        let used = (0..=255u8)
+            .map(|last| with(Ipv4Addr::new(192, 0, 2, last).into()).set(SEED))
+            .collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(used.len(), SETS);
+    }
+
+    /// Rule A7.
+    #[test]
+    fn names_are_cut_and_sanitised() {
+        let shown = |text: &[u8]| Text::<63>::new(text).shown();
+        assert_eq!(shown(b""), None);
+        assert_eq!(shown("zoë".as_bytes()), Some("zoë".into()));
+        assert_eq!(
+            shown("a\n\u{1b}[31m\u{9b}\u{202e}b\u{7f}".as_bytes()),
+            Some("a??[31m??b?".into())
+        );
+        assert_eq!(shown(b"\xe9\x9b\xff"), Some(b"\xe9?\xff".into()));
+        let long = "a".repeat(62) + "é";
+        assert_eq!(shown(long.as_bytes()), Some("a".repeat(62).into()));
+        assert_eq!(shown(&[b'x'; 1000]), Some(vec![b'x'; 63]));
+        assert_eq!(shown(&[0xff; 64]).map(|shown| shown.len()), Some(63));
+    }
+
+    proptest! {
+        /// Rule A7: whatever a stranger sends, it is short, and valid if it was.
+        #[test]
+        fn any_text_is_cut(text in proptest::collection::vec(any::<u8>(), 0..100), string in "\\PC{0,40}") {
+            let cut = Text::<15>::new(&text);
+            prop_assert!(cut.bytes().len() <= 15 && text.starts_with(cut.bytes()));
+            prop_assert!(cut.bytes().len() == text.len() || cut.bytes().len() >= 12);
+            let cut = Text::<15>::new(string.as_bytes());
+            prop_assert!(std::str::from_utf8(cut.bytes()).is_ok());
+        }
+    }
+
+    /// Rule A7: within a minute, and also if the clock is set back.
+    #[test]
+    fn rows_are_due_after_a_minute() {
+        let planned = 1000 * WINDOW;
+        let table = [
+            (planned - WINDOW - 1, true),
+            (planned - WINDOW, false),
+            (planned - 1, false),
+            (planned, true),
+        ];
+        for (now, due) in table {
+            assert_eq!(is_due(planned, now), due, "{now}");
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! Logons that were refused (rule A7): a queue in shared memory, which a process that
+//! sends a client away adds to, and the workers that write it to the logs of the session
+//! audit. What is counted together, and when it is written, is decided in
+//! [`crate::domain::session::refusal`].
+//!
+//! Who refuses a logon may have no place among the server's processes, as when there are
+//! too many of them, and then can neither wait for a lock nor start a worker. So the queue
+//! has locks of its own, and those who can start a worker do so for all.
+
+use super::audit::{self, Record};
+use super::error::PgResult;
+use super::launcher::Task;
+use super::shared::{self, Shared};
+use super::{backend, guard, keeper, launcher, session, settings};
+use crate::domain::session::refusal::{
+    Counted, Home, PLACES, Refusal, SETS, Seed, Set, Text, WINDOW, is_due, is_refusal,
+};
+use std::cell::UnsafeCell;
+use std::collections::BTreeSet;
+use std::ffi::CStr;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{
+    AtomicBool, AtomicI64, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+};
+
+/// How often a process tries to lock a set. A lock is held for microseconds, so it is not
+/// free after that only if something is wrong. A logon must not wait for that.
+const TRIES: u32 = 20_000;
+
+/// For how long, in microseconds, nobody is told to write what waits if no database that
+/// it was for has a session audit. A logon that is recorded ends this.
+const QUIET: i64 = 3600 * 1_000_000;
+
+/// The refused logons that wait for being written.
+pub(super) struct Queue {
+    seed: Seed,
+    /// When they are to be written; 0 if none waits.
+    planned: AtomicI64,
+    /// Up to when nobody is told to write them; 0 if that is not so.
+    quiet_until: AtomicI64,
+    /// Whether a database with a session audit was found since they were last distributed.
+    audited: AtomicBool,
+    /// Whether the present worker has done what it was started for.
+    done: AtomicBool,
+    /// How many have not been recorded since the server was started.
+    dropped: AtomicU64,
+    sets: [Locked; SETS],
+}
+
+/// A set that one process at a time can use.
+struct Locked {
+    taken: AtomicBool,
+    set: UnsafeCell<Set>,
+}
+
+// SAFETY: the set is used by the process alone that has changed `taken` to true.
+unsafe impl Sync for Locked {}
+
+/// While it lives, its process has the lock, and receives no signals: a handler could end
+/// the process without giving the lock back.
+struct Held<'a> {
+    lock: &'a Locked,
+    signals: libc::sigset_t,
+}
+
+impl Held<'_> {
+    /// `None` if another process keeps the lock.
+    fn new(lock: &Locked) -> Option<Held<'_>> {
+        let signals = backend::block_signals();
+        for _ in 0..TRIES {
+            if lock
+                .taken
+                .compare_exchange_weak(false, true, Acquire, Relaxed)
+                .is_ok()
+            {
+                return Some(Held { lock, signals });
+            }
+            std::thread::yield_now();
+        }
+        backend::restore_signals(&signals);
+        None
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.lock.taken.store(false, Release);
+        backend::restore_signals(&self.signals);
+    }
+}
+
+impl Locked {
+    /// Uses the set. Returns `None` if another process keeps the lock.
+    fn with<T>(&self, f: impl FnOnce(&mut Set) -> T) -> Option<T> {
+        let held = Held::new(self)?;
+        // SAFETY: this process has the lock until `held` is dropped, and `f` cannot reach
+        // this set in another way.
+        let answer = f(unsafe { &mut *self.set.get() });
+        drop(held);
+        Some(answer)
+    }
+}
+
+impl Queue {
+    /// Makes an empty queue in place, since it is too large for the stack.
+    ///
+    /// # Safety
+    /// There must be room for a queue at `queue`, and nobody else may use it.
+    pub(super) unsafe fn initialize(queue: *mut Queue) {
+        let seed = Seed(RandomState::new().build_hasher().finish());
+        // SAFETY: the caller promises that there is room, and all members are written.
+        unsafe {
+            (&raw mut (*queue).seed).write(seed);
+            (&raw mut (*queue).planned).write(AtomicI64::new(0));
+            (&raw mut (*queue).quiet_until).write(AtomicI64::new(0));
+            (&raw mut (*queue).audited).write(AtomicBool::new(false));
+            (&raw mut (*queue).done).write(AtomicBool::new(false));
+            (&raw mut (*queue).dropped).write(AtomicU64::new(0));
+            for number in 0..SETS {
+                (&raw mut (*queue).sets[number]).write(Locked {
+                    taken: AtomicBool::new(false),
+                    set: UnsafeCell::new(Set::EMPTY),
+                });
+            }
+        }
+    }
+
+    /// When what waits is to be written, if anything does.
+    pub(super) fn planned(&self) -> Option<i64> {
+        let planned = self.planned.load(SeqCst);
+        (planned != 0).then_some(planned)
+    }
+
+    fn plan(&self) {
+        // If it is planned already, it stays at that.
+        let _ = self
+            .planned
+            .compare_exchange(0, backend::now() + WINDOW, SeqCst, SeqCst);
+    }
+
+    fn drop_some(&self, count: u32) {
+        self.dropped.fetch_add(count.into(), SeqCst);
+    }
+
+    fn note(&self, refusal: &Refusal) {
+        let key = refusal.key(self.seed);
+        let set = &self.sets[refusal.set(self.seed)];
+        if set.with(|set| set.note(key, refusal)) != Some(true) {
+            self.drop_some(1);
+        }
+        self.plan();
+    }
+
+    /// Does this with each set. One that cannot be locked is left out.
+    fn each_set(&self, mut f: impl FnMut(&mut Set)) {
+        for set in &self.sets {
+            let _ = set.with(&mut f);
+        }
+    }
+
+    /// What waits, and has such a home.
+    fn waiting(&self, is_home: impl Fn(Home) -> bool) -> Vec<Counted> {
+        let mut waiting = Vec::new();
+        for set in &self.sets {
+            // Room is made first, since no other process can go on meanwhile.
+            waiting.reserve(PLACES);
+            set.with(|set| waiting.extend(set.waiting().filter(|counted| is_home(counted.home))));
+        }
+        waiting
+    }
+
+    /// The databases for which something waits.
+    fn homes(&self) -> BTreeSet<u32> {
+        self.waiting(|_| true)
+            .iter()
+            .filter_map(|counted| match counted.home {
+                Home::Database(database) => Some(database),
+                Home::Unknown | Home::Nowhere => None,
+            })
+            .collect()
+    }
+
+    fn remove(&self, written: &[Counted]) {
+        let now = backend::now();
+        for counted in written {
+            // What cannot be removed is written again, which is better than not at all.
+            let _ = self.sets[counted.first.set(self.seed)].with(|set| set.remove(counted, now));
+        }
+    }
+
+    /// Has a worker started if there is something to write. The logon that has been
+    /// recorded calls this.
+    pub(super) fn look_after_logon(&self, shared: &Shared) -> PgResult<()> {
+        if self.quiet_until.load(Relaxed) != 0 {
+            self.quiet_until.store(0, SeqCst);
+        }
+        let planned = self.planned.load(Relaxed);
+        if planned != 0 && is_due(planned, backend::now()) {
+            launcher::ask(shared)?;
+        }
+        Ok(())
+    }
+}
+
+/// How many different refusals wait.
+pub(crate) fn waiting() -> usize {
+    shared::get().map_or(0, |shared| shared.refusals.waiting(|_| true).len())
+}
+
+/// How many refusals have not been recorded since the server was started.
+pub(crate) fn dropped() -> u64 {
+    shared::get().map_or(0, |shared| shared.refusals.dropped.load(SeqCst))
+}
+
+/// Notes that the client of this process is sent away by an error of level FATAL. The
+/// process is about to exit, and its logon was not complete.
+pub(crate) fn note() {
+    let (Some(shared), Some(refusal)) = (shared::get(), collect()) else {
+        return;
+    };
+    let queue = &shared.refusals;
+    queue.note(&refusal);
+    let quiet_until = queue.quiet_until.load(SeqCst);
+    let quiet = quiet_until - refusal.at;
+    if !(1..=QUIET).contains(&quiet) && backend::may_start_worker() {
+        match launcher::ask(shared) {
+            Ok(true) => {}
+            Ok(false) => log::warn!(
+                "could not start a worker of the session audit: no background worker is free"
+            ),
+            Err(error) => drop(guard::report_error(&error)),
+        }
+    }
+}
+
+/// `None` if this process has no client, or if its end is no refusal.
+fn collect() -> Option<Refusal> {
+    fn text<const N: usize>(text: Option<&CStr>) -> Text<N> {
+        Text::new(text.map_or(b"", CStr::to_bytes))
+    }
+    let sqlstate = backend::exit_sqlstate()?;
+    if !backend::has_client() || !settings::enabled() || !is_refusal(sqlstate.to_bytes()) {
+        return None;
+    }
+    Some(Refusal {
+        at: backend::now(),
+        process: backend::start_and_number(),
+        login_user: text(backend::login_user()),
+        database: text(backend::database_name()),
+        auth_method: text(match session::current() {
+            Some(session) => session.auth_method,
+            None => backend::client_auth_method(),
+        }),
+        system_identity: text(backend::client_identity()),
+        client_addr: backend::client_address(),
+        client_port: backend::client_port(),
+        application_name: text(backend::client_application_name()),
+        encryption: text(backend::client_encryption()),
+        sqlstate: text(Some(sqlstate)),
+    })
+}
+
+/// Finds out where each refusal goes, and has it written there: the launcher's part.
+///
+/// # Errors
+/// Returns the server's error if the launcher cannot go on.
+pub(super) fn distribute(shared: &Shared) -> PgResult<()> {
+    let queue = &shared.refusals;
+    queue.planned.store(0, SeqCst);
+    queue.audited.store(false, SeqCst);
+    let done = distribute_all(shared);
+    if !queue.waiting(|_| true).is_empty() {
+        queue.plan();
+    }
+    if done? && !queue.audited.load(SeqCst) {
+        queue.quiet_until.store(backend::now() + QUIET, SeqCst);
+    }
+    Ok(())
+}
+
+/// Returns whether all has been done.
+fn distribute_all(shared: &Shared) -> PgResult<bool> {
+    let queue = &shared.refusals;
+    let databases = keeper::list_databases()?;
+    let find = |name: &[u8]| {
+        databases
+            .iter()
+            .find(|database| database.name.to_bytes() == name)
+    };
+    queue.each_set(|set| {
+        set.move_to(|_, name| find(name).map_or(Home::Nowhere, |found| Home::Database(found.oid)));
+    });
+    let mut all = true;
+    for home in queue.homes() {
+        all &= write_in(shared, home)?;
+    }
+    // What is left goes to the database that is meant for that.
+    let refuge = settings::refused_database();
+    if let Some(name) = &refuge
+        && let Some(found) = find(name.to_bytes())
+        && !queue.waiting(|home| home == Home::Nowhere).is_empty()
+    {
+        queue.each_set(|set| {
+            set.move_to(|home, _| match home {
+                Home::Nowhere => Home::Database(found.oid),
+                home => home,
+            });
+        });
+        all &= write_in(shared, found.oid)?;
+    }
+    let homeless = queue.waiting(|home| home == Home::Nowhere);
+    queue.remove(&homeless);
+    if let (Some(name), false) = (refuge, homeless.is_empty()) {
+        homeless
+            .iter()
+            .for_each(|counted| queue.drop_some(counted.count));
+        log::warn!(
+            "refused logons were not recorded: database \"{}\", which session_audit.refused_database names, has no session audit",
+            name.to_string_lossy()
+        );
+    }
+    Ok(all)
+}
+
+/// Has what waits for a database written. Returns whether that was done.
+fn write_in(shared: &Shared, database: u32) -> PgResult<bool> {
+    let done = &shared.refusals.done;
+    done.store(false, SeqCst);
+    Ok(!backend::stop_requested() && launcher::start(Task::Write(database))? && done.load(SeqCst))
+}
+
+/// The function of the extension that records, if it belongs to a superuser, as the
+/// extension does. Its schema has the log.
+const FIND_FUNCTION: &CStr = c"\
+    SELECT p.oid \
+    FROM pg_extension e \
+    JOIN pg_namespace n ON n.oid = e.extnamespace \
+    JOIN pg_proc p ON p.pronamespace = n.oid AND p.proname = 'record' AND p.pronargs = 0 \
+    JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' \
+        AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid \
+    JOIN pg_authid o ON o.oid = p.proowner AND o.rolsuper \
+    WHERE e.extname = 'session_audit' AND n.nspname = 'session_audit'";
+
+/// Writes what waits for a database: the worker's part, in that database.
+///
+/// # Errors
+/// Returns the server's error if something could not be written. What waits is kept then.
+pub(super) fn write(shared: &Shared, database: u32) -> PgResult<()> {
+    let queue = &shared.refusals;
+    guard::connect_worker(Some(database))?;
+    guard::start_transaction()?;
+    guard::override_settings()?;
+    match guard::query_oid(FIND_FUNCTION)? {
+        Some(function) => {
+            let waiting = queue.waiting(|home| home == Home::Database(database));
+            for counted in &waiting {
+                audit::write(function, &Record::from_refusal(counted), CONTEXT)?;
+            }
+            guard::commit_transaction(CONTEXT)?;
+            queue.remove(&waiting);
+            queue.audited.store(true, SeqCst);
+        }
+        None => {
+            guard::commit_transaction(CONTEXT)?;
+            queue.each_set(|set| {
+                set.move_to(|home, _| match home {
+                    Home::Database(other) if other == database => Home::Nowhere,
+                    home => home,
+                });
+            });
+        }
+    }
+    queue.done.store(true, SeqCst);
+    Ok(())
+}
+
+/// The context of errors
+const CONTEXT: &CStr = c"session audit of refused logons";
+
+/// Writes what waits to the server log, since the server shuts down, and no database can
+/// be written to any more.
+///
+/// # Errors
+/// Returns the server's error if that is not possible.
+pub(super) fn log_all(shared: &Shared) -> PgResult<()> {
+    let waiting = shared.refusals.waiting(|_| true);
+    for counted in &waiting {
+        guard::audit_log(&Record::from_refusal(counted).line())?;
+    }
+    shared.refusals.remove(&waiting);
+    Ok(())
+}
