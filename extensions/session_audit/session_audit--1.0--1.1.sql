@@ -20,8 +20,8 @@ COMMENT ON COLUMN keeper.last_pass_at IS 'when the keeper last ran';
 COMMENT ON COLUMN keeper.last_error IS 'the last error of the keeper';
 COMMENT ON COLUMN keeper.last_error_at IS 'when that was';
 
--- The rows of the logons of those sessions that ran when lost ones were last searched for:
--- these, and the sessions that have begun since, are all that can have been lost.
+-- The rows of the logons of those sessions, or uses of one, that ran when lost ones were last
+-- searched for: these, and those that have begun since, are all that can have been lost.
 CREATE TABLE open_sessions (LIKE log);
 
 COMMENT ON TABLE open_sessions IS 'the sessions that ran when the keeper last looked';
@@ -128,8 +128,9 @@ BEGIN
 END
 $$;
 
--- Add a row for each session that has ended without one.  Sessions that logged on before
--- started_at do not run any more: they ended by then, in a crash.
+-- Add a row for each session, or use of one, that has ended without one.  Sessions that logged
+-- on before started_at do not run any more: they ended by then, in a crash.  A use has ended if
+-- the session has a later one.  That happens if the triggers failed that would have recorded it.
 --
 -- No session that runs is called lost, whatever the clock says, and although sessions begin
 -- and end meanwhile.  A session whose logon could be seen before the list of processes was
@@ -151,8 +152,9 @@ BEGIN
     WHERE logon.at >= since AND logon.event = 'logon'
         AND NOT EXISTS (SELECT FROM @extschema@.log AS e
                         WHERE e.at >= since - interval '1 day' AND e.event IN ('logoff', 'lost')
-                            AND e.session_id = logon.session_id)
-        AND NOT EXISTS (SELECT FROM @extschema@.open_sessions AS o WHERE o.session_id = logon.session_id);
+                            AND e.session_id = logon.session_id AND e.logon_at = logon.logon_at)
+        AND NOT EXISTS (SELECT FROM @extschema@.open_sessions AS o
+                        WHERE o.session_id = logon.session_id AND o.logon_at = logon.logon_at);
 
     running := ARRAY(
         SELECT to_hex(floor(extract(epoch FROM backend_start))::bigint) || '.' || to_hex(pid)
@@ -162,7 +164,29 @@ BEGIN
     SELECT least(since, min(logon_at)) INTO since FROM @extschema@.open_sessions;
     DELETE FROM @extschema@.open_sessions AS o
     USING @extschema@.log AS e
-    WHERE e.at >= since - interval '1 day' AND e.event IN ('logoff', 'lost') AND e.session_id = o.session_id;
+    WHERE e.at >= since - interval '1 day' AND e.event IN ('logoff', 'lost')
+        AND e.session_id = o.session_id AND e.logon_at = o.logon_at;
+
+    -- Whoever sees the logon of the next use also sees the logoff of this one, if there is one,
+    -- as it was committed before; but a statement before may not have seen either.
+    WITH next AS (
+        SELECT o.session_id, o.logon_at, min(n.at) AS at
+        FROM @extschema@.open_sessions AS o
+        JOIN @extschema@.log AS n
+            ON n.at >= since AND n.event = 'logon' AND n.session_id = o.session_id AND n.logon_at > o.logon_at
+        GROUP BY o.session_id, o.logon_at),
+    overtaken AS (
+        DELETE FROM @extschema@.open_sessions AS o USING next
+        WHERE o.session_id = next.session_id AND o.logon_at = next.logon_at
+            AND NOT EXISTS (SELECT FROM @extschema@.log AS e
+                            WHERE e.at >= since - interval '1 day' AND e.event IN ('logoff', 'lost')
+                                AND e.session_id = o.session_id AND e.logon_at = o.logon_at)
+        RETURNING o.*, next.at AS ended_at)
+    INSERT INTO @extschema@.log (at, event, session_id, login_user, database, auth_method, system_identity,
+        client_addr, client_port, application_name, encryption, instance_num, logon_at, ended_by, count)
+    SELECT ended_at, 'lost', session_id, login_user, database, auth_method, system_identity,
+        client_addr, client_port, application_name, encryption, instance_num, logon_at, 'reset', 1
+    FROM overtaken;
 
     WITH lost AS (
         DELETE FROM @extschema@.open_sessions WHERE session_id <> ALL (running) RETURNING *)
@@ -202,6 +226,12 @@ LANGUAGE C AS 'MODULE_PATHNAME', 'session_audit_dropped';
 
 COMMENT ON FUNCTION refusals_waiting() IS 'how many different refused logons wait for being written';
 COMMENT ON FUNCTION refusals_dropped() IS 'how many refused logons were not recorded since the server was started';
+
+COMMENT ON COLUMN log.event IS 'logon, logoff, refused, or lost';
+COMMENT ON COLUMN log.logon_at IS 'when the session, or the use of it, began';
+COMMENT ON COLUMN log.ended_by IS 'how the session, or the use of it, ended';
+COMMENT ON COLUMN log.cpu IS 'processor time of the session''s process during the use';
+COMMENT ON VIEW sessions IS 'one row for each session, or for each use of one that DISCARD ALL ends';
 
 -- What a monitor needs to know, in one row.  Rows are written roughly in the order of their
 -- times, so only the first and the last blocks of each partition are read.

@@ -65,6 +65,14 @@ extern void sesstrig_session_logon(bool *reading_command);
 extern void sesstrig_session_logoff(void);
 
 /*
+ * Execute DISCARD ALL by calling discard().  If it is the end of one use of the session
+ * and the start of the next, fire before_user_logoff before it and after_user_logon after
+ * it, each in a transaction of its own; so the statement's transaction is committed, and
+ * another one is open in the end.
+ */
+extern void sesstrig_discard_all(void (*discard) (bool is_top_level), bool is_top_level);
+
+/*
  * Called when the process is about to exit, whatever it is doing.  If this end of
  * the session fires before_user_logoff, defer the exit: raise an error that is not
  * reported, and that nothing may catch before PostgresMain().  Otherwise return, and

@@ -4,7 +4,7 @@
  *	  has returned, raises the error that it has returned, if any.
  *
  * There is no logic here.  The functions for the grammar are in routine.c, those
- * for an exit of the server's own in exit.c.
+ * for an exit of the server's own in exit.c, that for DISCARD ALL in discard.c.
  */
 #include "postgres.h"
 
@@ -39,8 +39,8 @@ sesstrig_raise_on_failure(SesstrigStatus status, ErrorData *error)
  * the SQLSTATE and the message are reported; a failed firing has already been
  * logged in full.
  */
-static void
-exit_on_failure(SesstrigStatus status, ErrorData *error)
+void
+sesstrig_exit_on_failure(SesstrigStatus status, ErrorData *error)
 {
 	if (status == SESSTRIG_STATUS_OK)
 		return;
@@ -56,7 +56,7 @@ sesstrig_server_init(void)
 	ErrorData  *error;
 	SesstrigStatus status = sesstrig_core_start(&error);
 
-	exit_on_failure(status, error);
+	sesstrig_exit_on_failure(status, error);
 	sesstrig_note_settings();
 	sesstrig_keeper_init();
 }
@@ -83,7 +83,7 @@ sesstrig_session_prepare(void)
 	ErrorData  *error;
 	SesstrigStatus status = sesstrig_session_open(&error);
 
-	exit_on_failure(status, error);
+	sesstrig_exit_on_failure(status, error);
 }
 
 void
@@ -95,7 +95,7 @@ sesstrig_session_logon(bool *reading_command)
 	sesstrig_watch_command_read(reading_command);
 	status = sesstrig_logon_fire(&error);
 
-	exit_on_failure(status, error);
+	sesstrig_exit_on_failure(status, error);
 	sesstrig_let_in();
 }
 
@@ -108,7 +108,7 @@ sesstrig_session_logoff(void)
 	sesstrig_detach_client();
 	status = sesstrig_logoff_fire(false, &error);
 
-	exit_on_failure(status, error);
+	sesstrig_exit_on_failure(status, error);
 }
 
 static bool

@@ -482,6 +482,33 @@ enum SesstrigStatus sesstrig_logoff_fire(bool by_server, ErrorData **error);
 bool sesstrig_exit_fires(void);
 
 /*
+ Sets `may` to whether `DISCARD ALL` is the end of one use of the session and the start
+ of the next. The statement's transaction must be open.
+
+ # Safety
+ `may` and `error` must be writable.
+ */
+enum SesstrigStatus sesstrig_discard_may_fire(bool *may, ErrorData **error);
+
+/*
+ Fires logoff before `DISCARD ALL`. An error must end the session. Otherwise sets
+ `ended` to whether that has ended the use of the session, so that logon must fire or the
+ session end.
+
+ # Safety
+ `ended` and `error` must be writable.
+ */
+enum SesstrigStatus sesstrig_discard_fire_logoff(bool *ended, ErrorData **error);
+
+/*
+ Fires logon after `DISCARD ALL`. An error must end the session.
+
+ # Safety
+ `error` must point to a writable pointer.
+ */
+enum SesstrigStatus sesstrig_discard_fire_logon(ErrorData **error);
+
+/*
  Panics inside the boundary. Trigger functions of the tests call this.
 
  # Safety

@@ -79,6 +79,9 @@ extern void sesstrig_explain_timeout(ErrorData *error);
 /* At the end of a firing's transaction, forget the client's encoding; cannot raise. */
 extern void sesstrig_forget_encoding(void);
 
+/* The variable of session_triggers.fire_on_discard. */
+extern bool sesstrig_fire_on_discard;
+
 /* triggers */
 extern ErrorData *sesstrig_try_accept_invalidations(void);
 extern ErrorData *sesstrig_try_watch_triggers(void);

@@ -18,9 +18,11 @@ peers=$top/build/cache/peers
 
 get_peers() {
 	get_peer pgbouncer
+	get_peer pgpool
 	get_peer python requirements.txt
 	get_peer node package.json package-lock.json
 	get_peer java PgjdbcClient.java
+	get_peer hikari HikariPool.java
 	get_peer rust tokio-postgres/Cargo.toml tokio-postgres/Cargo.lock tokio-postgres/src/main.rs
 }
 
@@ -65,6 +67,10 @@ get_pgbouncer() {
 	unpack_packages "$(suite_of_machine)" "$1" "${libraries[@]}"
 }
 
+get_pgpool() {
+	unpack_packages "$(suite_of_machine)" "$1" pgpool2 libpgpool2 libmemcached11 libhashkit2 libpq5
+}
+
 get_python() {
 	local python
 	require_programs python3
@@ -89,6 +95,15 @@ get_java() {
 
 make_java() {
 	javac -cp "$1/usr/share/java/postgresql.jar" -d "$1/classes" "$top/regress/peers/PgjdbcClient.java"
+}
+
+get_hikari() {
+	require_programs java javac
+	unpack_packages "$(suite_of_machine)" "$1" libpostgresql-jdbc-java libhikaricp-java libslf4j-java
+}
+
+make_hikari() {
+	javac -cp "$1/usr/share/java/*" -d "$1/classes" "$top/regress/peers/HikariPool.java"
 }
 
 get_rust() {

@@ -5,7 +5,8 @@ use strict;
 use warnings FATAL => 'all';
 
 use FindBin;
-use lib "$FindBin::RealBin/..";
+use lib $FindBin::RealBin, "$FindBin::RealBin/..";
+use Pools;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use SessionTriggers;
@@ -180,69 +181,3 @@ for my $mode ('session', 'session without reset', 'transaction')
 $node->stop;
 log_is_clean($node, 'F12: the log has no failed assertion and no leak');
 done_testing();
-
-# A running PgBouncer with a pool of one connection to the database app.
-package PgBouncer;
-
-# The processes that a failed test leaves
-my @running;
-
-sub start
-{
-	my ($class, $server, %settings) = @_;
-	my $dir = PostgreSQL::Test::Utils::tempdir();
-	my $self = bless {
-		port => PostgreSQL::Test::Cluster::get_free_port(),
-		log => "$dir/log"
-	}, $class;
-	%settings = (
-		listen_addr => '127.0.0.1',
-		listen_port => $self->{port},
-		unix_socket_dir => '',
-		auth_type => 'trust',
-		auth_file => "$dir/users",
-		admin_users => 'admin',
-		logfile => $self->{log},
-		# The pool waits this long after a rejection; the default is 15 s.
-		server_login_retry => 1,
-		%settings);
-	PostgreSQL::Test::Utils::append_to_file("$dir/users", qq{"alice" ""\n"admin" ""\n});
-	PostgreSQL::Test::Utils::append_to_file("$dir/ini",
-		"[databases]\napp = host=127.0.0.1 port=" . $server->port . " pool_size=1\n[pgbouncer]\n"
-		  . join('', map { "$_ = $settings{$_}\n" } sort keys %settings));
-
-	local $ENV{LD_LIBRARY_PATH} = join ':', glob "$peers/pgbouncer/usr/lib/*-linux-gnu";
-	my $output = '';
-	$self->{process} = IPC::Run::start([ "$peers/pgbouncer/usr/sbin/pgbouncer", '-q', "$dir/ini" ],
-		'<', \'', '>&', \$output);
-	push @running, $self->{process};
-	main::poll_until(sub { -e $self->{log} && PostgreSQL::Test::Utils::slurp_file($self->{log}) =~ / process up: / })
-	  or die "PgBouncer did not start: $output";
-	return $self;
-}
-
-# What connect_raw() asks of a server.
-sub port { return $_[0]{port}; }
-
-sub client
-{
-	my ($self, $user, $database) = @_;
-	return main::connect_raw($self, tcp => '127.0.0.1', user => $user, database => $database);
-}
-
-# Waits until that many clients wait for the server.
-sub wait_for_waiting
-{
-	my ($self, $admin, $count) = @_;
-	return main::poll_until(
-		sub {
-			my @messages = $admin->query('SHOW POOLS');
-			# database, user, cl_active, cl_waiting
-			return grep { $_->{type} eq 'D' && $_->{values}[0] eq 'app' && $_->{values}[3] == $count } @messages;
-		});
-}
-
-END
-{
-	$_->kill_kill for grep { $_->pumpable } @running;
-}

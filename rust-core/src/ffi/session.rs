@@ -1,5 +1,6 @@
-//! The functions that the server calls, through `shim/entry.c` and `shim/exit.c`, when
-//! it starts and when a session starts or ends. What happens then is in `pg`.
+//! The functions that the server calls, through `shim/entry.c`, `shim/exit.c` and
+//! `shim/discard.c`, when it starts and when a session, or a use of one, starts or ends.
+//! What happens then is in `pg`.
 
 use super::boundary::{SesstrigStatus, answer, boundary};
 use crate::domain::session::event::Event;
@@ -76,6 +77,55 @@ pub unsafe extern "C" fn sesstrig_logoff_fire(
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_exit_fires() -> bool {
     answer(false, session::fires_at_exit)
+}
+
+/// Sets `may` to whether `DISCARD ALL` is the end of one use of the session and the start
+/// of the next. The statement's transaction must be open.
+///
+/// # Safety
+/// `may` and `error` must be writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_discard_may_fire(
+    may: *mut bool,
+    error: *mut *mut ErrorData,
+) -> SesstrigStatus {
+    let ask = || {
+        // SAFETY: the caller promises that `may` is writable.
+        unsafe { may.write(session::may_discard()?) };
+        Ok(())
+    };
+    // SAFETY: the caller promises that `error` is writable.
+    unsafe { boundary(error, ask) }
+}
+
+/// Fires logoff before `DISCARD ALL`. An error must end the session. Otherwise sets
+/// `ended` to whether that has ended the use of the session, so that logon must fire or the
+/// session end.
+///
+/// # Safety
+/// `ended` and `error` must be writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_discard_fire_logoff(
+    ended: *mut bool,
+    error: *mut *mut ErrorData,
+) -> SesstrigStatus {
+    let fire = || {
+        // SAFETY: the caller promises that `ended` is writable.
+        unsafe { ended.write(session::logoff_before_discard()?) };
+        Ok(())
+    };
+    // SAFETY: the caller promises that `error` is writable.
+    unsafe { boundary(error, fire) }
+}
+
+/// Fires logon after `DISCARD ALL`. An error must end the session.
+///
+/// # Safety
+/// `error` must point to a writable pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_discard_fire_logon(error: *mut *mut ErrorData) -> SesstrigStatus {
+    // SAFETY: the caller promises that `error` is writable.
+    unsafe { boundary(error, session::logon_after_discard) }
 }
 
 /// Panics inside the boundary. Trigger functions of the tests call this.

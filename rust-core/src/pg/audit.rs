@@ -2,13 +2,25 @@
 //! server's state. What the columns are called, and what an end is called, is decided
 //! in [`crate::domain::session::audit`].
 
+use super::backend::Usage;
 use super::error::PgResult;
 use super::{backend, guard, keeper, session, settings};
 use crate::domain::session::audit::{self, End, Value, event_name};
-use crate::domain::session::event::Event;
+use crate::domain::session::event::{Event, Occasion};
 use crate::domain::session::refusal::{Counted, Text};
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ffi::{CStr, CString};
+
+thread_local! {
+    /// What the process had used when the present use of the session began.
+    static USED_BEFORE: Cell<Usage> = const { Cell::new(Usage::NONE) };
+}
+
+/// Counts what the process uses from now on for the next use of the session (rule R3).
+pub(super) fn start_use() {
+    USED_BEFORE.set(backend::usage());
+}
 
 /// A text of a record; `None` is NULL.
 type Column = Option<Cow<'static, CStr>>;
@@ -28,12 +40,14 @@ pub(super) struct Record {
     pub(super) application_name: Column,
     pub(super) encryption: Column,
     pub(super) instance_num: i32,
-    /// When the session logged on, in microseconds since 2000.
+    /// When the session, or its present use, began, in microseconds since 2000.
     pub(super) logon_at: Option<i64>,
     /// How it ended.
     pub(super) end: Option<End>,
     /// The error with which it ended or was refused.
     pub(super) sqlstate: Column,
+    /// What it has used, in the record of a logoff.
+    pub(super) usage: Option<Usage>,
     /// For how many events the record stands.
     pub(super) count: i32,
 }
@@ -82,7 +96,7 @@ fn collect(event: Event) -> Option<Record> {
     let (end, sqlstate) = match event {
         Event::Logon => (None, None),
         Event::Logoff => {
-            let (end, sqlstate) = end();
+            let (end, sqlstate) = end(session.occasion());
             (Some(end), sqlstate)
         }
     };
@@ -103,12 +117,16 @@ fn collect(event: Event) -> Option<Record> {
         logon_at: Some(session.logon_at),
         end,
         sqlstate: sqlstate.map(Cow::Borrowed),
+        usage: end.map(|_| backend::usage().since(USED_BEFORE.get())),
         count: 1,
     })
 }
 
-/// How the session ends, and the SQLSTATE of the error that ends it.
-fn end() -> (End, Option<&'static CStr>) {
+/// How the session, or its present use, ends, and the SQLSTATE of the error that ends it.
+fn end(occasion: Occasion) -> (End, Option<&'static CStr>) {
+    if occasion == Occasion::Discard {
+        return (End::Reset, None);
+    }
     match backend::exit_sqlstate() {
         Some(sqlstate) => (
             End::from_error(sqlstate.to_bytes(), backend::is_shutdown()),
@@ -147,6 +165,7 @@ impl Record {
             logon_at: None,
             end: None,
             sqlstate: column(&first.sqlstate),
+            usage: None,
             count: i32::try_from(refused.count).unwrap_or(i32::MAX),
         }
     }
@@ -163,12 +182,9 @@ impl Record {
         }
         let at = Some(backend::format_time(self.at));
         let logon_at = self.logon_at.map(backend::format_time);
-        let usage = self.end.map(|_| backend::usage());
-        let counter = |get: fn(&backend::Usage) -> i64| {
-            usage
-                .as_ref()
-                .map_or(Value::Null, |usage| Value::Integer(get(usage)))
-        };
+        let usage = self.usage.as_ref();
+        let counter =
+            |get: fn(&Usage) -> i64| usage.map_or(Value::Null, |usage| Value::Integer(get(usage)));
         audit::json([
             ("at", text(&at)),
             ("event", text(&Some(self.event))),
@@ -191,9 +207,7 @@ impl Record {
             ("sqlstate", text(&self.sqlstate)),
             (
                 "cpu",
-                usage
-                    .as_ref()
-                    .map_or(Value::Null, |usage| Value::Microseconds(usage.cpu)),
+                usage.map_or(Value::Null, |usage| Value::Microseconds(usage.cpu)),
             ),
             ("blocks_hit", counter(|usage| usage.blocks_hit)),
             ("blocks_read", counter(|usage| usage.blocks_read)),

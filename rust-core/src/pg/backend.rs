@@ -232,7 +232,8 @@ pub(super) fn is_shutdown() -> bool {
     unsafe { sys::sesstrig_is_shutdown() }
 }
 
-/// What this process has used so far.
+/// What this process has used so far, or since some time.
+#[derive(Clone, Copy)]
 pub(super) struct Usage {
     /// Processor time, in microseconds.
     pub(super) cpu: i64,
@@ -246,6 +247,30 @@ pub(super) struct Usage {
     pub(super) temp_blocks: i64,
     /// Bytes of WAL.
     pub(super) wal_bytes: i64,
+}
+
+impl Usage {
+    /// Of a process that has just started.
+    pub(super) const NONE: Usage = Usage {
+        cpu: 0,
+        blocks_hit: 0,
+        blocks_read: 0,
+        blocks_written: 0,
+        temp_blocks: 0,
+        wal_bytes: 0,
+    };
+
+    /// What was used since then.
+    pub(super) fn since(self, then: Usage) -> Usage {
+        Usage {
+            cpu: self.cpu - then.cpu,
+            blocks_hit: self.blocks_hit - then.blocks_hit,
+            blocks_read: self.blocks_read - then.blocks_read,
+            blocks_written: self.blocks_written - then.blocks_written,
+            temp_blocks: self.temp_blocks - then.temp_blocks,
+            wal_bytes: self.wal_bytes - then.wal_bytes,
+        }
+    }
 }
 
 /// What this process has used so far.

@@ -4,7 +4,7 @@
 
 use super::error::{PgError, PgResult};
 use super::{audit, backend, guard, panic, settings, triggers};
-use crate::domain::session::event::Event;
+use crate::domain::session::event::{Event, Occasion};
 use crate::domain::session::policy::timeout_message;
 use crate::domain::session::trigger::{Description, Scope, TriggerSet, describe_commit};
 use std::cell::OnceCell;
@@ -22,10 +22,10 @@ pub(super) enum Outcome {
 }
 
 /// Fires the event's triggers that `scope` names. No transaction may be open.
-pub(super) fn fire(event: Event, scope: Scope) -> Outcome {
+pub(super) fn fire(event: Event, occasion: Occasion, scope: Scope) -> Outcome {
     let triggers = OnceCell::new();
     let mut running = None;
-    match panic::catch(|| run(event, scope, &triggers, &mut running)) {
+    match panic::catch(|| run(event, occasion, scope, &triggers, &mut running)) {
         Ok(Ok(())) => Outcome::Done,
         Ok(Err(error)) => clean_up(error),
         Err(panic) => {
@@ -39,6 +39,7 @@ pub(super) fn fire(event: Event, scope: Scope) -> Outcome {
 /// which trigger runs, if one does; that is the context of a panic.
 fn run<'a>(
     event: Event,
+    occasion: Occasion,
     scope: Scope,
     triggers: &'a OnceCell<Rc<TriggerSet>>,
     running: &mut Option<Description<'a>>,
@@ -47,7 +48,7 @@ fn run<'a>(
     guard::start_timeout(settings::timeout(event), timeout_message(event))?;
     guard::start_transaction()?;
     guard::override_settings()?;
-    guard::set_title(event.tag())?;
+    guard::set_title(event.tag(occasion))?;
     let current = triggers::current()?;
     for (index, trigger) in triggers
         .get_or_init(|| current)
@@ -66,7 +67,7 @@ fn run<'a>(
             let function = trigger.definition.function;
             audit::record(event, function.0, trigger.description.as_c_str())?;
         } else {
-            guard::run_trigger(trigger)?;
+            guard::run_trigger(trigger, occasion)?;
         }
         if log::log_enabled!(log::Level::Debug) {
             let description = trigger.description.as_c_str();

@@ -11,7 +11,7 @@ use super::keeper::Parameters;
 use super::launcher::Task;
 use super::sys::{self, CommandTag, SesstrigAuditRow, SesstrigTriggerRow};
 use crate::domain::session::audit::End;
-use crate::domain::session::event::Event;
+use crate::domain::session::event::{Event, Occasion};
 use crate::domain::session::trigger::{Definition, Enabled, FunctionId, Trigger, TriggerSet};
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
@@ -222,9 +222,14 @@ pub(super) fn audit_write(function: u32, record: &Record, context: &CStr) -> PgR
     row.ended_by = pointer(record.end.map(End::name));
     row.sqlstate = pointer(record.sqlstate.as_deref());
     row.count = record.count;
-    if record.end.is_some() {
-        // SAFETY: the function writes to the struct, and cannot raise.
-        unsafe { sys::sesstrig_read_usage(&mut row) };
+    if let Some(usage) = &record.usage {
+        row.has_usage = true;
+        row.cpu = usage.cpu;
+        row.blocks_hit = usage.blocks_hit;
+        row.blocks_read = usage.blocks_read;
+        row.blocks_written = usage.blocks_written;
+        row.temp_blocks = usage.temp_blocks;
+        row.wal_bytes = usage.wal_bytes;
     }
     let mut month_missing = false;
     // SAFETY: the strings outlive the call, which copies them and writes to a local
@@ -342,14 +347,15 @@ pub(super) fn audit_log(line: &CStr) -> PgResult<()> {
 /// Runs one trigger. Meanwhile `pg_stat_activity` shows the session as active, with
 /// the trigger's description as its query (rule F11). Its errors have the description
 /// as context.
-pub(super) fn run_trigger(trigger: Trigger) -> PgResult<()> {
+pub(super) fn run_trigger(trigger: Trigger, occasion: Occasion) -> PgResult<()> {
     let Trigger {
         definition,
         description,
     } = trigger;
-    let tag: CommandTag = match definition.event {
-        Event::Logon => sys::CMDTAG_LOGON,
-        Event::Logoff => sys::CMDTAG_LOGOFF,
+    let tag: CommandTag = match (occasion, definition.event) {
+        (Occasion::Connection, Event::Logon) => sys::CMDTAG_LOGON,
+        (Occasion::Connection, Event::Logoff) => sys::CMDTAG_LOGOFF,
+        (Occasion::Discard, _) => sys::CMDTAG_DISCARD_ALL,
     };
     // SAFETY: the strings are terminated and outlive the call, and what must live longer
     // is copied.

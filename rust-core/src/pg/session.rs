@@ -1,10 +1,10 @@
-//! A session from its start to its end: when the two events fire, and what a failure
-//! does. The firing itself is in `firing.rs`.
+//! A session from its start to its end, and its uses in between: when the two events fire,
+//! and what a failure does. The firing itself is in `firing.rs`.
 
 use super::error::{PgError, PgResult};
 use super::firing::{self, Outcome};
-use super::{backend, guard, keeper, settings, triggers};
-use crate::domain::session::event::Event;
+use super::{audit, backend, guard, keeper, settings, triggers};
+use crate::domain::session::event::{Event, Occasion};
 use crate::domain::session::policy::{LOGON_WARNING, LogoffOn, Verdict, after_failed_logon};
 use crate::domain::session::trigger::Scope;
 use std::cell::Cell;
@@ -15,7 +15,7 @@ use std::ffi::CStr;
 pub(crate) struct Session {
     /// `session_triggers.instance_num` at logon.
     pub(super) instance_num: i32,
-    /// When the session logged on, in microseconds since 2000.
+    /// When the session, or its present use, began, in microseconds since 2000.
     pub(super) logon_at: i64,
     /// How the client has authenticated.
     pub(super) auth_method: Option<&'static CStr>,
@@ -23,6 +23,18 @@ pub(crate) struct Session {
     superuser: bool,
     /// Whether the logon has succeeded and logoff has not fired yet.
     open: bool,
+    /// The event that `DISCARD ALL` fires at present (rule R1).
+    discard: Option<Event>,
+}
+
+impl Session {
+    /// What makes the event occur that fires at present.
+    pub(super) fn occasion(&self) -> Occasion {
+        match self.discard {
+            Some(_) => Occasion::Discard,
+            None => Occasion::Connection,
+        }
+    }
 }
 
 thread_local! {
@@ -32,6 +44,14 @@ thread_local! {
 /// The session, if this process serves a client.
 pub(super) fn current() -> Option<Session> {
     SESSION.get()
+}
+
+/// Oracle's word for an event that has this command tag here (rule D9).
+pub(super) fn system_event(tag: &CStr) -> &CStr {
+    match SESSION.get().and_then(|session| session.discard) {
+        Some(event) if tag == event.tag(Occasion::Discard) => event.tag(Occasion::Connection),
+        _ => tag,
+    }
 }
 
 fn may_fire(event: Event, scope: Scope) -> bool {
@@ -63,6 +83,7 @@ pub(crate) fn open() -> PgResult<()> {
         auth_method: backend::client_auth_method(),
         superuser: guard::superuser()?,
         open: false,
+        discard: None,
     }));
     keeper::look_after_start()?;
     if settings::enabled() && backend::event_triggers_on() {
@@ -82,13 +103,18 @@ pub(crate) fn logon() -> PgResult<()> {
     let Some(session) = SESSION.get() else {
         return Ok(());
     };
+    start_use(session)
+}
+
+/// Fires logon for a session, or for the next use of one.
+fn start_use(session: Session) -> PgResult<()> {
     let session = Session {
         logon_at: backend::now(),
         ..session
     };
     SESSION.set(Some(session));
     if may_fire(Event::Logon, Scope::All) {
-        match firing::fire(Event::Logon, Scope::All) {
+        match firing::fire(Event::Logon, session.occasion(), Scope::All) {
             Outcome::Done => {}
             Outcome::Failed(error) => after_failure(error, session)?,
             Outcome::Broken(error) => return Err(error),
@@ -96,6 +122,7 @@ pub(crate) fn logon() -> PgResult<()> {
     }
     SESSION.set(Some(Session {
         open: true,
+        discard: None,
         ..session
     }));
     Ok(())
@@ -138,25 +165,92 @@ pub(crate) fn logoff(by_server: bool) -> PgResult<()> {
     if backend::in_transaction() {
         guard::abort_transaction()?;
     }
-    // Triggers that other sessions have created or dropped since this one's last
-    // command count, too (rule E9).
-    if let Err(error) = guard::accept_invalidations() {
-        triggers::invalidate();
-        drop(error);
-    }
+    learn_of_changes();
     let scope = if by_server {
         scope_at_exit()
     } else {
         Scope::All
     };
-    if !may_fire(Event::Logoff, scope) {
-        return Ok(());
+    if may_fire(Event::Logoff, scope) {
+        end_use(Occasion::Connection, scope)?;
     }
+    Ok(())
+}
+
+/// Learns of the triggers that other sessions have created or dropped since this one's
+/// last command, which count, too (rule E9). No transaction may be open.
+fn learn_of_changes() {
+    if let Err(error) = guard::accept_invalidations() {
+        triggers::invalidate();
+        drop(error);
+    }
+}
+
+/// Fires logoff for a session, or for a use of one. What the session holds must not keep
+/// the triggers from running (rule G1).
+fn end_use(occasion: Occasion, scope: Scope) -> PgResult<()> {
     guard::abort_transaction()?;
     guard::release_locks()?;
-    match firing::fire(Event::Logoff, scope) {
-        // Rule F4: a failure is reported in the server log only.
+    match firing::fire(Event::Logoff, occasion, scope) {
+        // Rules F4 and R2: a failure is reported in the server log only.
         Outcome::Done | Outcome::Failed(_) => Ok(()),
         Outcome::Broken(error) => Err(error),
     }
+}
+
+/// Whether `DISCARD ALL` is the end of one use of this session and the start of the next.
+/// The statement's transaction must be open.
+///
+/// # Errors
+/// Returns the server's error if a catalog cannot be read.
+pub(crate) fn may_discard() -> PgResult<bool> {
+    let Some(session @ Session { open: true, .. }) = SESSION.get() else {
+        return Ok(false);
+    };
+    SESSION.set(Some(Session {
+        // That may have changed since the session, which can be old, began.
+        superuser: guard::superuser()?,
+        ..session
+    }));
+    Ok(true)
+}
+
+/// Fires logoff before `DISCARD ALL` (rule R1). No transaction may be open. Returns whether
+/// that has ended the use of the session, so that logon must fire or the session end.
+///
+/// # Errors
+/// Returns an error only if the transaction could not be rolled back or the session's
+/// locks could not be released; it must end the session.
+pub(crate) fn logoff_before_discard() -> PgResult<bool> {
+    let Some(session) = SESSION.get() else {
+        return Ok(false);
+    };
+    learn_of_changes();
+    if !may_fire(Event::Logoff, Scope::All) {
+        return Ok(false);
+    }
+    SESSION.set(Some(Session {
+        open: false,
+        discard: Some(Event::Logoff),
+        ..session
+    }));
+    end_use(Occasion::Discard, Scope::All)?;
+    Ok(true)
+}
+
+/// Fires logon after `DISCARD ALL` (rule R1). No transaction may be open.
+///
+/// # Errors
+/// As [`logon`].
+pub(crate) fn logon_after_discard() -> PgResult<()> {
+    let Some(session) = SESSION.get() else {
+        return Ok(());
+    };
+    learn_of_changes();
+    audit::start_use();
+    start_use(Session {
+        open: false,
+        discard: Some(Event::Logon),
+        ..session
+    })
 }

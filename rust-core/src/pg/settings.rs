@@ -24,6 +24,13 @@ static AUDIT_REFUSED_DATABASE: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut(
 static LOGON_TIMEOUT: AtomicI32 = AtomicI32::new(60_000);
 static LOGOFF_TIMEOUT: AtomicI32 = AtomicI32::new(60_000);
 
+/// The variable of `session_triggers.fire_on_discard`, which C tests.
+fn fire_on_discard() -> &'static AtomicBool {
+    // SAFETY: the variable lives as long as the process, which has only one thread, and a
+    // bool of C has the layout of an AtomicBool.
+    unsafe { AtomicBool::from_ptr(&raw mut sys::sesstrig_fire_on_discard) }
+}
+
 /// A thousand years.
 const MAX_KEEP: i32 = 365_000;
 
@@ -123,6 +130,12 @@ pub(super) fn define() -> PgResult<()> {
             (c"client", LogoffOn::Client as i32),
             (c"exit", LogoffOn::Exit as i32),
         ],
+        sys::PGC_SUSET,
+    )?;
+    define_bool(
+        c"session_triggers.fire_on_discard",
+        c"Fires logoff and logon event triggers before and after DISCARD ALL.",
+        fire_on_discard(),
         sys::PGC_SUSET,
     )?;
     define_bool(

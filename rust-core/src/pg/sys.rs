@@ -20,7 +20,8 @@ mod bindings {
 
 // Types
 pub(crate) use bindings::{
-    BackendType_B_BACKEND as B_BACKEND, CommandTag, CommandTag_CMDTAG_LOGOFF as CMDTAG_LOGOFF,
+    BackendType_B_BACKEND as B_BACKEND, CommandTag,
+    CommandTag_CMDTAG_DISCARD_ALL as CMDTAG_DISCARD_ALL, CommandTag_CMDTAG_LOGOFF as CMDTAG_LOGOFF,
     CommandTag_CMDTAG_LOGON as CMDTAG_LOGON, ErrorData, GucContext,
     GucContext_PGC_SIGHUP as PGC_SIGHUP, GucContext_PGC_SUSET as PGC_SUSET,
     GucContext_PGC_USERSET as PGC_USERSET, SesstrigAuditRow, SesstrigTriggerRow, config_enum_entry,
@@ -34,7 +35,7 @@ pub(crate) use bindings::GUC_UNIT_MS;
 // Variables
 pub(crate) use bindings::{
     IsBinaryUpgrade, IsUnderPostmaster, MyBackendType, MyProcPid, MyProcPort, MyStartTime,
-    SessionReplicationRole, am_walsender, application_name,
+    SessionReplicationRole, am_walsender, application_name, sesstrig_fire_on_discard,
 };
 // Functions that cannot raise an error
 pub(crate) use bindings::{

@@ -22,7 +22,8 @@ impl From<Option<&'static [u8]>> for Value<'_> {
     }
 }
 
-/// The value that the variable had at logon; for `ora_sysevent`, the event's `tag`. In
+/// The value that the variable had at logon; for `ora_sysevent`, the event's `tag`, or
+/// Oracle's word for the event if `DISCARD ALL` fires it, which Oracle does not know. In
 /// a process that serves no client there was no logon, so texts are NULL and the number
 /// is the setting's.
 pub(crate) fn value(variable: Variable, tag: &CStr) -> Value<'_> {
@@ -33,7 +34,7 @@ pub(crate) fn value(variable: Variable, tag: &CStr) -> Value<'_> {
         Variable::InstanceNum => Value::Integer(
             session::current().map_or_else(settings::instance_num, |session| session.instance_num),
         ),
-        Variable::SystemEvent => Value::Text(tag.to_bytes()),
+        Variable::SystemEvent => Value::Text(session::system_event(tag).to_bytes()),
     }
 }
 

@@ -26,6 +26,8 @@ pub enum End {
     TransactionTimeout,
     /// Any other error of level FATAL.
     Fatal,
+    /// `DISCARD ALL`, after which the session goes on with its next use (rule R3).
+    Reset,
 }
 
 impl End {
@@ -55,6 +57,7 @@ impl End {
             End::IdleInTransactionSessionTimeout => c"idle_in_transaction_session_timeout",
             End::TransactionTimeout => c"transaction_timeout",
             End::Fatal => c"fatal",
+            End::Reset => c"reset",
         }
     }
 }

@@ -13,6 +13,15 @@ pub enum Event {
     Logoff,
 }
 
+/// What makes an event occur.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// The session starts or ends.
+    Connection,
+    /// `DISCARD ALL`, which ends one use of the session and starts the next (rule R1).
+    Discard,
+}
+
 impl Event {
     /// Both events.
     pub const ALL: [Event; 2] = [Event::Logon, Event::Logoff];
@@ -26,10 +35,11 @@ impl Event {
     }
 
     /// The command tag, as in `tg_tag`.
-    pub const fn tag(self) -> &'static CStr {
-        match self {
-            Event::Logon => c"LOGON",
-            Event::Logoff => c"LOGOFF",
+    pub const fn tag(self, occasion: Occasion) -> &'static CStr {
+        match (occasion, self) {
+            (Occasion::Connection, Event::Logon) => c"LOGON",
+            (Occasion::Connection, Event::Logoff) => c"LOGOFF",
+            (Occasion::Discard, _) => c"DISCARD ALL",
         }
     }
 
@@ -58,7 +68,7 @@ pub fn runs_language(name: &CStr) -> bool {
 mod tests {
     use super::*;
 
-    /// Rules E1 and E2.
+    /// Rules E1, E2 and R1.
     #[test]
     fn names_and_tags() {
         let table = [
@@ -67,7 +77,8 @@ mod tests {
         ];
         for (event, name, tag) in table {
             assert_eq!(event.name(), name);
-            assert_eq!(event.tag(), tag);
+            assert_eq!(event.tag(Occasion::Connection), tag);
+            assert_eq!(event.tag(Occasion::Discard), c"DISCARD ALL");
             assert_eq!(Event::from_name(name), Some(event));
             assert_eq!(event.to_string().as_bytes(), name.to_bytes());
         }

@@ -1,0 +1,78 @@
+# shellcheck shell=bash
+# What the benchmarks share that count a backend's instructions with callgrind: a server on
+# $work/data that runs in it, and connections one at a time. They source common.sh before
+# this file, and define query(), which runs psql on a database.
+
+server=
+clean_up() {
+	if [[ -n $server ]]; then
+		kill -QUIT "$server" 2> /dev/null || true
+		ended || kill -KILL "$server" || true
+	fi
+	rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+
+# Whether the server ends within 30 seconds. (In a trap, a plain return would
+# return what was there before.)
+ended() {
+	local i
+	for ((i = 0; i < 300; i++)); do
+		if ! kill -0 "$server" 2> /dev/null; then
+			server=
+			return 0
+		fi
+		sleep 0.1
+	done
+	return 1
+}
+
+# Starts the server with a command in front. No connection is made to find out
+# whether it is ready: its backend could end later than the first one that is
+# counted.
+start() { # PREFIX SETTING COMMAND...
+	local i prefix=$1 setting=$2
+	shift 2
+	(
+		cd "$work"
+		exec "${as_server[@]}" "$@" "$prefix/bin/postgres" -D "$work/data" -k "$work" \
+			-c listen_addresses= -c autovacuum=off -c fsync=off -c max_worker_processes=0 -c "$setting"
+	) < /dev/null > "$work/server.log" 2>&1 &
+	server=$!
+	for ((i = 0; i < 600; i++)); do
+		if [[ $(sed -n 8p "$work/data/postmaster.pid" 2> /dev/null) == ready* ]]; then
+			return
+		fi
+		kill -0 "$server" 2> /dev/null || break
+		sleep 0.1
+	done
+	cat "$work/server.log" >&2
+	die "the server in $prefix did not start"
+}
+
+stop() {
+	kill -INT "$server"
+	ended || die 'the server did not stop'
+}
+
+# Sets instructions to the count of this connection: its backend is the one
+# process that ends meanwhile. A fork inherits the counters, so what counts is
+# what came after they were zeroed: the summary. (The totals have calls through
+# the procedure linkage table twice.)
+connect() { # DATABASE [ARGUMENT...]
+	local i files
+	rm -f "$work"/*.out
+	query "$1" "${@:2}" -c 'SELECT 1'
+	for ((i = 0; i < 600; i++)); do
+		files=("$work"/*.out)
+		# The totals are the last line.
+		if grep -qs '^totals: ' "${files[@]}"; then
+			[[ ${#files[@]} -eq 1 ]] || die 'another process ended too'
+			instructions=$(sed -n 's/^summary: //p' "${files[0]}")
+			return
+		fi
+		sleep 0.05
+	done
+	die 'callgrind wrote no count'
+}

@@ -1,0 +1,145 @@
+# Pools in front of a server: PgBouncer and pgpool-II, each with connections to the database
+# "app". SESSTRIG_PEERS names the directory that has them.
+package Pools;
+
+use strict;
+use warnings FATAL => 'all';
+
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use SessionTriggers;
+
+# The processes that a failed test leaves
+my @running;
+
+# Starts the program of a peer, and waits until the function returns true.
+sub run_program
+{
+	my ($peer, $command, $ready) = @_;
+	local $ENV{LD_LIBRARY_PATH} = join ':', glob "$ENV{SESSTRIG_PEERS}/$peer/usr/lib/*-linux-gnu";
+	my $output = '';
+	my $process = IPC::Run::start($command, '<', \'', '>&', \$output);
+	push @running, $process;
+	poll_until($ready) or die "$peer did not start: $output";
+	return $process;
+}
+
+END
+{
+	$_->kill_kill for grep { $_->pumpable } @running;
+}
+
+# A client of a pool
+sub connect_to
+{
+	my ($pool, $user, $database, %params) = @_;
+	return connect_raw($pool, tcp => '127.0.0.1', user => $user, database => $database, %params);
+}
+
+# A running PgBouncer
+package PgBouncer;
+
+use strict;
+use warnings FATAL => 'all';
+
+# Parameters: pool_size, by default 1, and PgBouncer's own settings.
+sub start
+{
+	my ($class, $server, %settings) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my $self = bless {
+		port => PostgreSQL::Test::Cluster::get_free_port(),
+		log => "$dir/log"
+	}, $class;
+	my $size = delete $settings{pool_size} // 1;
+	%settings = (
+		listen_addr => '127.0.0.1',
+		listen_port => $self->{port},
+		unix_socket_dir => '',
+		auth_type => 'trust',
+		auth_file => "$dir/users",
+		admin_users => 'admin',
+		logfile => $self->{log},
+		# The pool waits this long after a rejection; the default is 15 s.
+		server_login_retry => 1,
+		%settings);
+	PostgreSQL::Test::Utils::append_to_file("$dir/users", qq{"alice" ""\n"admin" ""\n});
+	PostgreSQL::Test::Utils::append_to_file("$dir/ini",
+		"[databases]\napp = host=127.0.0.1 port=" . $server->port . " pool_size=$size\n[pgbouncer]\n"
+		  . join('', map { "$_ = $settings{$_}\n" } sort keys %settings));
+	$self->{process} = Pools::run_program(
+		'pgbouncer',
+		[ "$ENV{SESSTRIG_PEERS}/pgbouncer/usr/sbin/pgbouncer", '-q', "$dir/ini" ],
+		sub { return -e $self->{log} && PostgreSQL::Test::Utils::slurp_file($self->{log}) =~ / process up: /; });
+	return $self;
+}
+
+# What connect_raw() asks of a server.
+sub port { return $_[0]{port}; }
+
+sub client { return Pools::connect_to(@_); }
+
+# Waits until that many clients wait for the server.
+sub wait_for_waiting
+{
+	my ($self, $admin, $count) = @_;
+	return SessionTriggers::poll_until(
+		sub {
+			my @messages = $admin->query('SHOW POOLS');
+			# database, user, cl_active, cl_waiting
+			return grep { $_->{type} eq 'D' && $_->{values}[0] eq 'app' && $_->{values}[3] == $count } @messages;
+		});
+}
+
+# A running pgpool-II that has one process, and so one connection to the server
+package Pgpool;
+
+use strict;
+use warnings FATAL => 'all';
+
+sub start
+{
+	my ($class, $server, %settings) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my $self = bless {
+		port => PostgreSQL::Test::Cluster::get_free_port(),
+	}, $class;
+	%settings = (
+		listen_addresses => q{'127.0.0.1'},
+		port => $self->{port},
+		socket_dir => "'$dir'",
+		pcp_listen_addresses => q{''},
+		pcp_socket_dir => "'$dir'",
+		pcp_port => PostgreSQL::Test::Cluster::get_free_port(),
+		pid_file_name => "'$dir/pid'",
+		logdir => "'$dir'",
+		backend_clustering_mode => q{'raw'},
+		backend_hostname0 => q{'127.0.0.1'},
+		backend_port0 => $server->port,
+		num_init_children => 1,
+		max_pool => 1,
+		%settings);
+	PostgreSQL::Test::Utils::append_to_file("$dir/conf", join('', map { "$_ = $settings{$_}\n" } sort keys %settings));
+	PostgreSQL::Test::Utils::append_to_file("$dir/$_", '') for qw(hba pcp);
+	$self->{process} = Pools::run_program(
+		'pgpool',
+		[ "$ENV{SESSTRIG_PEERS}/pgpool/usr/sbin/pgpool", '-n', '-f', "$dir/conf", '-a', "$dir/hba", '-F', "$dir/pcp" ],
+		sub { return IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->{port}) ? 1 : 0; });
+	return $self;
+}
+
+# What connect_raw() asks of a server.
+sub port { return $_[0]{port}; }
+
+sub client { return Pools::connect_to(@_); }
+
+sub stop
+{
+	my ($self) = @_;
+	$self->{process}->signal('INT');
+	$self->{process}->finish;
+	return;
+}
+
+1;

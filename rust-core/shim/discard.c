@@ -1,0 +1,228 @@
+/*
+ * discard.c
+ *	  DISCARD ALL as the end of one use of a session and the start of the next
+ *	  (section R).
+ *
+ * Each firing needs a transaction of its own, so the statement commits and starts
+ * transactions while it runs, as VACUUM does.  Like VACUUM it is refused where that
+ * would be wrong: in a transaction block, in a function, and as one of several
+ * statements.  Whether an event fires, and what a failure means, is decided in Rust.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "access/xact.h"
+#include "libpq/pqsignal.h"
+#include "miscadmin.h"
+#include "tcop/cmdtag.h"
+#include "tcop/dest.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+#include "utils/elog.h"
+#include "utils/memutils.h"
+#include "utils/ps_status.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
+
+#include "compat.h"
+#include "sesstrig_core.h"
+#include "sesstrig_entry.h"
+#include "sesstrig_guard.h"
+#include "sesstrig_server.h"
+
+bool		sesstrig_fire_on_discard = false;
+
+/* Was the session asked to terminate while its logoff triggers ran? */
+static volatile sig_atomic_t terminated;
+
+/*
+ * Commit the transaction.  This leaves the memory context, which is one of the statement's
+ * and lives on.
+ */
+static void
+leave_transaction(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	while (ActiveSnapshotSet())
+		PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+}
+
+/* Start a transaction, which the server will commit as soon as the statement ends. */
+static void
+enter_transaction(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	StartTransactionCommand();
+	MyXactFlags |= XACT_FLAGS_NEEDIMMEDIATECOMMIT;
+	MemoryContextSwitchTo(context);
+}
+
+/*
+ * Forget what the client or its settings have armed for the statement: it must not end a
+ * firing, and the settings are about to be discarded.
+ */
+static void
+disarm_timeouts(void)
+{
+	disable_all_timeouts(false);
+	CheckClientConnectionPending = false;
+	SESSTRIG_FORGET_TRANSACTION_TIMEOUT();
+}
+
+/* Show the statement again as what the session does, rather than the last trigger. */
+static void
+show_statement(uint64 query_id)
+{
+	pgstat_report_activity(STATE_RUNNING, debug_query_string);
+	pgstat_report_query_id(query_id, true);
+	set_ps_display(GetCommandTagName(CMDTAG_DISCARD_ALL));
+}
+
+static void
+note_request(SIGNAL_ARGS)
+{
+	terminated = true;
+}
+
+/*
+ * Fire logoff, and return whether that has ended the use of the session.
+ *
+ * Messages of the triggers go to the server log only, as at the end of a session: a client
+ * that does not read them must not keep the triggers from running, and the next client has
+ * no use for them.
+ *
+ * Where the end of a session by the server fires logoff, a request to terminate the session
+ * waits until the triggers have run.  It could only prevent what it is to bring about.
+ */
+static bool
+fire_logoff(void)
+{
+	CommandDest dest = whereToSendOutput;
+	bool		must_run = sesstrig_exit_fires();
+	bool		ended = false;
+	ErrorData  *error;
+	SesstrigStatus status;
+
+	if (must_run)
+	{
+		terminated = false;
+		pqsignal(SIGTERM, note_request);
+		/* A request that has arrived before is an end of the session like any other. */
+		if (ProcDiePending)
+		{
+			pqsignal(SIGTERM, die);
+			CHECK_FOR_INTERRUPTS();
+		}
+	}
+	disarm_timeouts();
+	whereToSendOutput = DestNone;
+	status = sesstrig_discard_fire_logoff(&ended, &error);
+	whereToSendOutput = dest;
+	sesstrig_exit_on_failure(status, error);
+	if (must_run)
+	{
+		pqsignal(SIGTERM, die);
+		if (terminated)
+			raise(SIGTERM);
+	}
+	return ended;
+}
+
+/* Fire logon.  If it is rejected, the session ends. */
+static void
+fire_logon(void)
+{
+	ErrorData  *error;
+	SesstrigStatus status;
+
+	disarm_timeouts();
+	status = sesstrig_discard_fire_logon(&error);
+	sesstrig_exit_on_failure(status, error);
+}
+
+/*
+ * End the session because of an error after logoff has fired.  The settings of the client
+ * before are still in effect, or some of them, and nobody may go on with these who has not
+ * logged on.
+ */
+static void
+end_session(void)
+{
+	int			sqlerrcode = geterrcode();
+
+	EmitErrorReport();
+	FlushErrorState();
+	ereport(FATAL,
+			(errcode(sqlerrcode),
+			 errmsg("terminating connection because %s failed", GetCommandTagName(CMDTAG_DISCARD_ALL)),
+			 errdetail("Logoff event triggers have fired, and logon event triggers have not.")));
+}
+
+static void
+discard_between_uses(void (*discard) (bool is_top_level), bool is_top_level)
+{
+	ErrorContextCallback *context = error_context_stack;
+	uint64		query_id = pgstat_get_my_query_id();
+	volatile bool ended = false;
+
+	leave_transaction();
+	CHECK_FOR_INTERRUPTS();
+
+	/* The context of the statement is none of the triggers' errors. */
+	error_context_stack = NULL;
+	ended = fire_logoff();
+	error_context_stack = context;
+
+	PG_TRY();
+	{
+		/* If the session was asked to terminate meanwhile, this does it. */
+		CHECK_FOR_INTERRUPTS();
+		show_statement(query_id);
+		enter_transaction();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		discard(is_top_level);
+		/* What the triggers set must not be rolled back with what was discarded. */
+		leave_transaction();
+	}
+	PG_CATCH();
+	{
+		if (ended)
+			end_session();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+
+	error_context_stack = NULL;
+	fire_logon();
+	error_context_stack = context;
+	show_statement(query_id);
+	enter_transaction();
+}
+
+void
+sesstrig_discard_all(void (*discard) (bool is_top_level), bool is_top_level)
+{
+	bool		may_fire;
+	ErrorData  *error;
+	SesstrigStatus status;
+
+	if (likely(!sesstrig_fire_on_discard))
+	{
+		discard(is_top_level);
+		return;
+	}
+
+	/* discard() checks this, too, but where it is refused nothing may fire (rule R4). */
+	PreventInTransactionBlock(is_top_level, GetCommandTagName(CMDTAG_DISCARD_ALL));
+	status = sesstrig_discard_may_fire(&may_fire, &error);
+	sesstrig_raise_on_failure(status, error);
+	if (may_fire)
+		discard_between_uses(discard, is_top_level);
+	else
+		discard(is_top_level);
+}
