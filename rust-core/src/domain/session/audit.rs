@@ -175,6 +175,12 @@ mod tests {
         }
     }
 
+    /// Rule R3.
+    #[test]
+    fn a_use_ends_by_a_reset() {
+        assert_eq!(End::Reset.name(), c"reset");
+    }
+
     /// Rule A2: what `%c` shows.
     #[test]
     fn session_identifiers_are_those_of_the_log() {
