@@ -141,7 +141,16 @@ CREATE EVENT TRIGGER zz_refuse ON after_user_logon EXECUTE FUNCTION refuse();
 ALTER DATABASE app SET session_triggers.logon_failure = reject;
 EOS
 	$refused->('AB123', 'a trigger', 'auditor', over_socket('auditor', application_name => 'x'), '', 'trust');
-	admin($node, 'app', 'DROP EVENT TRIGGER zz_refuse; ALTER DATABASE app RESET session_triggers.logon_failure');
+	# Rule R2: the next client of a pooled connection, of whom the role is the first one's.
+	admin($node, 'app', <<'EOS');
+CREATE OR REPLACE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN
+	IF tg_tag = 'DISCARD ALL' THEN RAISE EXCEPTION 'not you, either' USING ERRCODE = 'AB124'; END IF;
+END$$;
+ALTER DATABASE app SET session_triggers.fire_on_discard = on;
+EOS
+	my $pooled = open_session($node, 'auditor');
+	$refused->('AB124', 'a trigger, by DISCARD ALL', 'auditor', (map { $_->{C} // () } grep { $_->{type} eq 'E' } $pooled->query('DISCARD ALL'))[0], '', 'trust');
+	admin($node, 'app', 'DROP EVENT TRIGGER zz_refuse; ALTER DATABASE app RESET session_triggers.logon_failure; ALTER DATABASE app RESET session_triggers.fire_on_discard');
 	is(over_socket('alice'), '', 'A7: somebody is let in');
 
 	is(take_refused(q{event, login_user, sqlstate, host(client_addr), auth_method, count}),

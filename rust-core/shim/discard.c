@@ -177,6 +177,7 @@ discard_between_uses(void (*discard) (bool is_top_level), bool is_top_level)
 	error_context_stack = NULL;
 	ended = fire_logoff();
 	error_context_stack = context;
+	sesstrig_let_in(!ended);
 
 	PG_TRY();
 	{
@@ -199,6 +200,7 @@ discard_between_uses(void (*discard) (bool is_top_level), bool is_top_level)
 
 	error_context_stack = NULL;
 	fire_logon();
+	sesstrig_let_in(true);
 	error_context_stack = context;
 	show_statement(query_id);
 	enter_transaction();

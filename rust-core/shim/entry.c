@@ -96,7 +96,7 @@ sesstrig_session_logon(bool *reading_command)
 	status = sesstrig_logon_fire(&error);
 
 	sesstrig_exit_on_failure(status, error);
-	sesstrig_let_in();
+	sesstrig_let_in(true);
 }
 
 void

@@ -64,9 +64,9 @@ sesstrig_exit_sqlstate(void)
 static bool let_in = false;
 
 void
-sesstrig_let_in(void)
+sesstrig_let_in(bool complete)
 {
-	let_in = true;
+	let_in = complete;
 }
 
 /* Is the client gone without having asked for the end of the session? */

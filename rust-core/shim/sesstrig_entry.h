@@ -28,8 +28,8 @@ extern void sesstrig_keeper_init(void);
 /* Note where the server keeps the flag that it is reading a command. */
 extern void sesstrig_watch_command_read(bool *flag);
 
-/* Note that the client's logon is complete. */
-extern void sesstrig_let_in(void);
+/* Note whether the client's logon, or that of the session's next user, is complete. */
+extern void sesstrig_let_in(bool complete);
 
 /* Forget the client's requests and timeouts, because the session is ending. */
 extern void sesstrig_detach_client(void);
