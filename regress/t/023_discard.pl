@@ -511,7 +511,7 @@ my @used;
 for my $number (1 .. 1000)
 {
 	$client->query('DISCARD ALL');
-	push @used, $client->query($memory) if $number == 100 || $number == 1000;
+	push @used, scalar $client->query($memory) if $number == 100 || $number == 1000;
 }
 cmp_ok($used[1] - $used[0], '<', 20_000, "F12: 900 uses leave no memory behind ($used[0], $used[1])");
 is($client->query('SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype NOT IN ($$virtualxid$$, $$relation$$)'), '0', 'F12: nor locks');

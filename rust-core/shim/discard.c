@@ -166,6 +166,7 @@ end_session(void)
 static void
 discard_between_uses(void (*discard) (bool is_top_level), bool is_top_level)
 {
+	MemoryContext memory = CurrentMemoryContext;
 	ErrorContextCallback *context = error_context_stack;
 	uint64		query_id = pgstat_get_my_query_id();
 	volatile bool ended = false;
@@ -178,6 +179,8 @@ discard_between_uses(void (*discard) (bool is_top_level), bool is_top_level)
 	ended = fire_logoff();
 	error_context_stack = context;
 	sesstrig_let_in(!ended);
+	/* A firing leaves the one that lives as long as the process. */
+	MemoryContextSwitchTo(memory);
 
 	PG_TRY();
 	{
@@ -202,6 +205,7 @@ discard_between_uses(void (*discard) (bool is_top_level), bool is_top_level)
 	fire_logon();
 	sesstrig_let_in(true);
 	error_context_stack = context;
+	MemoryContextSwitchTo(memory);
 	show_statement(query_id);
 	enter_transaction();
 }
