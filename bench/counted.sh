@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # work and as_server come from common.sh, and the scripts use instructions
 # What the benchmarks share that count a backend's instructions with callgrind: a server on
 # $work/data that runs in it, and connections one at a time. They source common.sh before
 # this file, and define query(), which runs psql on a database.
@@ -35,7 +36,7 @@ start() { # PREFIX SETTING COMMAND...
 	local i prefix=$1 setting=$2
 	shift 2
 	(
-		cd "$work"
+		cd "$work" || exit
 		exec "${as_server[@]}" "$@" "$prefix/bin/postgres" -D "$work/data" -k "$work" \
 			-c listen_addresses= -c autovacuum=off -c fsync=off -c max_worker_processes=0 -c "$setting"
 	) < /dev/null > "$work/server.log" 2>&1 &

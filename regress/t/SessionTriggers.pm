@@ -324,16 +324,19 @@ use IO::Socket::UNIX;
 use Socket qw(SOCK_STREAM);
 
 # Connects, and sends the startup packet. Parameters: tcp, an address to use in place
-# of the Unix socket; and those of the packet, such as user, database, and options.
+# of the Unix socket; from, the client's own address; and those of the packet, such as
+# user, database, and options.
 sub new
 {
 	my ($class, $node, %params) = @_;
 	my $address = delete $params{tcp};
+	my $from = delete $params{from};
 	my $socket =
 	  $address
 	  ? IO::Socket::IP->new(
 		PeerHost => $address,
 		PeerPort => $node->port,
+		defined $from ? (LocalHost => $from) : (),
 		Type => SOCK_STREAM)
 	  : IO::Socket::UNIX->new(
 		Peer => $node->host . '/.s.PGSQL.' . $node->port,

@@ -90,7 +90,7 @@ note_request(SIGNAL_ARGS)
 }
 
 /*
- * Fire logoff, and return whether that has ended the use of the session.
+ * Fire logoff.
  *
  * Messages of the triggers go to the server log only, as at the end of a session: a client
  * that does not read them must not keep the triggers from running, and the next client has
@@ -99,12 +99,11 @@ note_request(SIGNAL_ARGS)
  * Where the end of a session by the server fires logoff, a request to terminate the session
  * waits until the triggers have run.  It could only prevent what it is to bring about.
  */
-static bool
+static void
 fire_logoff(void)
 {
 	CommandDest dest = whereToSendOutput;
 	bool		must_run = sesstrig_exit_fires();
-	bool		ended = false;
 	ErrorData  *error;
 	SesstrigStatus status;
 
@@ -121,7 +120,7 @@ fire_logoff(void)
 	}
 	disarm_timeouts();
 	whereToSendOutput = DestNone;
-	status = sesstrig_discard_fire_logoff(&ended, &error);
+	status = sesstrig_discard_fire_logoff(&error);
 	whereToSendOutput = dest;
 	sesstrig_exit_on_failure(status, error);
 	if (must_run)
@@ -130,7 +129,6 @@ fire_logoff(void)
 		if (terminated)
 			raise(SIGTERM);
 	}
-	return ended;
 }
 
 /* Fire logon.  If it is rejected, the session ends. */
@@ -146,9 +144,9 @@ fire_logon(void)
 }
 
 /*
- * End the session because of an error after logoff has fired.  The settings of the client
- * before are still in effect, or some of them, and nobody may go on with these who has not
- * logged on.
+ * End the session because of an error.  The settings of the client before are still in
+ * effect, or some of them, and nobody may go on with these who has not logged on: not every
+ * pool looks at whether its command has failed.
  */
 static void
 end_session(void)
@@ -160,7 +158,7 @@ end_session(void)
 	ereport(FATAL,
 			(errcode(sqlerrcode),
 			 errmsg("terminating connection because %s failed", GetCommandTagName(CMDTAG_DISCARD_ALL)),
-			 errdetail("Logoff event triggers have fired, and logon event triggers have not.")));
+			 errdetail("Logon event triggers have not fired for the next use of the session.")));
 }
 
 static void
@@ -169,16 +167,18 @@ discard_between_uses(void (*discard) (bool is_top_level), bool is_top_level)
 	MemoryContext memory = CurrentMemoryContext;
 	ErrorContextCallback *context = error_context_stack;
 	uint64		query_id = pgstat_get_my_query_id();
-	volatile bool ended = false;
 
+	/* From here on the client before cannot cancel the statement. */
+	sesstrig_ignore_cancels();
+	disarm_timeouts();
 	leave_transaction();
 	CHECK_FOR_INTERRUPTS();
 
 	/* The context of the statement is none of the triggers' errors. */
 	error_context_stack = NULL;
-	ended = fire_logoff();
+	fire_logoff();
 	error_context_stack = context;
-	sesstrig_let_in(!ended);
+	sesstrig_let_in(false);
 	/* A firing leaves the one that lives as long as the process. */
 	MemoryContextSwitchTo(memory);
 
@@ -195,9 +195,7 @@ discard_between_uses(void (*discard) (bool is_top_level), bool is_top_level)
 	}
 	PG_CATCH();
 	{
-		if (ended)
-			end_session();
-		PG_RE_THROW();
+		end_session();
 	}
 	PG_END_TRY();
 

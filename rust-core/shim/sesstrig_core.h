@@ -491,14 +491,13 @@ bool sesstrig_exit_fires(void);
 enum SesstrigStatus sesstrig_discard_may_fire(bool *may, ErrorData **error);
 
 /*
- Fires logoff before `DISCARD ALL`. An error must end the session. Otherwise sets
- `ended` to whether that has ended the use of the session, so that logon must fire or the
- session end.
+ Fires logoff before `DISCARD ALL`. An error must end the session. Otherwise logon must
+ fire next, or the session end.
 
  # Safety
- `ended` and `error` must be writable.
+ `error` must point to a writable pointer.
  */
-enum SesstrigStatus sesstrig_discard_fire_logoff(bool *ended, ErrorData **error);
+enum SesstrigStatus sesstrig_discard_fire_logoff(ErrorData **error);
 
 /*
  Fires logon after `DISCARD ALL`. An error must end the session.

@@ -98,24 +98,17 @@ pub unsafe extern "C" fn sesstrig_discard_may_fire(
     unsafe { boundary(error, ask) }
 }
 
-/// Fires logoff before `DISCARD ALL`. An error must end the session. Otherwise sets
-/// `ended` to whether that has ended the use of the session, so that logon must fire or the
-/// session end.
+/// Fires logoff before `DISCARD ALL`. An error must end the session. Otherwise logon must
+/// fire next, or the session end.
 ///
 /// # Safety
-/// `ended` and `error` must be writable.
+/// `error` must point to a writable pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_discard_fire_logoff(
-    ended: *mut bool,
     error: *mut *mut ErrorData,
 ) -> SesstrigStatus {
-    let fire = || {
-        // SAFETY: the caller promises that `ended` is writable.
-        unsafe { ended.write(session::logoff_before_discard()?) };
-        Ok(())
-    };
     // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, fire) }
+    unsafe { boundary(error, session::logoff_before_discard) }
 }
 
 /// Fires logon after `DISCARD ALL`. An error must end the session.

@@ -30,7 +30,7 @@ pub(super) struct Record {
     /// When it happened, in microseconds since 2000.
     pub(super) at: i64,
     pub(super) event: &'static CStr,
-    pub(super) session_id: CString,
+    pub(super) session_id: Option<CString>,
     pub(super) login_user: Column,
     pub(super) database: Column,
     pub(super) auth_method: Column,
@@ -61,9 +61,8 @@ pub(crate) fn record(event: Event, function: u32, context: &CStr) -> PgResult<()
     let Some(record) = collect(event) else {
         return Ok(());
     };
-    if let Some(month_missing) = write(function, &record, context)?
-        && event == Event::Logon
-    {
+    let month_missing = write(function, &record, context)?;
+    if event == Event::Logon {
         keeper::look_after_logon(month_missing)?;
     }
     Ok(())
@@ -103,7 +102,7 @@ fn collect(event: Event) -> Option<Record> {
     Some(Record {
         at,
         event: event_name(event),
-        session_id: CString::new(backend::session_id()).unwrap_or_default(),
+        session_id: CString::new(backend::session_id()).ok(),
         login_user: backend::login_user().map(Cow::Borrowed),
         database: backend::database_name().map(Cow::Borrowed),
         auth_method: session.auth_method.map(Cow::Borrowed),
@@ -146,13 +145,15 @@ impl Record {
                 .map(Cow::Owned)
         }
         let first = &refused.first;
-        let (start, process) = first.process;
         Record {
             at: first.at,
             event: audit::REFUSED,
-            session_id: CString::new(audit::session_id(start, process)).unwrap_or_default(),
+            session_id: first
+                .process
+                .and_then(|(start, number)| CString::new(audit::session_id(start, number)).ok()),
             login_user: column(&first.login_user),
-            database: column(&first.database),
+            // Without its role, a record stands for refusals in several databases.
+            database: column(&first.login_user).and(column(&first.database)),
             auth_method: column(&first.auth_method),
             system_identity: column(&first.system_identity),
             client_addr: first
@@ -188,7 +189,7 @@ impl Record {
         audit::json([
             ("at", text(&at)),
             ("event", text(&Some(self.event))),
-            ("session_id", text(&Some(&self.session_id))),
+            ("session_id", text(&self.session_id)),
             ("login_user", text(&self.login_user)),
             ("database", text(&self.database)),
             ("auth_method", text(&self.auth_method)),

@@ -207,7 +207,7 @@ pub(super) fn audit_write(function: u32, record: &Record, context: &CStr) -> PgR
     let mut row: SesstrigAuditRow = unsafe { std::mem::zeroed() };
     row.at = record.at;
     row.event = record.event.as_ptr();
-    row.session_id = record.session_id.as_ptr();
+    row.session_id = pointer(record.session_id.as_deref());
     row.login_user = pointer(record.login_user.as_deref());
     row.database = pointer(record.database.as_deref());
     row.auth_method = pointer(record.auth_method.as_deref());

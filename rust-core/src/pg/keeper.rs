@@ -89,17 +89,19 @@ pub(super) fn look_after_start() -> PgResult<()> {
     Ok(())
 }
 
-/// Starts a pass if one is due. The logon that has been recorded calls this, in its
-/// transaction; `month_missing` says that there is no partition for its row.
+/// Starts a pass if one is due, and has refused logons written. The logon that has been
+/// recorded calls this, in its transaction; `month_missing` says whether there is no
+/// partition for its row, or is `None` on a standby, where there is nothing to keep.
 ///
 /// # Errors
 /// Returns the server's error if the request for a worker is not valid.
-pub(super) fn look_after_logon(month_missing: bool) -> PgResult<()> {
-    match shared::get() {
-        Some(shared) => {
-            shared.refusals.look_after_logon(shared)?;
-            start_pass(shared, month_missing)
-        }
+pub(super) fn look_after_logon(month_missing: Option<bool>) -> PgResult<()> {
+    let Some(shared) = shared::get() else {
+        return Ok(());
+    };
+    shared.refusals.look_after_logon(shared)?;
+    match month_missing {
+        Some(month_missing) => start_pass(shared, month_missing),
         None => Ok(()),
     }
 }

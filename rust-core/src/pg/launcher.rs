@@ -96,7 +96,7 @@ fn launch(shared: &Shared) -> PgResult<()> {
     // Somebody may ask for work just when there seemed to be none, and see a launcher.
     while has_work(shared) {
         let other = launcher.process.load(SeqCst);
-        if backend::is_running(other)
+        if (other != backend::process() && backend::is_running(other))
             || launcher
                 .process
                 .compare_exchange(other, backend::process(), SeqCst, SeqCst)

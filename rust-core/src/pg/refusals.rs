@@ -28,9 +28,9 @@ use std::sync::atomic::{
 /// free after that only if something is wrong. A logon must not wait for that.
 const TRIES: u32 = 20_000;
 
-/// For how long, in microseconds, nobody is told to write what waits if no database that
-/// it was for has a session audit. A logon that is recorded ends this.
-const QUIET: i64 = 3600 * 1_000_000;
+/// For how long, in microseconds, nobody is told to write what waits if no session audit is
+/// known on this server. A logon that is recorded ends this.
+const QUIET: i64 = 10 * 60 * 1_000_000;
 
 /// The refused logons that wait for being written.
 pub(super) struct Queue {
@@ -39,7 +39,7 @@ pub(super) struct Queue {
     planned: AtomicI64,
     /// Up to when nobody is told to write them; 0 if that is not so.
     quiet_until: AtomicI64,
-    /// Whether a database with a session audit was found since they were last distributed.
+    /// Whether a database with a session audit was found since the server was started.
     audited: AtomicBool,
     /// Whether the present worker has done what it was started for.
     done: AtomicBool,
@@ -144,9 +144,8 @@ impl Queue {
     }
 
     fn note(&self, refusal: &Refusal) {
-        let key = refusal.key(self.seed);
         let set = &self.sets[refusal.set(self.seed)];
-        if set.with(|set| set.note(key, refusal)) != Some(true) {
+        if set.with(|set| set.note(refusal, self.seed)) != Some(true) {
             self.drop_some(1);
         }
         self.plan();
@@ -192,7 +191,8 @@ impl Queue {
     /// Has a worker started if there is something to write. The logon that has been
     /// recorded calls this.
     pub(super) fn look_after_logon(&self, shared: &Shared) -> PgResult<()> {
-        if self.quiet_until.load(Relaxed) != 0 {
+        if !self.audited.load(Relaxed) {
+            self.audited.store(true, SeqCst);
             self.quiet_until.store(0, SeqCst);
         }
         let planned = self.planned.load(Relaxed);
@@ -245,7 +245,7 @@ fn collect() -> Option<Refusal> {
     }
     Some(Refusal {
         at: backend::now(),
-        process: backend::start_and_number(),
+        process: Some(backend::start_and_number()),
         login_user: text(backend::login_user()),
         database: text(backend::database_name()),
         auth_method: text(match session::current() {
@@ -268,7 +268,6 @@ fn collect() -> Option<Refusal> {
 pub(super) fn distribute(shared: &Shared) -> PgResult<()> {
     let queue = &shared.refusals;
     queue.planned.store(0, SeqCst);
-    queue.audited.store(false, SeqCst);
     let done = distribute_all(shared);
     if !queue.waiting(|_| true).is_empty() {
         queue.plan();

@@ -198,7 +198,8 @@ fn end_use(occasion: Occasion, scope: Scope) -> PgResult<()> {
     }
 }
 
-/// Whether `DISCARD ALL` is the end of one use of this session and the start of the next.
+/// Whether `DISCARD ALL` is the end of one use of this session and the start of the next,
+/// which it is not if there are no triggers, whatever the settings say that it will discard.
 /// The statement's transaction must be open.
 ///
 /// # Errors
@@ -212,30 +213,33 @@ pub(crate) fn may_discard() -> PgResult<bool> {
         superuser: guard::superuser()?,
         ..session
     }));
-    Ok(true)
+    Ok(Event::ALL.into_iter().any(|event| {
+        [false, true]
+            .into_iter()
+            .any(|replica| !triggers::known_to_be_none(event, replica, Scope::All))
+    }))
 }
 
-/// Fires logoff before `DISCARD ALL` (rule R1). No transaction may be open. Returns whether
-/// that has ended the use of the session, so that logon must fire or the session end.
+/// Fires logoff before `DISCARD ALL` (rule R1). No transaction may be open. Logon must fire
+/// next, or the session end.
 ///
 /// # Errors
 /// Returns an error only if the transaction could not be rolled back or the session's
 /// locks could not be released; it must end the session.
-pub(crate) fn logoff_before_discard() -> PgResult<bool> {
+pub(crate) fn logoff_before_discard() -> PgResult<()> {
     let Some(session) = SESSION.get() else {
-        return Ok(false);
+        return Ok(());
     };
     learn_of_changes();
-    if !may_fire(Event::Logoff, Scope::All) {
-        return Ok(false);
-    }
     SESSION.set(Some(Session {
         open: false,
         discard: Some(Event::Logoff),
         ..session
     }));
-    end_use(Occasion::Discard, Scope::All)?;
-    Ok(true)
+    if may_fire(Event::Logoff, Scope::All) {
+        end_use(Occasion::Discard, Scope::All)?;
+    }
+    Ok(())
 }
 
 /// Fires logon after `DISCARD ALL` (rule R1). No transaction may be open.

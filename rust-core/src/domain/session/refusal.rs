@@ -4,8 +4,9 @@
 //!
 //! What is noted comes from strangers, who may try any number of names. So there is room
 //! for [`PLACES`] different refusals in each of [`SETS`] sets, and a client's address
-//! decides in which set its refusals are: one host cannot fill the others. What finds no
-//! place is only counted.
+//! decides in which set its refusals are: one host cannot fill the others. A few places of
+//! each set are kept for refusals without their names, so that nobody can hide an attempt
+//! behind many others. What finds no place is only counted.
 //!
 //! Times are in microseconds since 2000.
 
@@ -20,6 +21,9 @@ pub const SETS: usize = 16;
 
 /// How many different refusals a set has room for.
 pub const PLACES: usize = 64;
+
+/// How many of these places are for what has no place with its names.
+const NAMELESS: usize = 8;
 
 /// SQLSTATE 57P03, with which a server that starts or shuts down sends everybody away. It
 /// has not asked who they are.
@@ -103,7 +107,7 @@ pub struct Refusal {
     pub at: i64,
     /// When the process started, in seconds since 1970, and its number, which make the
     /// identifier of the session.
-    pub process: (i64, i32),
+    pub process: Option<(i64, i32)>,
     /// The role, as the client gave it.
     pub login_user: Text<63>,
     /// The database, as the client gave it.
@@ -132,7 +136,7 @@ pub struct Seed(pub u64);
 impl Refusal {
     const EMPTY: Refusal = Refusal {
         at: 0,
-        process: (0, 0),
+        process: None,
         login_user: Text::EMPTY,
         database: Text::EMPTY,
         auth_method: Text::EMPTY,
@@ -156,6 +160,26 @@ impl Refusal {
             ),
         )
         .max(1))
+    }
+
+    /// The same without the role. The database still decides where it is recorded.
+    fn without_role(&self) -> Refusal {
+        Refusal {
+            login_user: Text::EMPTY,
+            system_identity: Text::EMPTY,
+            application_name: Text::EMPTY,
+            ..*self
+        }
+    }
+
+    /// The key of what has no place with its names: the address and the SQLSTATE.
+    fn nameless_key(&self, seed: Seed) -> Key {
+        Refusal {
+            login_user: Text::EMPTY,
+            database: Text::EMPTY,
+            ..*self
+        }
+        .key(seed)
     }
 
     /// In which of the sets this refusal is. Who has one IPv6 address mostly has all that
@@ -227,14 +251,24 @@ impl Set {
         }; PLACES],
     };
 
-    /// Counts a refusal with this key. Returns false if there is no place for it.
+    /// Counts a refusal, without its names if there is no place for these. Returns false if
+    /// there is no place for it at all.
     #[must_use]
-    pub fn note(&mut self, key: Key, refusal: &Refusal) -> bool {
+    pub fn note(&mut self, refusal: &Refusal, seed: Seed) -> bool {
+        self.count(refusal.key(seed), refusal, PLACES - NAMELESS)
+            || self.count(refusal.nameless_key(seed), &refusal.without_role(), PLACES)
+    }
+
+    /// Counts a refusal with this key. Only the first places are used for a new one.
+    fn count(&mut self, key: Key, refusal: &Refusal, places: usize) -> bool {
         if let Some(known) = self.places.iter_mut().find(|place| place.key == key) {
             known.count = known.count.saturating_add(1);
             return true;
         }
-        let Some(free) = self.places.iter_mut().find(|place| place.key == Key::FREE) else {
+        let Some(free) = self.places[..places]
+            .iter_mut()
+            .find(|place| place.key == Key::FREE)
+        else {
             return false;
         };
         *free = Counted {
@@ -262,7 +296,7 @@ impl Set {
     }
 
     /// Removes what has been written, or cannot be. What was counted since is left, and is
-    /// from `now`.
+    /// from `now`; which session the first of these was is not known.
     pub fn remove(&mut self, written: &Counted, now: i64) {
         let Some(place) = self
             .places
@@ -272,7 +306,12 @@ impl Set {
             return;
         };
         place.count = place.count.saturating_sub(written.count);
-        place.first.at = now;
+        place.first = Refusal {
+            at: now,
+            process: None,
+            client_port: None,
+            ..place.first
+        };
         if place.count == 0 {
             place.key = Key::FREE;
         }
@@ -306,7 +345,7 @@ mod tests {
     }
 
     fn note(set: &mut Set, refusal: &Refusal) -> bool {
-        set.note(refusal.key(SEED), refusal)
+        set.note(refusal, SEED)
     }
 
     fn counts(set: &Set) -> Vec<u32> {
@@ -319,7 +358,7 @@ mod tests {
         let one = refusal("alice");
         let later = Refusal {
             at: 9,
-            process: (1, 2),
+            process: Some((1, 2)),
             client_port: Some(5),
             application_name: Text::new(b"x"),
             ..one
@@ -347,16 +386,31 @@ mod tests {
         assert_eq!(counts(&set), [2, 1, 1, 1, 1]);
     }
 
-    /// Rule A7: bounded, and what is known is counted even if there is no place.
+    /// Rule A7: bounded, and no attempt is hidden behind others.
     #[test]
-    fn a_full_set_takes_what_it_knows() {
+    fn a_full_set_counts_without_names() {
         let mut set = Set::EMPTY;
-        for number in 0..PLACES {
+        for number in 0..1000 {
             assert!(note(&mut set, &refusal(&number.to_string())));
         }
-        assert!(!note(&mut set, &refusal("more")));
         assert!(note(&mut set, &refusal("3")));
-        assert_eq!(set.waiting().count(), PLACES);
+        assert_eq!(set.waiting().count(), PLACES - NAMELESS + 1);
+        let nameless: Vec<_> = set
+            .waiting()
+            .filter(|counted| counted.first.login_user.bytes().is_empty())
+            .map(|counted| counted.count)
+            .collect();
+        assert_eq!(nameless, [1000 - (PLACES - NAMELESS) as u32]);
+        // Other databases are no way around that, but other addresses fill it.
+        let with = |last| Refusal {
+            client_addr: Some(Ipv4Addr::new(192, 0, 2, last).into()),
+            database: Text::new(b"other"),
+            ..refusal("alice")
+        };
+        assert!(note(&mut set, &with(1)));
+        assert_eq!(set.waiting().count(), PLACES - NAMELESS + 1);
+        assert!((2..=NAMELESS as u8).all(|last| note(&mut set, &with(last))));
+        assert!(!note(&mut set, &with(200)));
     }
 
     /// Rule A7: what is counted while the rest is written is not lost.
