@@ -36,13 +36,13 @@ GRANT CONNECT ON DATABASE app TO alice, bob, nologin, expired, auditor;
 CREATE EXTENSION session_audit;
 EOS
 
-# Over TCP a password is asked for, but from ::1 nobody is let in.
+# Over TCP a password is asked for, but from 127.0.0.2 nobody is let in.
 my $hba = $node->data_dir . '/pg_hba.conf';
 my $lines = join '', grep { !/^host/ } split /^/, slurp_file($hba);
 unlink $hba;
 append_to_file($hba, $lines . <<'EOC');
 host all all 127.0.0.1/32 password
-host all all ::1/128 reject
+host all all 127.0.0.2/32 reject
 EOC
 $node->reload;
 
@@ -114,7 +114,7 @@ subtest 'A7: every reason' => sub {
 	};
 	$refused->('28P01', 'a wrong password', 'alice', over_tcp('alice', 'wrong'), '127.0.0.1', 'password');
 	$refused->('28P01', 'an empty password', 'expired', over_tcp('expired', 'right'), '127.0.0.1', 'password');
-	$refused->('28000', 'pg_hba.conf', 'alice', refused_with(connect_as($node, 'alice', tcp => '::1')), '::1', 'reject');
+	$refused->('28000', 'pg_hba.conf', 'alice', refused_with(connect_as($node, 'alice', tcp => '127.0.0.1', from => '127.0.0.2')), '127.0.0.2', 'reject');
 	$refused->('28000', 'no such role', 'nobody', over_socket('nobody'), '', 'trust');
 	$refused->('28P01', 'no such role, with a password', 'nobody', over_tcp('nobody', 'right'), '127.0.0.1', 'password');
 	$refused->('28000', 'NOLOGIN', 'nologin', over_socket('nologin'), '', 'trust');
