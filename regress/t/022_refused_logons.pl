@@ -316,6 +316,19 @@ subtest 'A4, A7: a standby' => sub {
 	my @lines = map { decode_json($_) } slurp_file($standby->logfile, $position) =~ /LOG:  (\{.*"refused".*\})/g;
 	is_deeply([ map { [ @{$_}{qw(login_user database sqlstate count)} ] } @lines ], [ [ 'nobody', 'app', '28000', 2 ] ],
 		'A4, A7: one line in the log, for what has an audit');
+
+	# A process that finds no place among the server's can start no worker, and on a standby
+	# there is no keeper whose launcher would do it.
+	wait_until($standby, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'session audit %'}, '0');
+	$position = log_position($standby);
+	my @clients = map { open_session($standby, 'root') } 1 .. 40;
+	is(refused_with(connect_as($standby, 'alice')), '53300', 'A7: too many connections');
+	$_->quit for @clients;
+	$standby->append_conf('postgresql.conf', 'session_triggers.fault_days = 501');
+	$standby->reload;
+	wait_until($standby, 'postgres', 'SHOW session_triggers.fault_days', '501');
+	connect_as($standby, 'alice')->quit;
+	ok($standby->wait_for_log(qr/LOG:  \{.*"refused".*"sqlstate": "53300"/, $position), 'A7: the next logon has it written');
 	$standby->stop;
 };
 
