@@ -52,12 +52,16 @@ set_flavor() {
 		[[ $flavor == asan ]] || configure_flags+=(--with-perl --with-python PYTHON=/usr/bin/python3)
 		[[ $flavor == test ]] || configure_flags+=(
 			'CFLAGS=-O1 -g -fno-omit-frame-pointer -fsanitize=address' LDFLAGS=-fsanitize=address)
-	elif [[ $flavor == stock ]]; then
-		suffix=-stock
-		src=$dir/src-stock
 	fi
 	obj=$dir/obj$suffix
 	install=$dir/install$suffix
+	if [[ $flavor == stock ]]; then
+		# Each lies to the other as in the release flavor, so ccache has what that
+		# compiled, wherever the patches changed nothing.
+		src=$dir/stock/src
+		obj=$dir/stock/obj
+		install=$dir/install-stock
+	fi
 	configure_flags+=("--prefix=$install")
 	! command -v ccache >/dev/null || configure_flags+=("CC=ccache gcc")
 	if [[ $flavor == in-tree ]]; then

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The source trees of the version selected: build/MAJOR/src, which is upstream's
-# with the patches and rust-core, and build/MAJOR/src-stock, which is upstream's.
+# with the patches and rust-core, and build/MAJOR/stock/src, which is upstream's.
 # How patches are applied is the business of tools/patches.
 
 ! declare -F prepare_patched >/dev/null || return 0
@@ -71,7 +71,7 @@ prepare_patched() {
 
 # Upstream's source as it is, for what is compared with it.
 prepare_stock() {
-	local stock=$dir/src-stock stamp=$dir/src-stock.stamp key
+	local stock=$dir/stock/src stamp=$dir/stock/src.stamp key
 	fetch_tarball
 	key=$(sha256_of "$tarball")
 	if [[ ! -e $stamp || $(<"$stamp") != "$key" ]]; then
