@@ -70,7 +70,7 @@ mod server {
             .allowlist_function("sesstrig_(client|format|in_recovery|read_usage|exit_sqlstate|is_shutdown|may_start_worker|stop_requested).*")
             .allowlist_function("GetCurrentTimestamp")
             .allowlist_type("SesstrigAuditRow")
-            .allowlist_var("MyStartTime|MyProcPid|application_name|sesstrig_fire_on_discard")
+            .allowlist_var("MyStartTime|MyProcPid|MyDatabaseId|application_name|sesstrig_fire_on_discard")
             .allowlist_type("ErrorData|CommandTag|GucContext|BackendType|config_enum_entry")
             .allowlist_var(
                 "IsBinaryUpgrade|IsUnderPostmaster|MyBackendType|MyProcPort|am_walsender",
@@ -115,6 +115,8 @@ mod server {
             "shim/override.c",
             "shim/exit.c",
             "shim/discard.c",
+            "shim/stat.c",
+            "shim/trial.c",
         ] {
             build.file(source);
         }

@@ -287,19 +287,24 @@ set_text(Datum *values, bool *nulls, int column, const char *text)
  * instance from a certificate, and roles and databases may have been created in a database
  * of another encoding.
  */
+const char *
+sesstrig_clean_text(const char *text)
+{
+	char	   *clean;
+
+	if (pg_verifymbstr(text, strlen(text), true))
+		return text;
+	clean = pstrdup(text);
+	for (char *c = clean; *c; c++)
+		if (IS_HIGHBIT_SET(*c))
+			*c = '?';
+	return clean;
+}
+
 static void
 set_foreign_text(Datum *values, bool *nulls, int column, const char *text)
 {
-	if (text && !pg_verifymbstr(text, strlen(text), true))
-	{
-		char	   *clean = pstrdup(text);
-
-		for (char *c = clean; *c; c++)
-			if (IS_HIGHBIT_SET(*c))
-				*c = '?';
-		text = clean;
-	}
-	set_text(values, nulls, column, text);
+	set_text(values, nulls, column, text ? sesstrig_clean_text(text) : NULL);
 }
 
 static void

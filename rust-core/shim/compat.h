@@ -60,6 +60,14 @@
 #define SESSTRIG_AUTHENTICATED_IDENTITY() (MyProcPort ? MyProcPort->authn_id : NULL)
 #endif
 
+/* 16 has one function for the owners of all kinds of objects. */
+#if PG_VERSION_NUM >= 160000
+#define SESSTRIG_OWNS_EVENT_TRIGGER(trigger, role) \
+	object_ownercheck(EventTriggerRelationId, trigger, role)
+#else
+#define SESSTRIG_OWNS_EVENT_TRIGGER(trigger, role) pg_event_trigger_ownercheck(trigger, role)
+#endif
+
 /*
  * Set an option as SET LOCAL does.  From 17 on, a server that is told where the setting
  * is need not look its name up.

@@ -134,8 +134,9 @@ fire(void)
 	sesstrig_error_free(error);
 }
 
-void
-sesstrig_exit_defer(int code)
+/* Defer the exit by an error, or fire now, or return if nothing is to fire. */
+static void
+defer(int code)
 {
 	static int	throws = 0;
 	ErrorData	error = {
@@ -143,12 +144,6 @@ sesstrig_exit_defer(int code)
 		.sqlerrcode = ERRCODE_ADMIN_SHUTDOWN,
 		.message = "the session ends",
 	};
-
-	if (proc_exit_inprogress)
-		return;
-	if (!let_in && exit_sqlstate[0])
-		sesstrig_refusal_note();
-	sesstrig_report_overrun();
 
 	/*
 	 * An error in a critical section would be a PANIC.  If the postmaster is
@@ -185,6 +180,18 @@ sesstrig_exit_defer(int code)
 	InterruptHoldoffCount = 0;
 	QueryCancelHoldoffCount = 0;
 	ReThrowError(&error);
+}
+
+void
+sesstrig_exit_defer(int code)
+{
+	if (proc_exit_inprogress)
+		return;
+	if (!let_in && exit_sqlstate[0])
+		sesstrig_refusal_note();
+	sesstrig_stat_exit(sesstrig_report_overrun());
+	defer(code);
+	sesstrig_session_leave();
 }
 
 bool

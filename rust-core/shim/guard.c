@@ -220,11 +220,16 @@ sesstrig_try_define_int(const char *name, const char *description,
 						int min_value, int max_value, GucContext context,
 						int flags)
 {
+	bool		preloading = process_shared_preload_libraries_in_progress;
+
 	GUARD_BEGIN();
 	{
+		/* The server must not think that it has started already. */
+		process_shared_preload_libraries_in_progress = true;
 		DefineCustomIntVariable(name, description, NULL, variable, boot_value,
 								min_value, max_value,
 								context, flags, NULL, NULL, NULL);
+		process_shared_preload_libraries_in_progress = preloading;
 	}
 	GUARD_END();
 }
@@ -412,6 +417,7 @@ append_row(SesstrigTriggerRow **rows, int *nrows, Form_pg_event_trigger form,
 	else if ((*nrows & (*nrows - 1)) == 0)
 		*rows = repalloc(*rows, 2 * *nrows * sizeof(SesstrigTriggerRow));
 	row = &(*rows)[(*nrows)++];
+	row->oid = form->oid;
 	row->name = form->evtname;
 	row->event = event;
 	row->function = form->evtfoid;

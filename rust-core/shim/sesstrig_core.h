@@ -171,6 +171,60 @@ typedef struct SesstrigRoutineError {
 } SesstrigRoutineError;
 
 /*
+ The counters of a trigger. Times are in milliseconds.
+ */
+typedef struct SesstrigCounters {
+  /*
+   The OID of the trigger's database.
+   */
+  uint32_t database;
+  /*
+   The trigger's OID.
+   */
+  uint32_t trigger;
+  /*
+   Its name when it last fired, in the encoding of its database.
+   */
+  char name[64];
+  /*
+   The name of its event, a constant.
+   */
+  const char *event;
+  /*
+   How often it has run.
+   */
+  int64_t fired;
+  /*
+   How many of these runs have failed.
+   */
+  int64_t failed;
+  /*
+   How many of these have reached the time limit.
+   */
+  int64_t timed_out;
+  /*
+   The time of all runs.
+   */
+  double total_time;
+  /*
+   The time of the shortest one.
+   */
+  double min_time;
+  /*
+   The time of the longest one.
+   */
+  double max_time;
+  /*
+   When it last failed, in microseconds since 2000, if it has.
+   */
+  int64_t last_failure_at;
+  /*
+   The error's SQLSTATE, as the server encodes it.
+   */
+  int32_t last_failure;
+} SesstrigCounters;
+
+/*
  A context variable's value.
  */
 typedef struct SesstrigValue {
@@ -212,7 +266,7 @@ uintptr_t sesstrig_shared_size(void);
  whether it starts in recovery.
 
  # Safety
- `memory` must have `sesstrig_shared_size()` bytes, be aligned for any type, and be
+ `memory` must have `sesstrig_shared_size()` bytes, be aligned to 64 of them, and be
  shared by all processes and valid as long as this one. If it is not fresh, this
  function has been called on it before.
  */
@@ -514,6 +568,60 @@ enum SesstrigStatus sesstrig_discard_fire_logon(ErrorData **error);
  `error` must point to a writable pointer.
  */
 enum SesstrigStatus sesstrig_fault_raise(ErrorData **error);
+
+/*
+ How many places for counters there are.
+ */
+int32_t sesstrig_stat_places(void);
+
+/*
+ Sets `counters` to those in a place; false if no trigger has it.
+
+ # Safety
+ `counters` must point to a writable struct.
+ */
+bool sesstrig_stat_read(int32_t place, struct SesstrigCounters *counters);
+
+/*
+ What has been counted for the whole server, by its number in the order of `Tally`; 0 if
+ there is no such count.
+ */
+int64_t sesstrig_stat_tally(int32_t number);
+
+/*
+ Since when that is counted, in microseconds since 2000.
+ */
+int64_t sesstrig_stat_since(void);
+
+/*
+ Forgets all that has been counted.
+ */
+void sesstrig_stat_reset(void);
+
+/*
+ Forgets the counters of a trigger, or of all triggers of a database if `trigger` is 0.
+ */
+void sesstrig_stat_forget(uint32_t database, uint32_t trigger);
+
+/*
+ Counts the trigger that the exit of this process interrupts, if one runs. `timed_out`
+ says whether its time limit is the reason.
+ */
+void sesstrig_stat_exit(bool timed_out);
+
+/*
+ Notes that this process exits, and fires nothing any more.
+ */
+void sesstrig_session_leave(void);
+
+/*
+ Prepares this transaction for a trial of a trigger on the event of that name, and sets
+ `tag` to the event's `CommandTag`.
+
+ # Safety
+ `event` must point to a terminated string, and `tag` and `error` must be writable.
+ */
+enum SesstrigStatus sesstrig_trial_begin(const char *event, uint32_t *tag, ErrorData **error);
 
 /*
  Whether functions and procedures in that language can be run by an event trigger.

@@ -37,8 +37,8 @@ extern void sesstrig_detach_client(void);
 /* Has a deferred exit been raised, so that the current error must not be caught? */
 extern bool sesstrig_exit_is_deferred(void);
 
-/* If a firing has not heeded its timeout, log that, because the session ends. */
-extern void sesstrig_report_overrun(void);
+/* Has a firing not heeded its timeout, so that the session ends?  Log that. */
+extern bool sesstrig_report_overrun(void);
 
 /*
  * The query that is being parsed, from a token on, and the length of it that tells
@@ -56,6 +56,9 @@ extern const char *sesstrig_event_at(bool after, int location);
 
 /* Check one of Oracle's statements on a trigger; any other statement passes. */
 extern void sesstrig_trigger_check(Node *statement);
+
+/* A text of any encoding, made valid in that of the database. */
+extern const char *sesstrig_clean_text(const char *text);
 
 /* Refuse a statement that would change the log of the session audit for nothing. */
 extern void sesstrig_audit_check(Node *statement);

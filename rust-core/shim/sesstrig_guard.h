@@ -19,6 +19,7 @@
 /* One row of pg_event_trigger, as far as firing needs it. */
 typedef struct SesstrigTriggerRow
 {
+	Oid			oid;
 	NameData	name;
 	int			event;			/* index among the events asked for */
 	Oid			function;
@@ -72,9 +73,13 @@ extern void sesstrig_ignore_cancels(void);
 /* the timeout of a firing; 0 ms means none; ending it cannot raise */
 extern ErrorData *sesstrig_try_start_timeout(int ms, const char *message);
 extern void sesstrig_end_timeout(void);
+extern bool sesstrig_timeout_is_active(void);
 
-/* If the timeout caused the error, give it the timeout's message; cannot raise. */
-extern void sesstrig_explain_timeout(ErrorData *error);
+/*
+ * If the timeout caused the error, give it the timeout's message, and return true; cannot
+ * raise.
+ */
+extern bool sesstrig_explain_timeout(ErrorData *error);
 
 /* At the end of a firing's transaction, forget the client's encoding; cannot raise. */
 extern void sesstrig_forget_encoding(void);

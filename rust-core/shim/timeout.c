@@ -119,6 +119,12 @@ sesstrig_end_timeout(void)
 		QueryCancelPending = false;
 }
 
+bool
+sesstrig_timeout_is_active(void)
+{
+	return timeout_id != MAX_TIMEOUTS && get_timeout_active(timeout_id);
+}
+
 static ErrorData *
 try_report_overrun(void)
 {
@@ -132,17 +138,18 @@ try_report_overrun(void)
 	GUARD_END();
 }
 
-void
+bool
 sesstrig_report_overrun(void)
 {
-	if (reached > MAX_CANCELS)
-	{
-		ErrorData  *error = try_report_overrun();
+	ErrorData  *error;
 
-		/* The session ends even if there is no memory to report why. */
-		if (error)
-			sesstrig_error_free(error);
-	}
+	if (reached <= MAX_CANCELS)
+		return false;
+	error = try_report_overrun();
+	/* The session ends even if there is no memory to report why. */
+	if (error)
+		sesstrig_error_free(error);
+	return true;
 }
 
 /*
@@ -156,18 +163,20 @@ may_be_cancel(int sqlerrcode)
 		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
 }
 
-void
+bool
 sesstrig_explain_timeout(ErrorData *error)
 {
 	char	   *copy;
 
 	if (!reached || !may_be_cancel(error->sqlerrcode))
-		return;
+		return false;
 	error->sqlerrcode = ERRCODE_QUERY_CANCELED;
 	copy = MemoryContextAllocExtended(TopMemoryContext, strlen(message) + 1, MCXT_ALLOC_NO_OOM);
-	if (!copy)
-		return;
-	if (error->message)
-		pfree(error->message);
-	error->message = strcpy(copy, message);
+	if (copy)
+	{
+		if (error->message)
+			pfree(error->message);
+		error->message = strcpy(copy, message);
+	}
+	return true;
 }

@@ -5,13 +5,13 @@ use super::boundary::{SesstrigStatus, answer, boundary};
 use crate::pg::ErrorData;
 use crate::pg::launcher::{self, Task};
 use crate::pg::refusals;
-use crate::pg::shared::{self, Shared, Start};
+use crate::pg::shared::{self, Start};
 use std::ffi::c_void;
 
 /// How many bytes of shared memory the core needs.
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_shared_size() -> usize {
-    size_of::<Shared>()
+    shared::size()
 }
 
 /// Uses this shared memory, which is initialized here if it is fresh. `clean` says whether
@@ -19,7 +19,7 @@ pub extern "C" fn sesstrig_shared_size() -> usize {
 /// whether it starts in recovery.
 ///
 /// # Safety
-/// `memory` must have `sesstrig_shared_size()` bytes, be aligned for any type, and be
+/// `memory` must have `sesstrig_shared_size()` bytes, be aligned to 64 of them, and be
 /// shared by all processes and valid as long as this one. If it is not fresh, this
 /// function has been called on it before.
 #[unsafe(no_mangle)]

@@ -20,6 +20,8 @@ mod routine;
 #[cfg(feature = "server")]
 mod session;
 #[cfg(feature = "server")]
+mod stat;
+#[cfg(feature = "server")]
 mod trigger;
 #[cfg(feature = "server")]
 mod variables;

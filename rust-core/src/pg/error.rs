@@ -35,6 +35,12 @@ impl PgError {
         unsafe { self.data.as_mut() }.output_to_client = false;
     }
 
+    /// The SQLSTATE, as the server encodes it.
+    pub(super) fn sqlstate(&self) -> i32 {
+        // SAFETY: whoever called `check` promised a valid `ErrorData`.
+        unsafe { self.data.as_ref() }.sqlerrcode
+    }
+
     /// The primary message, in the database's encoding.
     pub(super) fn message(&self) -> &CStr {
         // SAFETY: whoever called `check` promised a valid `ErrorData`, whose message is

@@ -3,10 +3,11 @@
 //! session, is decided in `session.rs`.
 
 use super::error::{PgError, PgResult};
-use super::{audit, backend, guard, panic, settings, triggers};
+use super::{audit, backend, guard, panic, settings, stat, triggers};
 use crate::domain::session::event::{Event, Occasion};
 use crate::domain::session::policy::timeout_message;
-use crate::domain::session::trigger::{Description, Scope, TriggerSet, describe_commit};
+use crate::domain::session::stat::Failure;
+use crate::domain::session::trigger::{Scope, Trigger, TriggerSet, describe_commit};
 use std::cell::OnceCell;
 use std::rc::Rc;
 
@@ -27,10 +28,12 @@ pub(super) fn fire(event: Event, occasion: Occasion, scope: Scope) -> Outcome {
     let mut running = None;
     match panic::catch(|| run(event, occasion, scope, &triggers, &mut running)) {
         Ok(Ok(())) => Outcome::Done,
-        Ok(Err(error)) => clean_up(error),
+        Ok(Err(error)) => clean_up(error, running),
         Err(panic) => {
-            let place = running.map_or(describe_commit(event), Description::as_c_str);
-            clean_up(panic.into_error(place))
+            let place = running.map_or(describe_commit(event), |trigger| {
+                trigger.description.as_c_str()
+            });
+            clean_up(panic.into_error(place), running)
         }
     }
 }
@@ -42,7 +45,7 @@ fn run<'a>(
     occasion: Occasion,
     scope: Scope,
     triggers: &'a OnceCell<Rc<TriggerSet>>,
-    running: &mut Option<Description<'a>>,
+    running: &mut Option<Trigger<'a>>,
 ) -> PgResult<()> {
     guard::ignore_cancels();
     guard::start_timeout(settings::timeout(event), timeout_message(event))?;
@@ -59,7 +62,8 @@ fn run<'a>(
         if index > 0 && !triggers::still_fires(trigger, backend::is_replica())? {
             continue;
         }
-        *running = Some(trigger.description);
+        *running = Some(trigger);
+        stat::begin(trigger);
         #[cfg(feature = "faults")]
         super::fault::before_trigger();
         if trigger.definition.audit {
@@ -69,6 +73,7 @@ fn run<'a>(
         } else {
             guard::run_trigger(trigger, occasion)?;
         }
+        stat::end(trigger, None);
         if log::log_enabled!(log::Level::Debug) {
             let description = trigger.description.as_c_str();
             log::debug!("{} has run", description.to_string_lossy());
@@ -81,9 +86,19 @@ fn run<'a>(
 }
 
 /// Reports the error that a firing failed with to the server log alone, and rolls
-/// the transaction back.
-fn clean_up(mut error: PgError) -> Outcome {
-    guard::explain_timeout(&mut error);
+/// the transaction back. `running` is the trigger that ran last.
+fn clean_up(mut error: PgError, running: Option<Trigger>) -> Outcome {
+    let timed_out = guard::explain_timeout(&mut error);
+    if let Some(trigger) = running {
+        let sqlstate = error.sqlstate();
+        stat::end(
+            trigger,
+            Some(Failure {
+                sqlstate,
+                timed_out,
+            }),
+        );
+    }
     error.hide_from_client();
     // Roll back whether or not the error could be reported.
     let _ = guard::report_error(&error);

@@ -12,7 +12,9 @@ use super::launcher::Task;
 use super::sys::{self, CommandTag, SesstrigAuditRow, SesstrigTriggerRow};
 use crate::domain::session::audit::End;
 use crate::domain::session::event::{Event, Occasion};
-use crate::domain::session::trigger::{Definition, Enabled, FunctionId, Trigger, TriggerSet};
+use crate::domain::session::trigger::{
+    Definition, Enabled, FunctionId, Trigger, TriggerId, TriggerSet,
+};
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 
@@ -87,8 +89,9 @@ pub(super) fn end_timeout() {
     unsafe { sys::sesstrig_end_timeout() }
 }
 
-/// If the timeout caused `error`, gives it the timeout's SQLSTATE and message.
-pub(super) fn explain_timeout(error: &mut PgError) {
+/// If the timeout caused `error`, gives it the timeout's SQLSTATE and message, and returns
+/// true.
+pub(super) fn explain_timeout(error: &mut PgError) -> bool {
     // SAFETY: `error` has not been freed, and the reference is exclusive.
     unsafe { sys::sesstrig_explain_timeout(error.as_ptr()) }
 }
@@ -179,6 +182,7 @@ pub(super) fn read_triggers(may_wait: bool) -> PgResult<Option<TriggerSet>> {
 /// `None` if the trigger's state is unknown.
 fn decode_row(row: &SesstrigTriggerRow, audit: bool) -> Option<Definition> {
     Some(Definition {
+        id: TriggerId(row.oid),
         event: *Event::ALL.get(usize::try_from(row.event).ok()?)?,
         function: FunctionId(row.function),
         enabled: Enabled::from_catalog(row.enabled as u8)?,
@@ -344,6 +348,15 @@ pub(super) fn audit_log(line: &CStr) -> PgResult<()> {
     unsafe { PgError::check(sys::sesstrig_try_audit_log(line.as_ptr())) }
 }
 
+/// The command tag of an event (rules E2 and R1).
+pub(super) fn command_tag(event: Event, occasion: Occasion) -> CommandTag {
+    match (occasion, event) {
+        (Occasion::Connection, Event::Logon) => sys::CMDTAG_LOGON,
+        (Occasion::Connection, Event::Logoff) => sys::CMDTAG_LOGOFF,
+        (Occasion::Discard, _) => sys::CMDTAG_DISCARD_ALL,
+    }
+}
+
 /// Runs one trigger. Meanwhile `pg_stat_activity` shows the session as active, with
 /// the trigger's description as its query (rule F11). Its errors have the description
 /// as context.
@@ -352,18 +365,13 @@ pub(super) fn run_trigger(trigger: Trigger, occasion: Occasion) -> PgResult<()> 
         definition,
         description,
     } = trigger;
-    let tag: CommandTag = match (occasion, definition.event) {
-        (Occasion::Connection, Event::Logon) => sys::CMDTAG_LOGON,
-        (Occasion::Connection, Event::Logoff) => sys::CMDTAG_LOGOFF,
-        (Occasion::Discard, _) => sys::CMDTAG_DISCARD_ALL,
-    };
     // SAFETY: the strings are terminated and outlive the call, and what must live longer
     // is copied.
     unsafe {
         PgError::check(sys::sesstrig_try_run_trigger(
             definition.function.0,
             definition.event.name().as_ptr(),
-            tag,
+            command_tag(definition.event, occasion),
             description.as_ptr(),
         ))
     }

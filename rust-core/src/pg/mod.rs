@@ -13,13 +13,16 @@ mod firing;
 mod guard;
 mod keeper;
 pub(crate) mod launcher;
+mod lock;
 mod log;
 pub(crate) mod panic;
 pub(crate) mod refusals;
 pub(crate) mod session;
 mod settings;
 pub(crate) mod shared;
+pub(crate) mod stat;
 mod sys;
+pub(crate) mod trial;
 pub(crate) mod triggers;
 pub(crate) mod variables;
 

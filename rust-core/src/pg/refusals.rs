@@ -10,6 +10,7 @@
 use super::audit::{self, Record};
 use super::error::PgResult;
 use super::launcher::Task;
+use super::lock::Lock;
 use super::shared::{self, Shared};
 use super::{backend, guard, keeper, launcher, session, settings};
 use crate::domain::session::refusal::{
@@ -21,12 +22,8 @@ use std::ffi::CStr;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{
     AtomicBool, AtomicI64, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    Ordering::{Relaxed, SeqCst},
 };
-
-/// How often a process tries to lock a set. A lock is held for microseconds, so it is not
-/// free after that only if something is wrong. A logon must not wait for that.
-const TRIES: u32 = 20_000;
 
 /// For how long, in microseconds, nobody is told to write what waits if no session audit is
 /// known on this server. A logon that is recorded ends this.
@@ -50,50 +47,17 @@ pub(super) struct Queue {
 
 /// A set that one process at a time can use.
 struct Locked {
-    taken: AtomicBool,
+    lock: Lock,
     set: UnsafeCell<Set>,
 }
 
-// SAFETY: the set is used by the process alone that has changed `taken` to true.
+// SAFETY: the set is used by the process alone that holds the lock.
 unsafe impl Sync for Locked {}
-
-/// While it lives, its process has the lock, and receives no signals: a handler could end
-/// the process without giving the lock back.
-struct Held<'a> {
-    lock: &'a Locked,
-    signals: libc::sigset_t,
-}
-
-impl Held<'_> {
-    /// `None` if another process keeps the lock.
-    fn new(lock: &Locked) -> Option<Held<'_>> {
-        let signals = backend::block_signals();
-        for _ in 0..TRIES {
-            if lock
-                .taken
-                .compare_exchange_weak(false, true, Acquire, Relaxed)
-                .is_ok()
-            {
-                return Some(Held { lock, signals });
-            }
-            std::thread::yield_now();
-        }
-        backend::restore_signals(&signals);
-        None
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.lock.taken.store(false, Release);
-        backend::restore_signals(&self.signals);
-    }
-}
 
 impl Locked {
     /// Uses the set. Returns `None` if another process keeps the lock.
     fn with<T>(&self, f: impl FnOnce(&mut Set) -> T) -> Option<T> {
-        let held = Held::new(self)?;
+        let held = self.lock.take()?;
         // SAFETY: this process has the lock until `held` is dropped, and `f` cannot reach
         // this set in another way.
         let answer = f(unsafe { &mut *self.set.get() });
@@ -119,7 +83,7 @@ impl Queue {
             (&raw mut (*queue).dropped).write(AtomicU64::new(0));
             for number in 0..SETS {
                 (&raw mut (*queue).sets[number]).write(Locked {
-                    taken: AtomicBool::new(false),
+                    lock: Lock::default(),
                     set: UnsafeCell::new(Set::EMPTY),
                 });
             }

@@ -3,6 +3,7 @@
 
 use super::error::{PgError, PgResult};
 use super::firing::{self, Outcome};
+use super::stat::{self, Tally};
 use super::{audit, backend, guard, keeper, settings, triggers};
 use crate::domain::session::event::{Event, Occasion};
 use crate::domain::session::policy::{LOGON_WARNING, LogoffOn, Verdict, after_failed_logon};
@@ -125,15 +126,21 @@ fn start_use(session: Session) -> PgResult<()> {
         discard: None,
         ..session
     }));
+    stat::add(Tally::LetIn);
     Ok(())
 }
 
 fn after_failure(error: PgError, session: Session) -> PgResult<()> {
-    match after_failed_logon(
+    let verdict = after_failed_logon(
         settings::logon_failure(),
         session.superuser,
         settings::logon_warning(),
-    ) {
+    );
+    stat::add(match verdict {
+        Verdict::Continue { .. } => Tally::Warned,
+        Verdict::Reject => Tally::Rejected,
+    });
+    match verdict {
         Verdict::Continue { warn: true } => guard::warn_client(LOGON_WARNING),
         Verdict::Continue { warn: false } => Ok(()),
         Verdict::Reject => Err(error),
@@ -171,6 +178,9 @@ pub(crate) fn logoff(by_server: bool) -> PgResult<()> {
     } else {
         Scope::All
     };
+    if scope == Scope::Audit {
+        count_missed();
+    }
     if may_fire(Event::Logoff, scope) {
         end_use(Occasion::Connection, scope)?;
     }
@@ -193,8 +203,31 @@ fn end_use(occasion: Occasion, scope: Scope) -> PgResult<()> {
     guard::release_locks()?;
     match firing::fire(Event::Logoff, occasion, scope) {
         // Rules F4 and R2: a failure is reported in the server log only.
-        Outcome::Done | Outcome::Failed(_) => Ok(()),
+        Outcome::Done => Ok(()),
+        Outcome::Failed(_) => {
+            stat::add(Tally::FailedLogoffs);
+            Ok(())
+        }
         Outcome::Broken(error) => Err(error),
+    }
+}
+
+/// Notes that the process exits, and that nothing fires any more.
+pub(crate) fn leave() {
+    if let Some(session @ Session { open: true, .. }) = SESSION.get() {
+        SESSION.set(Some(Session {
+            open: false,
+            ..session
+        }));
+        count_missed();
+    }
+}
+
+/// Counts a session that ends without its logoff triggers, unless there are none but those
+/// of the session audit. If that is not known, it is counted.
+fn count_missed() {
+    if may_fire(Event::Logoff, Scope::Others) {
+        stat::add(Tally::MissedLogoffs);
     }
 }
 

@@ -16,6 +16,7 @@ static LOGON_FAILURE: AtomicI32 = AtomicI32::new(LogonFailure::Continue as i32);
 static LOGON_WARNING: AtomicBool = AtomicBool::new(true);
 static LOGOFF_ON: AtomicI32 = AtomicI32::new(LogoffOn::Client as i32);
 static INSTANCE_NUM: AtomicI32 = AtomicI32::new(1);
+static STAT_MAX: AtomicI32 = AtomicI32::new(256);
 static AUDIT_LOG_TO_SERVER: AtomicBool = AtomicBool::new(false);
 /// In days
 static AUDIT_KEEP: AtomicI32 = AtomicI32::new(0);
@@ -30,6 +31,9 @@ fn fire_on_discard() -> &'static AtomicBool {
     // bool of C has the layout of an AtomicBool.
     unsafe { AtomicBool::from_ptr(&raw mut sys::sesstrig_fire_on_discard) }
 }
+
+/// The counters of so many triggers are kept in twelve megabytes.
+const MAX_STAT_MAX: i32 = 65_536;
 
 /// A thousand years.
 const MAX_KEEP: i32 = 365_000;
@@ -60,6 +64,11 @@ pub(super) fn logoff_on() -> LogoffOn {
     } else {
         LogoffOn::Client
     }
+}
+
+/// `session_triggers.stat_max`
+pub(super) fn stat_max() -> usize {
+    usize::try_from(STAT_MAX.load(Relaxed)).unwrap_or(0)
 }
 
 /// `session_audit.log_to_server`
@@ -164,6 +173,14 @@ pub(super) fn define() -> PgResult<()> {
         &INSTANCE_NUM,
         1..=i32::MAX,
         sys::PGC_SIGHUP,
+        0,
+    )?;
+    define_int(
+        c"session_triggers.stat_max",
+        c"Sets the maximum number of triggers whose firings are counted; 0 counts none.",
+        &STAT_MAX,
+        0..=MAX_STAT_MAX,
+        sys::PGC_POSTMASTER,
         0,
     )?;
     define_int(

@@ -4,15 +4,27 @@
 use super::keeper::Passes;
 use super::launcher::Launcher;
 use super::refusals::Queue;
+use super::settings;
+use super::stat::{Place, Stats};
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
-/// What the processes share.
+/// What the processes share. Behind it are the places for the counters of triggers, whose
+/// number is a setting.
 pub(crate) struct Shared {
     pub(super) launcher: Launcher,
     pub(super) passes: Passes,
     pub(super) refusals: Queue,
+    pub(super) stats: Stats,
+}
+
+/// Where the places begin.
+const PLACES_AT: usize = size_of::<Shared>().next_multiple_of(align_of::<Place>());
+
+/// How many bytes this is, with the places.
+pub(crate) fn size() -> usize {
+    PLACES_AT + settings::stat_max() * size_of::<Place>()
 }
 
 static SHARED: AtomicPtr<Shared> = AtomicPtr::new(ptr::null_mut());
@@ -30,8 +42,9 @@ pub(crate) struct Start {
 /// started.
 ///
 /// # Safety
-/// `memory` must be aligned and as large as [`Shared`] and shared by all processes of the
-/// server. It must be valid as long as the process, and, unless it is fresh, initialized.
+/// `memory` must have [`size`] bytes, be aligned to 64 of them, and be shared by all
+/// processes of the server. It must be valid as long as the process, and, unless it is
+/// fresh, initialized.
 pub(crate) unsafe fn attach(memory: *mut c_void, fresh: Option<Start>) {
     let memory = memory.cast::<Shared>();
     if let Some(start) = fresh {
@@ -41,7 +54,14 @@ pub(crate) unsafe fn attach(memory: *mut c_void, fresh: Option<Start>) {
             (&raw mut (*memory).launcher).write(Launcher::default());
             (&raw mut (*memory).passes).write(Passes::new(start));
             Queue::initialize(&raw mut (*memory).refusals);
+            (&raw mut (*memory).stats).write(Stats::new(settings::stat_max()));
         }
+    }
+    // SAFETY: the caller promises that there is room for what `size` counts, and all is
+    // initialized now but the places.
+    unsafe {
+        let places = memory.byte_add(PLACES_AT).cast();
+        (*memory).stats.attach(places, fresh.is_some());
     }
     SHARED.store(memory, Relaxed);
 }

@@ -23,8 +23,9 @@ pub(crate) use bindings::{
     BackendType_B_BACKEND as B_BACKEND, CommandTag,
     CommandTag_CMDTAG_DISCARD_ALL as CMDTAG_DISCARD_ALL, CommandTag_CMDTAG_LOGOFF as CMDTAG_LOGOFF,
     CommandTag_CMDTAG_LOGON as CMDTAG_LOGON, ErrorData, GucContext,
-    GucContext_PGC_SIGHUP as PGC_SIGHUP, GucContext_PGC_SUSET as PGC_SUSET,
-    GucContext_PGC_USERSET as PGC_USERSET, SesstrigAuditRow, SesstrigTriggerRow, config_enum_entry,
+    GucContext_PGC_POSTMASTER as PGC_POSTMASTER, GucContext_PGC_SIGHUP as PGC_SIGHUP,
+    GucContext_PGC_SUSET as PGC_SUSET, GucContext_PGC_USERSET as PGC_USERSET, SesstrigAuditRow,
+    SesstrigTriggerRow, config_enum_entry,
 };
 // Levels of elog.h, and a value of trigger.h
 pub(crate) use bindings::{DEBUG1, DEBUG2, LOG_SERVER_ONLY, SESSION_REPLICATION_ROLE_REPLICA};
@@ -34,8 +35,8 @@ pub(crate) const INVALID_OID: u32 = 0;
 pub(crate) use bindings::GUC_UNIT_MS;
 // Variables
 pub(crate) use bindings::{
-    IsBinaryUpgrade, IsUnderPostmaster, MyBackendType, MyProcPid, MyProcPort, MyStartTime,
-    SessionReplicationRole, am_walsender, application_name, sesstrig_fire_on_discard,
+    IsBinaryUpgrade, IsUnderPostmaster, MyBackendType, MyDatabaseId, MyProcPid, MyProcPort,
+    MyStartTime, SessionReplicationRole, am_walsender, application_name, sesstrig_fire_on_discard,
 };
 // Functions that cannot raise an error
 pub(crate) use bindings::{

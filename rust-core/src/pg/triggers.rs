@@ -81,11 +81,16 @@ pub(super) fn still_fires(trigger: Trigger, replica: bool) -> PgResult<bool> {
     }))
 }
 
+/// The triggers as they were read last.
+pub(super) fn cached() -> Rc<TriggerSet> {
+    SET.with(|set| set.borrow().clone().unwrap_or_default())
+}
+
 /// The triggers. A transaction must be open. They stay the same while the caller holds
 /// them, although a trigger may invalidate the cache.
 pub(super) fn current() -> PgResult<Rc<TriggerSet>> {
     if !VALID.get() {
         load(true)?;
     }
-    Ok(SET.with(|set| set.borrow().clone().unwrap_or_default()))
+    Ok(cached())
 }

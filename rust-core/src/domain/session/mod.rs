@@ -7,5 +7,6 @@ pub mod keep;
 pub mod overrides;
 pub mod policy;
 pub mod refusal;
+pub mod stat;
 pub mod trigger;
 pub mod variables;

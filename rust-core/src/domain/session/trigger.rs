@@ -5,6 +5,10 @@ use super::event::Event;
 use std::ffi::{CStr, c_char};
 use std::ops::Range;
 
+/// The OID of a trigger, which a trigger of the same name that replaces it does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TriggerId(pub u32);
+
 /// The OID of a trigger's function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FunctionId(pub u32);
@@ -47,6 +51,8 @@ impl Enabled {
 /// What pg_event_trigger says of a trigger, but for its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Definition {
+    /// Which trigger it is, whatever its name.
+    pub id: TriggerId,
     /// The event on which it fires.
     pub event: Event,
     /// The function that it calls.
@@ -86,6 +92,15 @@ pub struct Trigger<'a> {
     pub description: Description<'a>,
 }
 
+impl<'a> Trigger<'a> {
+    /// Its name.
+    pub fn name(&self) -> &'a [u8] {
+        let text = self.description.0;
+        let after = TriggerSet::AFTER_NAME.len() + self.definition.event.name().count_bytes() + 1;
+        &text[TriggerSet::BEFORE_NAME.len()..text.len() - after]
+    }
+}
+
 /// Which of an event's triggers fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -93,6 +108,18 @@ pub enum Scope {
     All,
     /// Those of the session audit.
     Audit,
+    /// Those that are not of the session audit.
+    Others,
+}
+
+impl Scope {
+    const fn has(self, audit: bool) -> bool {
+        match self {
+            Scope::All => true,
+            Scope::Audit => audit,
+            Scope::Others => !audit,
+        }
+    }
 }
 
 /// Where a trigger's description is, and what else is known of it.
@@ -175,12 +202,24 @@ impl TriggerSet {
             .filter(move |Entry { definition, .. }| {
                 definition.event == event
                     && definition.enabled.applies(replica)
-                    && (scope == Scope::All || definition.audit)
+                    && scope.has(definition.audit)
             })
-            .map(|entry| Trigger {
-                definition: entry.definition,
-                description: Description(&self.descriptions[entry.description.clone()]),
-            })
+            .map(|entry| self.trigger(entry))
+    }
+
+    /// The trigger with that OID, whether or not it is to fire.
+    pub fn find(&self, id: TriggerId) -> Option<Trigger<'_>> {
+        self.entries
+            .iter()
+            .find(|entry| entry.definition.id == id)
+            .map(|entry| self.trigger(entry))
+    }
+
+    fn trigger(&self, entry: &Entry) -> Trigger<'_> {
+        Trigger {
+            definition: entry.definition,
+            description: Description(&self.descriptions[entry.description.clone()]),
+        }
     }
 }
 
@@ -201,6 +240,7 @@ mod tests {
 
     fn definition(event: Event, enabled: Enabled) -> Definition {
         Definition {
+            id: TriggerId(1),
             event,
             function: FunctionId(1),
             enabled,
@@ -231,10 +271,12 @@ mod tests {
             .map(|trigger| {
                 let text = trigger.description.as_c_str().to_bytes();
                 let end = format!("\" on event {}", trigger.definition.event);
-                text.strip_prefix(b"event trigger \"")
+                let name = text
+                    .strip_prefix(b"event trigger \"")
                     .and_then(|text| text.strip_suffix(end.as_bytes()))
-                    .unwrap()
-                    .to_vec()
+                    .unwrap();
+                assert_eq!(trigger.name(), name);
+                name.to_vec()
             })
             .collect()
     }
@@ -286,6 +328,25 @@ mod tests {
     }
 
     #[test]
+    fn triggers_are_found_by_their_oid() {
+        let mut set = TriggerSet::default();
+        for (id, name) in [(7, c"b"), (9, c"a")] {
+            set.add(
+                name,
+                Definition {
+                    id: TriggerId(id),
+                    ..definition(Event::Logon, Enabled::Never)
+                },
+            );
+        }
+        set.sort();
+        let name = |id| set.find(TriggerId(id)).map(|trigger| trigger.name());
+        assert_eq!(name(7), Some(&b"b"[..]));
+        assert_eq!(name(9), Some(&b"a"[..]));
+        assert_eq!(name(8), None);
+    }
+
+    #[test]
     fn descriptions_of_commits_name_the_event() {
         for event in Event::ALL {
             let expected = format!("commit of event triggers on event {event}");
@@ -323,7 +384,10 @@ mod tests {
                 prop_assert_eq!(names(&fired), expected);
                 // Rule A4: the audit's triggers alone, in the same order.
                 let audit = set.to_fire(event, replica, Scope::Audit);
-                prop_assert!(audit.eq(fired.into_iter().filter(|t| t.definition.audit)));
+                let (of_audit, of_others): (Vec<Trigger>, Vec<Trigger>) =
+                    fired.into_iter().partition(|trigger| trigger.definition.audit);
+                prop_assert!(audit.eq(of_audit));
+                prop_assert!(set.to_fire(event, replica, Scope::Others).eq(of_others));
             }
         }
     }

@@ -1,0 +1,149 @@
+//! The exports through which `shim/stat.c` shows statistics (rule T1), `shim/exit.c` counts
+//! what an exit leaves unfinished, and `shim/trial.c` tries a trigger.
+
+use super::boundary::{SesstrigStatus, answer, boundary};
+use crate::domain::session::event::Event;
+use crate::domain::session::trigger::TriggerId;
+use crate::pg::{ErrorData, session, stat, trial};
+use std::ffi::{CStr, c_char};
+
+/// The counters of a trigger. Times are in milliseconds.
+#[repr(C)]
+pub struct SesstrigCounters {
+    /// The OID of the trigger's database.
+    pub database: u32,
+    /// The trigger's OID.
+    pub trigger: u32,
+    /// Its name when it last fired, in the encoding of its database.
+    pub name: [c_char; 64],
+    /// The name of its event, a constant.
+    pub event: *const c_char,
+    /// How often it has run.
+    pub fired: i64,
+    /// How many of these runs have failed.
+    pub failed: i64,
+    /// How many of these have reached the time limit.
+    pub timed_out: i64,
+    /// The time of all runs.
+    pub total_time: f64,
+    /// The time of the shortest one.
+    pub min_time: f64,
+    /// The time of the longest one.
+    pub max_time: f64,
+    /// When it last failed, in microseconds since 2000, if it has.
+    pub last_failure_at: i64,
+    /// The error's SQLSTATE, as the server encodes it.
+    pub last_failure: i32,
+}
+
+/// How many places for counters there are.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_stat_places() -> i32 {
+    answer(0, || i32::try_from(stat::places()).unwrap_or(i32::MAX))
+}
+
+/// Sets `counters` to those in a place; false if no trigger has it.
+///
+/// # Safety
+/// `counters` must point to a writable struct.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_stat_read(place: i32, counters: *mut SesstrigCounters) -> bool {
+    let read = answer(None, || {
+        stat::read(usize::try_from(place).ok()?).map(convert)
+    });
+    let Some(read) = read else {
+        return false;
+    };
+    // SAFETY: the caller promises that `counters` is writable.
+    unsafe { counters.write(read) };
+    true
+}
+
+fn convert(read: stat::Counters) -> SesstrigCounters {
+    let bytes = read.name.map(u64::to_ne_bytes);
+    let mut name = [0; 64];
+    for (to, from) in name.iter_mut().zip(bytes.as_flattened()) {
+        *to = *from as c_char;
+    }
+    let milliseconds = |nanoseconds: u64| nanoseconds as f64 / 1e6;
+    let (last_failure_at, last_failure) = read.last_failure.unwrap_or_default();
+    SesstrigCounters {
+        database: read.key.database(),
+        trigger: read.key.trigger().0,
+        name,
+        event: read.event.name().as_ptr(),
+        fired: read.fired as i64,
+        failed: read.failed as i64,
+        timed_out: read.timed_out as i64,
+        total_time: milliseconds(read.total),
+        min_time: milliseconds(read.min),
+        max_time: milliseconds(read.max),
+        last_failure_at,
+        last_failure,
+    }
+}
+
+/// What has been counted for the whole server, by its number in the order of `Tally`; 0 if
+/// there is no such count.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_stat_tally(number: i32) -> i64 {
+    answer(None, || stat::tally(usize::try_from(number).ok()?)).unwrap_or(0) as i64
+}
+
+/// Since when that is counted, in microseconds since 2000.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_stat_since() -> i64 {
+    answer(None, stat::since).unwrap_or(0)
+}
+
+/// Forgets all that has been counted.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_stat_reset() {
+    answer((), stat::reset);
+}
+
+/// Forgets the counters of a trigger, or of all triggers of a database if `trigger` is 0.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_stat_forget(database: u32, trigger: u32) {
+    answer((), || {
+        stat::forget(|key| {
+            key.database() == database && (trigger == 0 || key.trigger() == TriggerId(trigger))
+        });
+    });
+}
+
+/// Counts the trigger that the exit of this process interrupts, if one runs. `timed_out`
+/// says whether its time limit is the reason.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_stat_exit(timed_out: bool) {
+    answer((), || stat::exit(timed_out));
+}
+
+/// Notes that this process exits, and fires nothing any more.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_session_leave() {
+    answer((), session::leave);
+}
+
+/// Prepares this transaction for a trial of a trigger on the event of that name, and sets
+/// `tag` to the event's `CommandTag`.
+///
+/// # Safety
+/// `event` must point to a terminated string, and `tag` and `error` must be writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_trial_begin(
+    event: *const c_char,
+    tag: *mut u32,
+    error: *mut *mut ErrorData,
+) -> SesstrigStatus {
+    let begin = || {
+        // SAFETY: the caller promises that `event` is terminated.
+        if let Some(event) = Event::from_name(unsafe { CStr::from_ptr(event) }) {
+            // SAFETY: the caller promises that `tag` is writable.
+            unsafe { tag.write(trial::begin(event)?) };
+        }
+        Ok(())
+    };
+    // SAFETY: the caller promises that `error` is writable.
+    unsafe { boundary(error, begin) }
+}

@@ -1,0 +1,421 @@
+//! Statistics of triggers and sessions (rules T1 and T2): counters in shared memory, in
+//! which a firing counts without waiting for a lock. Who gets a place for its counters is
+//! decided in [`crate::domain::session::stat`].
+//!
+//! A trigger's counters are found by its OID and its database's. Whoever counts registers
+//! as a user of the place, and then looks whether it is still the trigger's. Whoever gives
+//! the place to another trigger, or changes the name in it, holds the lock, takes the key
+//! away, and then waits until the place has no user. So nothing is counted for a trigger
+//! that it does not belong to. No process ends while it is a user or holds the lock, unless
+//! it crashes, and then the memory is made anew.
+
+use super::lock::{Lock, TRIES};
+use super::shared::{self, Shared};
+use super::{backend, settings, triggers};
+use crate::domain::session::event::Event;
+use crate::domain::session::stat::{
+    Failure, Key, NAME_WORDS, Use, choose, encode_sqlstate, name_words,
+};
+use crate::domain::session::trigger::{Trigger, TriggerId, TriggerSet};
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{
+    AtomicI32, AtomicI64, AtomicPtr, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+};
+
+/// How often a process looks for a place that others may take from its trigger meanwhile.
+const ATTEMPTS: u32 = 5;
+
+/// What is counted for the whole server (rule T1).
+#[derive(Clone, Copy)]
+pub(crate) enum Tally {
+    /// Sessions that were let in.
+    LetIn,
+    /// Of these, sessions whose logon triggers had failed.
+    Warned,
+    /// Sessions that did not begin because their logon triggers failed.
+    Rejected,
+    /// Sessions whose logoff triggers failed.
+    FailedLogoffs,
+    /// Sessions that ended without their logoff triggers.
+    MissedLogoffs,
+    /// Triggers whose counters gave way to those of another trigger.
+    GaveWay,
+    /// Runs of triggers that could not be counted.
+    Uncounted,
+}
+
+/// How many of these there are.
+const TALLIES: usize = 7;
+
+/// The counters for the whole server, and what is needed to find those of triggers.
+pub(super) struct Stats {
+    /// Who holds it may change which trigger a place belongs to.
+    lock: Lock,
+    /// How many places there are.
+    places: usize,
+    tallies: [AtomicU64; TALLIES],
+    reset_at: AtomicI64,
+}
+
+/// The place for the counters of a trigger. The first members are those that a firing
+/// changes, in as few cache lines as possible. Times are in nanoseconds.
+#[repr(C, align(64))]
+#[derive(Default)]
+pub(super) struct Place {
+    /// The [`Key`] of the trigger, or 0.
+    key: AtomicU64,
+    /// How many processes count here at the moment.
+    users: AtomicU64,
+    fired: AtomicU64,
+    failed: AtomicU64,
+    timed_out: AtomicU64,
+    total: AtomicU64,
+    min: AtomicU64,
+    max: AtomicU64,
+    // These are written and read by who holds the lock; but see `has_name()`.
+    last_failure_at: AtomicI64,
+    last_failure: AtomicI32,
+    event: AtomicI32,
+    name: [AtomicU64; NAME_WORDS],
+}
+
+/// The places, which are behind [`Shared`].
+static PLACES: AtomicPtr<Place> = AtomicPtr::new(ptr::null_mut());
+
+thread_local! {
+    /// The trigger that runs, and since when.
+    static RUNNING: Cell<Option<(TriggerId, u64)>> = const { Cell::new(None) };
+}
+
+/// The counters of a trigger, as they were at one moment. Times are in nanoseconds.
+pub(crate) struct Counters {
+    pub(crate) key: Key,
+    pub(crate) event: Event,
+    /// The trigger's name when it last fired, padded with zeros.
+    pub(crate) name: [u64; NAME_WORDS],
+    pub(crate) fired: u64,
+    pub(crate) failed: u64,
+    pub(crate) timed_out: u64,
+    pub(crate) total: u64,
+    pub(crate) min: u64,
+    pub(crate) max: u64,
+    /// When it last failed, and the SQLSTATE, if it has.
+    pub(crate) last_failure: Option<(i64, i32)>,
+}
+
+impl Place {
+    /// Adds a run to the counters, if they are those of the trigger.
+    fn add(&self, key: Key, time: u64, failure: Option<Failure>) -> bool {
+        self.users.fetch_add(1, SeqCst);
+        let found = self.key.load(SeqCst) == key.number();
+        if found {
+            self.fired.fetch_add(1, Relaxed);
+            self.total.fetch_add(time, Relaxed);
+            if time < self.min.load(Relaxed) {
+                self.min.fetch_min(time, Relaxed);
+            }
+            if time > self.max.load(Relaxed) {
+                self.max.fetch_max(time, Relaxed);
+            }
+            if let Some(failure) = failure {
+                self.failed.fetch_add(1, Relaxed);
+                self.timed_out.fetch_add(failure.timed_out.into(), Relaxed);
+            }
+        }
+        self.users.fetch_sub(1, Release);
+        found
+    }
+
+    /// Whether this is the trigger's name here. Without the lock the answer can be wrong
+    /// while another process changes the name, which is no harm: then the key is missing.
+    fn has_name(&self, name: &[u8]) -> bool {
+        let mut known = self.name.iter();
+        name_words(name).all(|word| {
+            known
+                .next()
+                .is_some_and(|known| known.load(Relaxed) == word)
+        })
+    }
+
+    /// Takes the place from its trigger, so that its other members can be changed. The
+    /// lock must be held. Returns false if a process does not cease to use it.
+    fn vacate(&self) -> bool {
+        let key = self.key.swap(0, SeqCst);
+        for _ in 0..TRIES {
+            if self.users.load(SeqCst) == 0 {
+                return true;
+            }
+            std::thread::yield_now();
+        }
+        self.key.store(key, SeqCst);
+        false
+    }
+
+    /// Gives a place that has been vacated to a trigger, with counters that say nothing.
+    fn occupy(&self, key: Key, trigger: Trigger) {
+        for counter in [
+            &self.fired,
+            &self.failed,
+            &self.timed_out,
+            &self.total,
+            &self.max,
+        ] {
+            counter.store(0, Relaxed);
+        }
+        self.min.store(u64::MAX, Relaxed);
+        self.last_failure_at.store(0, Relaxed);
+        self.last_failure.store(0, Relaxed);
+        self.event.store(trigger.definition.event as i32, Relaxed);
+        self.rename(key, trigger);
+    }
+
+    /// The same, but it keeps the counters, which are the trigger's.
+    fn rename(&self, key: Key, trigger: Trigger) {
+        let padding = std::iter::repeat(0);
+        for (word, value) in self
+            .name
+            .iter()
+            .zip(name_words(trigger.name()).chain(padding))
+        {
+            word.store(value, Relaxed);
+        }
+        self.key.store(key.number(), SeqCst);
+    }
+
+    /// The counters, if there are any. The lock must be held.
+    fn read(&self) -> Option<Counters> {
+        let last_failure_at = self.last_failure_at.load(Relaxed);
+        Some(Counters {
+            key: Key::from_number(self.key.load(Relaxed))?,
+            event: *Event::ALL
+                .iter()
+                .find(|&&event| event as i32 == self.event.load(Relaxed))?,
+            name: std::array::from_fn(|word| self.name[word].load(Relaxed)),
+            fired: self.fired.load(Relaxed),
+            failed: self.failed.load(Relaxed),
+            timed_out: self.timed_out.load(Relaxed),
+            total: self.total.load(Relaxed),
+            min: self.min.load(Relaxed),
+            max: self.max.load(Relaxed),
+            last_failure: (last_failure_at != 0)
+                .then(|| (last_failure_at, self.last_failure.load(Relaxed))),
+        })
+    }
+
+    /// How the place is used, for a session that knows its own database's triggers.
+    fn usage(&self, database: u32, triggers: &TriggerSet) -> Use {
+        match Key::from_number(self.key.load(Relaxed)) {
+            None => Use::Free,
+            Some(key) if key.database() == database && triggers.find(key.trigger()).is_none() => {
+                Use::Dropped
+            }
+            Some(_) => Use::Fired(self.fired.load(Relaxed)),
+        }
+    }
+}
+
+impl Stats {
+    /// No counts, and so many places.
+    pub(super) fn new(places: usize) -> Stats {
+        Stats {
+            lock: Lock::default(),
+            places,
+            tallies: Default::default(),
+            reset_at: AtomicI64::new(backend::now()),
+        }
+    }
+
+    /// Uses the places at `places`, which are initialized if they are fresh.
+    ///
+    /// # Safety
+    /// There must be room for `self.places` of them, which are valid as long as the
+    /// process, and, unless they are fresh, initialized. Fresh ones nobody else may use.
+    pub(super) unsafe fn attach(&self, places: *mut Place, fresh: bool) {
+        if fresh {
+            for number in 0..self.places {
+                // SAFETY: the caller promises that there is room.
+                unsafe { places.add(number).write(Place::default()) };
+            }
+        }
+        PLACES.store(places, Relaxed);
+    }
+
+    fn places(&self) -> &'static [Place] {
+        let places = PLACES.load(Relaxed);
+        if places.is_null() {
+            return &[];
+        }
+        // SAFETY: `attach` was given that many places, which are initialized, and shared
+        // by atomics only.
+        unsafe { std::slice::from_raw_parts(places, self.places) }
+    }
+
+    /// The places, in the order in which a trigger is looked for.
+    fn places_for(&self, key: Key) -> impl Iterator<Item = &'static Place> + Clone {
+        let places = self.places();
+        let (before, after) = places.split_at(key.home(places.len()));
+        after.iter().chain(before)
+    }
+
+    fn find(&self, key: Key) -> Option<&'static Place> {
+        let is_there = |place: &&Place| place.key.load(Acquire) == key.number();
+        let places = self.places();
+        // That it is there at once is by far the most frequent.
+        places
+            .get(key.home(places.len()))
+            .filter(is_there)
+            .or_else(|| self.places_for(key).find(is_there))
+    }
+
+    fn add(&self, tally: Tally) {
+        self.tallies[tally as usize].fetch_add(1, Relaxed);
+    }
+
+    /// Counts a run of a trigger of this process's database.
+    fn add_run(&self, trigger: Trigger, time: u64, failure: Option<Failure>) {
+        let key = Key::new(backend::database(), trigger.definition.id);
+        let counted = (0..ATTEMPTS).any(|_| match self.find(key) {
+            Some(place) if place.has_name(trigger.name()) => place.add(key, time, failure),
+            _ => {
+                self.assign(key, trigger);
+                false
+            }
+        });
+        if !counted {
+            self.add(Tally::Uncounted);
+        }
+        if let Some(failure) = failure
+            && let Some(_held) = self.lock.take()
+            && let Some(place) = self.find(key)
+        {
+            place.last_failure_at.store(backend::now(), Relaxed);
+            place.last_failure.store(failure.sqlstate, Relaxed);
+        }
+    }
+
+    /// Sees to it that a trigger has a place, with its name.
+    fn assign(&self, key: Key, trigger: Trigger) {
+        let triggers = triggers::cached();
+        let Some(_held) = self.lock.take() else {
+            return;
+        };
+        if let Some(place) = self.find(key) {
+            if !place.has_name(trigger.name()) && place.vacate() {
+                place.rename(key, trigger);
+            }
+            return;
+        }
+        let places = self.places_for(key);
+        let uses = places
+            .clone()
+            .map(|place| place.usage(key.database(), &triggers));
+        if let Some((number, used)) = choose(uses)
+            && let Some(place) = places.clone().nth(number)
+            && place.vacate()
+        {
+            place.occupy(key, trigger);
+            if let Use::Fired(_) = used {
+                self.add(Tally::GaveWay);
+            }
+        }
+    }
+
+    /// Frees the places of the triggers that `which` names.
+    fn free(&self, which: impl Fn(Key) -> bool) {
+        let Some(_held) = self.lock.take() else {
+            return;
+        };
+        for place in self.places() {
+            if Key::from_number(place.key.load(Relaxed)).is_some_and(&which) {
+                // A place that is still used keeps its counters.
+                let _ = place.vacate();
+            }
+        }
+    }
+}
+
+/// Notes that a trigger begins to run.
+pub(super) fn begin(trigger: Trigger) {
+    if settings::stat_max() > 0 {
+        RUNNING.set(Some((trigger.definition.id, backend::clock())));
+    }
+}
+
+/// Counts the run of a trigger, which has ended; nothing if it has been counted.
+pub(super) fn end(trigger: Trigger, failure: Option<Failure>) {
+    if let Some((_, since)) = RUNNING.take()
+        && let Some(shared) = shared::get()
+    {
+        let time = backend::clock() - since;
+        shared.stats.add_run(trigger, time, failure);
+    }
+}
+
+/// Counts the run of the trigger that this process, which is about to exit, has not
+/// finished. `timed_out` says whether its time limit ends the process.
+pub(crate) fn exit(timed_out: bool) {
+    let (Some((id, since)), Some(shared)) = (RUNNING.take(), shared::get()) else {
+        return;
+    };
+    let failure = Failure {
+        sqlstate: backend::exit_sqlstate().map_or(0, |text| encode_sqlstate(text.to_bytes())),
+        timed_out,
+    };
+    match triggers::cached().find(id) {
+        Some(trigger) => shared
+            .stats
+            .add_run(trigger, backend::clock() - since, Some(failure)),
+        None => shared.stats.add(Tally::Uncounted),
+    }
+}
+
+/// Counts one for the whole server.
+pub(super) fn add(tally: Tally) {
+    if let Some(shared) = shared::get() {
+        shared.stats.add(tally);
+    }
+}
+
+/// How many places there are for the counters of triggers.
+pub(crate) fn places() -> usize {
+    shared::get().map_or(0, |shared| shared.stats.places().len())
+}
+
+/// The counters of the place with that number, if a trigger has it.
+pub(crate) fn read(number: usize) -> Option<Counters> {
+    let stats = &shared::get()?.stats;
+    let place = stats.places().get(number)?;
+    let _held = stats.lock.take()?;
+    place.read()
+}
+
+/// What has been counted for the whole server, by its number in the order of [`Tally`].
+pub(crate) fn tally(number: usize) -> Option<u64> {
+    let tally = shared::get()?.stats.tallies.get(number)?;
+    Some(tally.load(Relaxed))
+}
+
+/// Since when that is counted, in microseconds since 2000.
+pub(crate) fn since() -> Option<i64> {
+    Some(shared::get()?.stats.reset_at.load(Relaxed))
+}
+
+/// Forgets the counters of the triggers that `which` names.
+pub(crate) fn forget(which: impl Fn(Key) -> bool) {
+    if let Some(Shared { stats, .. }) = shared::get() {
+        stats.free(which);
+    }
+}
+
+/// Forgets everything, and counts anew.
+pub(crate) fn reset() {
+    forget(|_| true);
+    if let Some(Shared { stats, .. }) = shared::get() {
+        for tally in &stats.tallies {
+            tally.store(0, Relaxed);
+        }
+        stats.reset_at.store(backend::now(), Relaxed);
+    }
+}
