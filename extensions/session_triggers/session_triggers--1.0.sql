@@ -1,0 +1,140 @@
+/* contrib/session_triggers/session_triggers--1.0.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION session_triggers" to load this file. \quit
+
+-- First, so that a server that counts nothing is refused by its library.
+CREATE FUNCTION counters(OUT database_oid oid, OUT trigger_oid oid, OUT trigger name, OUT event text,
+    OUT fired bigint, OUT failed bigint, OUT timed_out bigint,
+    OUT total_time double precision, OUT min_time double precision, OUT max_time double precision,
+    OUT last_failure_at timestamptz, OUT last_failure_sqlstate text) RETURNS SETOF record
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'session_triggers_counters';
+
+CREATE FUNCTION server_counters(OUT let_in bigint, OUT warned bigint, OUT rejected bigint,
+    OUT failed_logoffs bigint, OUT missed_logoffs bigint, OUT gave_way bigint, OUT uncounted bigint,
+    OUT stats_reset timestamptz)
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'session_triggers_server_counters';
+
+CREATE FUNCTION stat_reset() RETURNS void
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'session_triggers_stat_reset';
+CREATE FUNCTION stat_reset(trigger name) RETURNS void
+LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'session_triggers_stat_reset';
+
+COMMENT ON FUNCTION stat_reset() IS 'count everything from zero, in all databases';
+COMMENT ON FUNCTION stat_reset(name) IS 'count a trigger of this database from zero';
+
+-- The function itself asks who may try a trigger.
+CREATE FUNCTION try(trigger name, OUT run_time double precision, OUT notices text[],
+    OUT sqlstate text, OUT error text, OUT context text)
+LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'session_triggers_try';
+
+COMMENT ON FUNCTION try(name) IS 'run a trigger as if this session logged on or off, and roll back what it has done';
+
+-- The triggers of this database are known, also those that have never fired.  Of other
+-- databases' triggers there is what was counted, with the name at that time.
+CREATE VIEW stat AS
+SELECT d.datname AS database,
+       coalesce(t.evtname, c.trigger) AS trigger,
+       coalesce(t.evtevent::text, c.event) AS event,
+       coalesce(c.fired, 0) AS fired, coalesce(c.failed, 0) AS failed, coalesce(c.timed_out, 0) AS timed_out,
+       coalesce(c.total_time, 0) AS total_time, c.min_time, c.total_time / nullif(c.fired, 0) AS mean_time, c.max_time,
+       c.last_failure_at, c.last_failure_sqlstate
+FROM counters() AS c
+FULL JOIN (SELECT d.oid AS datid, e.oid, e.evtname, e.evtevent
+           FROM pg_event_trigger e JOIN pg_database d ON d.datname = current_database()
+           WHERE e.evtevent IN ('after_user_logon', 'before_user_logoff')) AS t
+    ON t.datid = c.database_oid AND t.oid = c.trigger_oid
+JOIN pg_database d ON d.oid = coalesce(t.datid, c.database_oid)
+WHERE t.oid IS NOT NULL OR d.datname <> current_database();
+
+COMMENT ON VIEW stat IS 'how often each logon or logoff trigger has run and failed, and how long that took';
+COMMENT ON COLUMN stat.fired IS 'how many runs have ended';
+COMMENT ON COLUMN stat.failed IS 'how many of these failed';
+COMMENT ON COLUMN stat.timed_out IS 'how many of these failed because of the time limit';
+COMMENT ON COLUMN stat.total_time IS 'how long all runs took, in milliseconds';
+
+CREATE VIEW stat_server AS SELECT * FROM server_counters();
+
+COMMENT ON VIEW stat_server IS 'what became of sessions because of their triggers, in all databases';
+COMMENT ON COLUMN stat_server.let_in IS 'sessions that have begun';
+COMMENT ON COLUMN stat_server.warned IS 'of these, sessions whose logon triggers failed';
+COMMENT ON COLUMN stat_server.rejected IS 'sessions that have not begun because their logon triggers failed';
+COMMENT ON COLUMN stat_server.failed_logoffs IS 'sessions whose logoff triggers failed';
+COMMENT ON COLUMN stat_server.missed_logoffs IS 'sessions that have ended without firing their logoff triggers';
+COMMENT ON COLUMN stat_server.gave_way IS 'triggers whose counters gave way to those of another trigger';
+COMMENT ON COLUMN stat_server.uncounted IS 'runs of triggers that could not be counted';
+COMMENT ON COLUMN stat_server.stats_reset IS 'since when this is counted';
+
+-- What is wrong with the triggers of this database.  Whether a role may execute a trigger's
+-- function is not looked at, because the server does not look at it either.
+CREATE VIEW problems AS
+SELECT t.evtname AS trigger, c.problem, c.detail
+FROM (SELECT e.evtname, e.evtenabled, e.evtfoid, p.oid AS function, p.prosecdef,
+             l.lanname IN ('c', 'internal') AS is_compiled, o.rolsuper AS owner_super, f.rolsuper AS function_super,
+             (SELECT array_agg(trim(trim(s.name), '"') ORDER BY s.position)
+              FROM unnest(p.proconfig) AS setting,
+                   unnest(string_to_array(substr(setting, length('search_path=') + 1), ',')) WITH ORDINALITY AS s(name, position)
+              WHERE starts_with(setting, 'search_path=')) AS path
+      FROM pg_event_trigger e
+      LEFT JOIN pg_proc p ON p.oid = e.evtfoid
+      LEFT JOIN pg_language l ON l.oid = p.prolang
+      LEFT JOIN pg_roles o ON o.oid = e.evtowner
+      LEFT JOIN pg_roles f ON f.oid = p.proowner
+      WHERE e.evtevent IN ('after_user_logon', 'before_user_logoff')) AS t
+CROSS JOIN LATERAL (VALUES
+    ('disabled', t.evtenabled = 'D', 'It fires in no session.'),
+    ('replica_only', t.evtenabled = 'R', 'It fires only in sessions with session_replication_role = replica.'),
+    ('function_missing', t.function IS NULL, format('There is no function with OID %s, so each firing fails.', t.evtfoid)),
+    ('owner_not_superuser', NOT coalesce(t.owner_super, false), 'A superuser who logs on runs what its owner has chosen.'),
+    ('function_owner_not_superuser', t.function IS NOT NULL AND NOT coalesce(t.function_super, false),
+        'A superuser who logs on runs what the function''s owner has written.'),
+    ('caller_rights', NOT t.prosecdef AND NOT t.is_compiled, 'It fails for each user who lacks a right that the function needs.'),
+    ('no_search_path', t.prosecdef AND NOT t.is_compiled AND t.path IS NULL,
+        'Whoever logs on decides by search_path what runs with the rights of the function''s owner.'),
+    ('temporary_schema_first', t.prosecdef AND t.path[cardinality(t.path)] <> 'pg_temp',
+        'Temporary objects hide those that the function means: pg_temp must be the last schema of its search_path.'),
+    ('untrusted_schema', t.prosecdef AND NOT 'pg_trusted' = ANY (t.path) AND EXISTS (
+            SELECT FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+            LEFT JOIN LATERAL aclexplode(n.nspacl) AS a ON a.privilege_type = 'CREATE'
+            LEFT JOIN pg_roles g ON g.oid = a.grantee
+            WHERE n.nspname = ANY (t.path) AND n.nspname <> 'pg_catalog'
+                AND (NOT r.rolsuper OR (a.grantee IS NOT NULL AND NOT coalesce(g.rolsuper, false)))),
+        'Others can create objects in a schema of the function''s search_path.')
+) AS c(problem, applies, detail)
+WHERE c.applies
+UNION ALL
+-- who turned the triggers off in this database
+SELECT NULL, 'turned_off', format('session_triggers.enabled is off for %s in %s.',
+    coalesce('role ' || quote_ident(r.rolname), 'all roles'), CASE WHEN s.setdatabase = 0 THEN 'all databases' ELSE 'this database' END)
+FROM pg_db_role_setting s
+LEFT JOIN pg_roles r ON r.oid = s.setrole
+LEFT JOIN pg_database d ON d.oid = s.setdatabase
+CROSS JOIN LATERAL unnest(s.setconfig) AS setting
+WHERE (s.setdatabase = 0 OR d.datname = current_database())
+    AND starts_with(setting, 'session_triggers.enabled=')
+    AND NOT substr(setting, length('session_triggers.enabled=') + 1)::boolean;
+
+COMMENT ON VIEW problems IS 'what is wrong with the logon and logoff triggers of this database';
+
+CREATE VIEW triggers AS
+SELECT (row_number() OVER (PARTITION BY e.evtevent ORDER BY e.evtname))::int AS position,
+       e.evtname AS trigger, e.evtevent::text AS event, o.rolname AS owner,
+       quote_ident(n.nspname) || '.' || quote_ident(p.proname) AS function, f.rolname AS function_owner,
+       CASE WHEN p.prosecdef THEN 'definer' WHEN NOT p.prosecdef THEN 'invoker' END AS rights,
+       CASE e.evtenabled WHEN 'O' THEN 'origin' WHEN 'R' THEN 'replica' WHEN 'A' THEN 'always' ELSE 'disabled' END AS enabled,
+       ARRAY(SELECT q.problem FROM problems q WHERE q.trigger = e.evtname ORDER BY q.problem) AS problems
+FROM pg_event_trigger e
+LEFT JOIN pg_roles o ON o.oid = e.evtowner
+LEFT JOIN pg_proc p ON p.oid = e.evtfoid
+LEFT JOIN pg_namespace n ON n.oid = p.pronamespace
+LEFT JOIN pg_roles f ON f.oid = p.proowner
+WHERE e.evtevent IN ('after_user_logon', 'before_user_logoff')
+ORDER BY e.evtevent, e.evtname;
+
+COMMENT ON VIEW triggers IS 'the logon and logoff triggers of this database, in the order in which they fire';
+
+REVOKE ALL ON FUNCTION counters(), server_counters(), stat_reset(), stat_reset(name) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION counters(), server_counters() TO pg_monitor;
+GRANT SELECT ON stat, stat_server, problems, triggers TO pg_monitor;
+-- for the owners of triggers, who may try them
+GRANT USAGE ON SCHEMA @extschema@ TO PUBLIC;
