@@ -46,6 +46,8 @@ docs     libxml2-utils     cmd:xmllint
 docs     xsltproc          cmd:xsltproc
 meson    meson             cmd:meson
 meson    ninja-build       cmd:ninja
+monitoring prometheus      cmd:promtool
+monitoring prometheus-postgres-exporter cmd:prometheus-postgres-exporter
 lint     shellcheck        cmd:shellcheck
 engine   debootstrap       cmd:debootstrap
 engine   docker-compose    cmd:docker-compose
