@@ -10,6 +10,17 @@ CREATE FUNCTION counters(OUT database_oid oid, OUT trigger_oid oid, OUT trigger 
     OUT last_failure_at timestamptz, OUT last_failure_sqlstate text) RETURNS SETOF record
 LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'session_triggers_counters';
 
+-- What the views below call is looked up in the schema too, so nobody else may own that.
+DO $$
+BEGIN
+    IF NOT (SELECT rolsuper FROM pg_roles JOIN pg_namespace ON nspowner = pg_roles.oid
+            WHERE nspname = '@extschema@') THEN
+        RAISE EXCEPTION 'schema "@extschema@" does not belong to a superuser'
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Drop the schema, or rename it.';
+    END IF;
+END
+$$;
+
 CREATE FUNCTION server_counters(OUT let_in bigint, OUT warned bigint, OUT rejected bigint,
     OUT failed_logoffs bigint, OUT missed_logoffs bigint, OUT gave_way bigint, OUT uncounted bigint,
     OUT stats_reset timestamptz)

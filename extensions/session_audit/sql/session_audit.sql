@@ -1,3 +1,10 @@
+-- The schema is no place for traps.
+CREATE ROLE regress_trapper;
+CREATE SCHEMA session_audit AUTHORIZATION regress_trapper;
+CREATE EXTENSION session_audit; -- error
+DROP SCHEMA session_audit;
+DROP ROLE regress_trapper;
+
 -- Rules A1 and A3: what the extension consists of, and who may use it.
 CREATE EXTENSION session_audit;
 -- what \dx+ shows, but for the types, which it shows in newer majors only

@@ -1,3 +1,10 @@
+-- The schema is no place for traps.
+CREATE ROLE regress_trapper;
+CREATE SCHEMA session_triggers AUTHORIZATION regress_trapper;
+CREATE EXTENSION session_triggers; -- error
+DROP SCHEMA session_triggers;
+DROP ROLE regress_trapper;
+
 -- Rule T1: what the extension consists of, and who may use it.
 CREATE EXTENSION session_triggers;
 SELECT pg_describe_object(classid, objid, 0) COLLATE "C" AS object FROM pg_depend
