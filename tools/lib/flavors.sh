@@ -71,10 +71,32 @@ set_flavor() {
 	fi
 }
 
+# Cargo's directory for the flavor that is set.
+cargo_dir() {
+	echo "$top/build/cache/cargo-$flavor-$major"
+}
+
+# A new directory of cargo's begins with what another has of the crates that the core
+# depends on. Not with the core's own, as cargo would take one major's for another's.
+seed_cargo_dir() {
+	local dir other
+	dir=$(cargo_dir)
+	[[ ! -e $dir ]] || return 0
+	for other in "$top"/build/cache/cargo-*-*/release; do
+		[[ -e $other ]] || return 0
+		rm -rf "$dir.new"
+		mkdir -p "$dir.new"
+		cp -a "$other" "$dir.new/"
+		find "$dir.new" -name '*sesstrig*' -prune -exec rm -rf {} +
+		mv "$dir.new" "$dir"
+		return
+	done
+}
+
 # What configure and make get from us. Two checkouts share what ccache
 # holds although their paths differ.
 build_env() {
-	env -u MAKEFLAGS -u MAKELEVEL CARGO_TARGET_DIR="$top/build/cache/cargo-$flavor-$major" \
+	env -u MAKEFLAGS -u MAKELEVEL CARGO_TARGET_DIR="$(cargo_dir)" \
 		SESSTRIG_FEATURES="$features" CCACHE_BASEDIR="$top" CCACHE_NOHASHDIR=1 "$@"
 }
 
@@ -117,6 +139,7 @@ prepare_flavor() {
 		prepare_stock
 	else
 		prepare_patched
+		seed_cargo_dir
 	fi
 	configure_if_needed
 }
