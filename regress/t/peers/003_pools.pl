@@ -188,13 +188,14 @@ SKIP:
 		wait_for_exit($node, 'alice');
 	}
 
-	# Fifty clients, each connecting ten times, over ten connections
+	# Fifty clients, each connecting sixty times, over ten connections
 	begin();
+	my ($clients_at_once, $uses) = (50, 60);
 	$pool = PgBouncer->start($node, pool_size => 10, max_client_conn => 200);
 	my $root = open_quiet_session($node);
 	my $client_of_pool = sub {
 		my @tokens;
-		while (@tokens < 10)
+		while (@tokens < $uses)
 		{
 			my $client = $pool->client('alice', 'app');
 			my $token = eval { $client->ready; scalar $client->query($left) };
@@ -207,7 +208,7 @@ SKIP:
 	};
 	my %done;
 	my @tokens = run_clients(
-		$seed, 50,
+		$seed, $clients_at_once,
 		$client_of_pool,
 		sub {
 			my $function = rand() < 0.8 ? 'pg_cancel_backend' : 'pg_terminate_backend';
@@ -215,7 +216,7 @@ SKIP:
 			Time::HiRes::usleep(rand 50_000);
 		});
 	note join ', ', map { "$_: $done{$_}" } sort keys %done;
-	is(scalar @tokens, 500, 'PgBouncer: all clients have been served');
+	is(scalar @tokens, $clients_at_once * $uses, 'PgBouncer: all clients have been served');
 	is(join(' ', grep { !/^\d+$/ } @tokens), '', 'R1: PgBouncer: each client has a token');
 	my %seen;
 	is(join(' ', grep { $seen{$_}++ } @tokens), '', 'R1: PgBouncer: no client has the token of another');
