@@ -418,8 +418,9 @@ set_triggers(logon => 'set_up');
 # or in logon. Returns it, and the session that makes it wait.
 sub waiting
 {
-	my ($where) = @_;
-	set_triggers(logoff => 'note', $where eq 'the command' ? () : ($where => 'wait'), logon => 'note');
+	my ($where, @others) = @_;
+	@others = (logoff => 'note') if !@others;
+	set_triggers(@others, $where eq 'the command' ? () : ($where => 'wait'), logon => 'note');
 	my $client = open_session($node, 'alice');
 	my $holder;
 	if ($where eq 'the command')
@@ -449,6 +450,16 @@ for my $where ('logoff', 'the command', 'logon')
 	is(errors(@messages), '', "F9: a cancel during $where has no effect");
 	is($client->query('SELECT pg_sleep(0)'), '', "F9: nor does it hit the next query");
 	like(take_rows($node), qr/\Abefore_user_logoff DISCARD ALL.*\nafter_user_logon DISCARD ALL.*\z/, "F9: both events have fired, with a cancel during $where");
+	$client->quit;
+}
+
+# With no logoff trigger, it is the command that comes first.
+{
+	my ($client, $holder) = waiting('the command', logon => 'note');
+	admin($node, 'app', 'SELECT pg_cancel_backend(' . $client->pid . ')');
+	$holder->quit;
+	is(errors($client->messages), '', 'F9: without logoff triggers, a cancel during the command has no effect');
+	is(take_rows($node), join("\n", ('after_user_logon DISCARD ALL 0 0 alice') x 2), 'F9: and logon has fired');
 	$client->quit;
 }
 
