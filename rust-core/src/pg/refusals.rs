@@ -260,10 +260,11 @@ fn distribute_all(shared: &Shared) -> PgResult<bool> {
     }
     // What is left goes to the database that is meant for that.
     let refuge = settings::refused_database();
-    if let Some(name) = &refuge
-        && let Some(found) = find(name.to_bytes())
-        && !queue.waiting(|home| home == Home::Nowhere).is_empty()
-    {
+    let found = refuge
+        .as_ref()
+        .and_then(|name| find(name.to_bytes()))
+        .filter(|_| !queue.waiting(|home| home == Home::Nowhere).is_empty());
+    if let Some(found) = found {
         queue.each_set(|set| {
             set.move_to(|home, _| match home {
                 Home::Nowhere => Home::Database(found.oid),

@@ -286,12 +286,14 @@ impl Stats {
         if !counted {
             self.add(Tally::Uncounted);
         }
-        if let Some(failure) = failure
-            && let Some(_held) = self.lock.take()
-            && let Some(place) = self.find(key)
-        {
-            place.last_failure_at.store(backend::now(), Relaxed);
-            place.last_failure.store(failure.sqlstate, Relaxed);
+        if let Some(failure) = failure {
+            let Some(_held) = self.lock.take() else {
+                return;
+            };
+            if let Some(place) = self.find(key) {
+                place.last_failure_at.store(backend::now(), Relaxed);
+                place.last_failure.store(failure.sqlstate, Relaxed);
+            }
         }
     }
 
@@ -311,10 +313,10 @@ impl Stats {
         let uses = places
             .clone()
             .map(|place| place.usage(key.database(), &triggers));
-        if let Some((number, used)) = choose(uses)
-            && let Some(place) = places.clone().nth(number)
-            && place.vacate()
-        {
+        let chosen = choose(uses)
+            .and_then(|(number, used)| Some((places.clone().nth(number)?, used)))
+            .filter(|(place, _)| place.vacate());
+        if let Some((place, used)) = chosen {
             place.occupy(key, trigger);
             if let Use::Fired(_) = used {
                 self.add(Tally::GaveWay);
@@ -345,9 +347,7 @@ pub(super) fn begin(trigger: Trigger) {
 
 /// Counts the run of a trigger, which has ended; nothing if it has been counted.
 pub(super) fn end(trigger: Trigger, failure: Option<Failure>) {
-    if let Some((_, since)) = RUNNING.take()
-        && let Some(shared) = shared::get()
-    {
+    if let (Some((_, since)), Some(shared)) = (RUNNING.take(), shared::get()) {
         let time = backend::clock() - since;
         shared.stats.add_run(trigger, time, failure);
     }
