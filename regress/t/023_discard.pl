@@ -414,9 +414,9 @@ set_triggers(logon => 'set_up');
 
 ### F9 to F11 and table X: signals
 
-# Starts DISCARD ALL in a session of alice's that waits in logoff, in the command itself,
-# or in logon. Returns it, and the session that makes it wait.
-sub waiting
+# Starts DISCARD ALL in a session of alice's that has to wait in logoff, in the command
+# itself, or in logon. Returns it, and the session that makes it wait.
+sub start_waiting
 {
 	my ($where, @others) = @_;
 	@others = (logoff => 'note') if !@others;
@@ -433,6 +433,14 @@ sub waiting
 	else { $holder = hold_lock($node); }
 	take_rows($node);
 	$client->send_query('DISCARD ALL');
+	return ($client, $holder);
+}
+
+# The same, when it waits.
+sub waiting
+{
+	my ($where) = @_;
+	my ($client, $holder) = start_waiting(@_);
 	ok(wait_for_event($node, $client, $where eq 'the command' ? 'relation' : 'advisory'), "$where waits for a lock");
 	return ($client, $holder);
 }
@@ -494,7 +502,7 @@ for my $event (qw(logoff logon))
 {
 	admin($node, 'app', "ALTER DATABASE app SET session_triggers.${event}_timeout = '200ms'");
 	my $position = log_position($node);
-	my ($client, $holder) = waiting($event);
+	my ($client, $holder) = start_waiting($event);
 	my @messages = $client->messages;
 	is(errors(@messages), '', "F10: $event: the time limit does not fail the command");
 	like(log_text($node, $position, $client), qr/^57014\|ERROR:  canceling event triggers due to session_triggers.${event}_timeout$/m,

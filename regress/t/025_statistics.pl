@@ -256,7 +256,7 @@ subtest 'T2: ends in the middle' => sub {
 	is(stat_of($columns), "a_log|1|0|0|\nsleep|1|1|0|57P01\nz_log|0|0|0|", 'T2: a session is terminated while its trigger runs');
 	is(stat_of('min_time > 0 AND min_time = max_time'), "t\nt\n", 'T1: which took its time');
 
-	admin($node, 'postgres', q{ALTER ROLE alice SET session_triggers.logon_timeout = '50ms'});
+	admin($node, 'postgres', q{ALTER ROLE alice SET session_triggers.logon_timeout = '1s'});
 	sessions(1);
 	is(stat_of($columns), "a_log|2|0|0|\nsleep|2|2|1|57014\nz_log|0|0|0|", 'T1: the time limit');
 	set_triggers(trigger('a_log', 'nothing'), trigger('defy', 'defy'));

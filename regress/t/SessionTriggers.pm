@@ -135,18 +135,24 @@ sub _waited
 	return $met;
 }
 
+# The time counts, not the attempts: on a slow machine these take long themselves.
+sub _poll
+{
+	my ($condition) = @_;
+	my $end = time + $PostgreSQL::Test::Utils::timeout_default;
+	until ($condition->())
+	{
+		return 0 if time > $end;
+		usleep(100_000);
+	}
+	return 1;
+}
+
 # Waits until a function returns true.
 sub poll_until
 {
 	my ($condition) = @_;
-	my $met = 0;
-	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
-	{
-		$met = $condition->() ? 1 : 0;
-		last if $met;
-		usleep(100_000);
-	}
-	return _waited($met, 'a condition');
+	return _waited(_poll($condition), 'a condition');
 }
 
 # Waits until a query, in sessions that fire nothing, gives this result, which is
@@ -155,7 +161,12 @@ sub wait_until
 {
 	my ($node, $database, $sql, $expected) = @_;
 	local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off';
-	return _waited($node->poll_query_until($database, $sql, $expected), qq{"$sql"});
+	my $met = _poll(
+		sub {
+			my ($status, $result) = $node->psql($database, $sql);
+			return $status == 0 && $result eq ($expected // 't');
+		});
+	return _waited($met, qq{"$sql"});
 }
 
 # The condition on pg_stat_activity for the session of a client, or for the
