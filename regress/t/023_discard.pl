@@ -398,7 +398,7 @@ for my $protocol ('simple', 'extended')
 set_triggers(logon => 'set_up');
 {
 	my $client = open_session($node, 'alice');
-	$client->query(join ';', map { "DECLARE c$_ CURSOR WITH HOLD FOR SELECT" } 1 .. 20_000);
+	$client->query(join ';', map { "DECLARE c$_ CURSOR WITH HOLD FOR SELECT" } 1 .. 4_000);
 	$client->query(q{SET app.token = 'stolen'});
 	$client->query('SET statement_timeout = 1');
 	my $error = 'not tried';
