@@ -48,6 +48,9 @@ meson    meson             cmd:meson
 meson    ninja-build       cmd:ninja
 monitoring prometheus      cmd:promtool
 monitoring prometheus-postgres-exporter cmd:prometheus-postgres-exporter
+ha       etcd-server       cmd:etcd
+ha       patroni           cmd:patroni
+ha       procps            cmd:ps
 lint     shellcheck        cmd:shellcheck
 engine   debootstrap       cmd:debootstrap
 engine   docker-compose    cmd:docker-compose
