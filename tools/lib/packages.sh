@@ -51,6 +51,7 @@ monitoring prometheus-postgres-exporter cmd:prometheus-postgres-exporter
 ha       etcd-server       cmd:etcd
 ha       patroni           cmd:patroni
 ha       procps            cmd:ps
+backup   pgbackrest        cmd:pgbackrest
 lint     shellcheck        cmd:shellcheck
 engine   debootstrap       cmd:debootstrap
 engine   docker-compose    cmd:docker-compose

@@ -1,0 +1,133 @@
+# pgBackRest, with the configuration of docs/ha: a backup, and a restore to a point in time, after
+# which the audit tells what the restored cluster does not know (A4, A6).
+use strict;
+use warnings FATAL => 'all';
+
+use Cwd qw(abs_path);
+use FindBin;
+use lib "$FindBin::RealBin/..";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use SessionTriggers;
+use Test::More;
+
+my $docs = "$FindBin::RealBin/../../../docs/ha";
+# Before PostgreSQL 16 that is a relative path, as is that of a cluster.
+my $dir = abs_path(PostgreSQL::Test::Utils::tempdir);
+
+my $node = new_node('backed_up', conf => <<'EOC');
+wal_level = replica
+archive_mode = on
+archive_command = 'pgbackrest --stanza=main archive-push %p'
+session_triggers.logoff_on = exit
+session_triggers.logon_failure = reject
+session_audit.log_to_server = on
+EOC
+
+# The printed configuration with this machine's directories. Whatever is replaced must be in it.
+my $config = slurp_file("$docs/pgbackrest.conf");
+my @changes = (
+	[ '/var/lib/pgbackrest' => "$dir/repository" ],
+	[ '/var/log/pgbackrest' => $dir ],
+	[ '/var/lib/postgresql/data' => abs_path($node->data_dir) ],
+	[ '/var/run/postgresql' => $node->host ],
+	[ 'pg1-port=5432' => 'pg1-port=' . $node->port ]);
+for my $change (@changes)
+{
+	$config =~ s/\Q$change->[0]\E/$change->[1]/ or die "docs/ha/pgbackrest.conf has no $change->[0]";
+}
+append_to_file("$dir/pgbackrest.conf", $config);
+$ENV{PGBACKREST_CONFIG} = "$dir/pgbackrest.conf";
+$ENV{PGBACKREST_LOCK_PATH} = "$dir/lock";
+
+# Runs pgBackRest, and returns what it says.
+sub pgbackrest
+{
+	my (@arguments) = @_;
+	delete local @ENV{qw(PGAPPNAME PGHOST PGPORT)};
+	my $output = '';
+	my $well = IPC::Run::run([ 'pgbackrest', '--stanza=main', '--log-level-console=info', @arguments ], '<', \undef, '>&', \$output);
+	return ($well, $output);
+}
+
+# Does so, and expects it to work.
+sub backrest_ok
+{
+	my ($title, @arguments) = @_;
+	my ($well, $output) = pgbackrest(@arguments);
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return ok($well, $title) || diag($output);
+}
+
+$node->start;
+my ($well, $output) = pgbackrest('stanza-create', '--no-online');
+if ($output =~ /unexpected control version/)
+{
+	my $version = $node->safe_psql('postgres', 'SHOW server_version');
+	$node->stop;
+	plan skip_all => "this machine's pgBackRest does not know PostgreSQL $version";
+}
+ok($well, 'pgBackRest knows the cluster') or diag($output);
+
+admin($node, 'postgres', 'CREATE DATABASE app');
+admin($node, 'postgres', 'CREATE EXTENSION session_audit');
+admin($node, 'postgres', slurp_file("$docs/backup.sql"));
+admin($node, 'app', 'CREATE ROLE alice LOGIN; CREATE EXTENSION session_audit');
+# With "reject", this would keep others than superusers from the database of the backup.
+admin($node, 'postgres', <<'EOS');
+CREATE FUNCTION fail() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'nobody gets in'; END$$;
+CREATE EVENT TRIGGER fail ON after_user_logon EXECUTE FUNCTION fail();
+EOS
+my $rejected = connect_raw($node, user => 'alice', database => 'postgres');
+is(($rejected->messages)[-1]{type}, 'E', 'S: a trigger that fails rejects users');
+backrest_ok('S: but not the check of pgBackRest', 'check');
+admin($node, 'postgres', 'DROP EVENT TRIGGER fail');
+
+# The rows of a session in the log, and those of a session in the server's log
+sub rows
+{
+	my ($on, $session, $columns) = @_;
+	return admin($on, 'app', 'SELECT ' . ($columns // 'event') . q{ FROM session_audit.log WHERE split_part(session_id, '.', 2) = to_hex(} . $session->pid . ') ORDER BY at, event');
+}
+
+my $before = open_session($node, 'alice');
+$before->quit;
+my $early = open_session($node, 'alice');
+backrest_ok('a backup', 'backup', '--type=full');
+is(admin($node, 'postgres', q{SELECT string_agg(DISTINCT event, ' ' ORDER BY event) FROM session_audit.log WHERE login_user = 'backup'}), 'logoff logon', 'A1: who made it is in the log');
+
+my $ended = open_session($node, 'alice');
+$ended->quit;
+my $open = open_session($node, 'alice');
+my $target = admin($node, 'app', 'SELECT clock_timestamp()');
+$open->quit;
+$early->quit;
+my $later = open_session($node, 'alice');
+$later->quit;
+is(rows($node, $_), "logon\nlogoff", 'A4: each session has ended in order') for $before, $early, $ended, $open, $later;
+admin($node, 'app', 'SELECT pg_switch_wal()');
+$node->stop;
+
+my $restored = PostgreSQL::Test::Cluster->new('restored');
+backrest_ok('a restore', 'restore', '--type=time', "--target=$target", '--target-action=promote', '--pg1-path=' . abs_path($restored->basedir) . '/pgdata');
+# Nobody may archive to the repository of the first.
+$restored->append_conf('postgresql.conf', "port = @{[$restored->port]}\nunix_socket_directories = '@{[$restored->host]}'\narchive_mode = off");
+my $restored_at = time;
+$restored->start;
+ok(wait_until($restored, 'app', 'SELECT pg_is_in_recovery()', 'f'), 'up to the point in time');
+ok(wait_until($restored, 'app', q{SELECT count(*) FROM session_audit.log WHERE event = 'lost'}, '2'), 'A6: sessions that were open then are lost');
+is(rows($restored, $_), "logon\nlogoff", 'A4: sessions that had ended by then are not') for $before, $ended;
+is(rows($restored, $_, "event, ended_by, at > '$target', extract(epoch FROM at) >= $restored_at"), "logon||f|f\nlost|crash|t|t", 'A6: their end is when the cluster was restored')
+  for $early, $open;
+is(rows($restored, $later), '', 'sessions after that are in the server log alone');
+my $id = sprintf '"session_id": "[0-9a-f]+\.%x"', $later->pid;
+like(slurp_file($node->logfile), qr/"event": "$_", $id/, "A3: with their $_") for qw(logon logoff);
+is(admin($restored, 'app', "SELECT count(*) FROM session_audit.log WHERE at > '$target' AND extract(epoch FROM at) < $restored_at"), '0', 'A6: nothing is between the two times');
+my $next = open_session($restored, 'alice');
+$next->quit;
+is(rows($restored, $next), "logon\nlogoff", 'A1: the restored cluster is audited');
+is($restored->safe_psql('app', 'SELECT count(*) FROM session_audit.status() WHERE last_error IS NULL'), '1', 'A6: its keeper is well');
+
+log_is_clean($_, 'F12: nothing is left behind') for $node, $restored;
+$restored->stop;
+done_testing();
