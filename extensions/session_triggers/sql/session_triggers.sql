@@ -1,7 +1,9 @@
 -- The schema is no place for traps.
 CREATE ROLE regress_trapper;
 CREATE SCHEMA session_triggers AUTHORIZATION regress_trapper;
+\set SHOW_CONTEXT never
 CREATE EXTENSION session_triggers; -- error
+\set SHOW_CONTEXT errors
 DROP SCHEMA session_triggers;
 DROP ROLE regress_trapper;
 
