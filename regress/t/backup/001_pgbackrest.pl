@@ -94,11 +94,14 @@ my $before = open_session($node, 'alice');
 $before->quit;
 my $early = open_session($node, 'alice');
 backrest_ok('a backup', 'backup', '--type=full');
+my $stopped = admin($node, 'app', 'SELECT clock_timestamp()');
 is(admin($node, 'postgres', q{SELECT string_agg(DISTINCT event, ' ' ORDER BY event) FROM session_audit.log WHERE login_user = 'backup'}), 'logoff logon', 'A1: who made it is in the log');
 
 my $ended = open_session($node, 'alice');
 $ended->quit;
 my $open = open_session($node, 'alice');
+# pgBackRest knows when the backup ended to the second.
+wait_until($node, 'app', "SELECT clock_timestamp() >= '$stopped'::timestamptz + interval '1 second'");
 my $target = admin($node, 'app', 'SELECT clock_timestamp()');
 $open->quit;
 $early->quit;
