@@ -16,8 +16,9 @@ use crate::domain::session::event::Event;
 use crate::domain::session::stat::{
     Failure, Key, NAME_WORDS, Use, choose, encode_sqlstate, name_words,
 };
-use crate::domain::session::trigger::{Trigger, TriggerId, TriggerSet};
+use crate::domain::session::trigger::{Trigger, TriggerId};
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::ptr;
 use std::sync::atomic::{
     AtomicI32, AtomicI64, AtomicPtr, AtomicU64,
@@ -205,10 +206,10 @@ impl Place {
     }
 
     /// How the place is used, for a session that knows its own database's triggers.
-    fn usage(&self, database: u32, triggers: &TriggerSet) -> Use {
+    fn usage(&self, database: u32, triggers: &BTreeSet<TriggerId>) -> Use {
         match Key::from_number(self.key.load(Relaxed)) {
             None => Use::Free,
-            Some(key) if key.database() == database && triggers.find(key.trigger()).is_none() => {
+            Some(key) if key.database() == database && !triggers.contains(&key.trigger()) => {
                 Use::Dropped
             }
             Some(_) => Use::Fired(self.fired.load(Relaxed)),
@@ -299,7 +300,8 @@ impl Stats {
 
     /// Sees to it that a trigger has a place, with its name.
     fn assign(&self, key: Key, trigger: Trigger) {
-        let triggers = triggers::cached();
+        // Each place is looked up in it.
+        let triggers = triggers::cached().ids();
         let Some(_held) = self.lock.take() else {
             return;
         };

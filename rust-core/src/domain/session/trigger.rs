@@ -2,11 +2,12 @@
 //! and calling the triggers' functions are left to the caller.
 
 use super::event::Event;
+use std::collections::BTreeSet;
 use std::ffi::{CStr, c_char};
 use std::ops::Range;
 
 /// The OID of a trigger, which a trigger of the same name that replaces it does not have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TriggerId(pub u32);
 
 /// The OID of a trigger's function.
@@ -213,6 +214,14 @@ impl TriggerSet {
             .iter()
             .find(|entry| entry.definition.id == id)
             .map(|entry| self.trigger(entry))
+    }
+
+    /// The triggers' OIDs.
+    pub fn ids(&self) -> BTreeSet<TriggerId> {
+        self.entries
+            .iter()
+            .map(|entry| entry.definition.id)
+            .collect()
     }
 
     fn trigger(&self, entry: &Entry) -> Trigger<'_> {
