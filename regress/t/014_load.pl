@@ -77,7 +77,8 @@ sub end_session
 	elsif ($end < 0.9)
 	{
 		@rest = $client->query('SET idle_session_timeout = 5; SET idle_in_transaction_session_timeout = 5');
-		@rest = $client->messages if @rest;
+		# A failed transaction refuses the settings, so that nothing would end the session.
+		@rest = (grep { $_->{type} eq 'E' } @rest) ? $client->quit : $client->messages if @rest;
 	}
 	else
 	{
