@@ -25,6 +25,16 @@ debian_suites() {
 	esac
 }
 
+# The suite that packages of a major are built for, if nobody says otherwise: the one
+# that has it; but of those that are not released yet, what trixie has not.
+debian_suite() {
+	case $1 in
+		15) echo bookworm ;;
+		17 | 18) echo trixie ;;
+		*) echo forky ;;
+	esac
+}
+
 # The suite that this machine's libraries are from.
 suite_of_machine() {
 	sed -n 's/^VERSION_CODENAME=//p' /etc/os-release
