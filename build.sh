@@ -13,6 +13,10 @@
 #             run the test suites, or those named; `check --help` lists them
 #   lint      formatting, clippy, shellcheck, generated header, patches
 #   image     build the container image; with --test also test it
+#   deb       build Debian's packages with session triggers in build/MAJOR/deb; with
+#             --test also test them
+#   repository DIR
+#             add these packages to an apt repository, and sign it
 #   clean     remove build/MAJOR; with --downloads all of build/
 #
 # Options
@@ -21,7 +25,10 @@
 #   --allow-unlisted      take a minor that VERSIONS does not list
 #   --install-deps        install the Debian packages that are missing
 #   --test                image: run its tests, with an engine of their own if
-#                         none runs and root asks
+#                         none runs and root asks; deb: run its tests, as root
+#   --suite SUITE         deb: build for this suite of Debian's
+#   --key FINGERPRINT     repository: the key of gpg's that signs
+#   --chroot              deb: in a chroot even if this machine has the suite
 #   --slow                check: the slow suites too
 #   --downloads           clean: what was downloaded too, and all else that the
 #                         majors share
@@ -44,6 +51,7 @@ slow=no
 downloads=no
 test=no
 suite_names=()
+verb_options=()
 shared_options=()
 
 verb_fetch() {
@@ -94,25 +102,36 @@ parse() {
 			--slow) slow=yes ;;
 			--downloads) downloads=yes ;;
 			--test) test=yes ;;
+			--chroot) verb_options+=("$1") ;;
+			--suite | --key)
+				(($# > 1)) || usage_error "$1 needs a value"
+				verb_options+=("$1" "$2")
+				shift
+				;;
 			-h | --help)
 				print_help
 				[[ $verb != check ]] || printf 'Suites: %s\n' "$("$top/tools/check" --list)"
 				exit
 				;;
 			-*) usage_error "unknown option '$1'" ;;
-			fetch | patch | build | install | demo | check | lint | image | clean)
+			fetch | patch | build | install | demo | check | lint | image | deb | repository | clean)
 				[[ $verb_given == no ]] || usage_error "more than one verb: '$verb' and '$1'"
 				verb=$1 verb_given=yes
 				;;
 			*)
-				[[ $verb == check ]] || usage_error "unknown verb '$1'"
-				suite_names+=("$1")
+				case $verb in
+					check) suite_names+=("$1") ;;
+					repository) verb_options+=("$1") ;;
+					*) usage_error "unknown verb '$1'" ;;
+				esac
 				;;
 		esac
 		shift
 	done
 	[[ $slow == no || $verb == check ]] || usage_error "--slow is an option of check"
 	[[ $downloads == no || $verb == clean ]] || usage_error "--downloads is an option of clean"
+	[[ ${#verb_options[@]} == 0 || $verb == deb || $verb == repository ]] ||
+		usage_error "${verb_options[0]} is no option of $verb"
 }
 
 # Becomes the script of a verb: run_script ARGUMENT ...
@@ -158,6 +177,11 @@ main() {
 			[[ $test == no ]] || options+=(--test)
 			run_script "${options[@]}"
 			;;
+		deb)
+			[[ $test == no ]] || options+=(--test)
+			run_script "${options[@]}" "${verb_options[@]}"
+			;;
+		repository) run_script "${verb_options[@]}" ;;
 		*) run_script ;;
 	esac
 }

@@ -124,10 +124,16 @@ is_newer() {
 # The files of a version that no suite has any more stay with Debian's archive
 # for a while. No index vouches for them, but VERSIONS does.
 download_from_pool() {
-	local source=p/postgresql-$major file=postgresql-${major}_$minor.orig.tar.bz2 archive uri
+	download_pool_file "$1" "postgresql-${major}_$minor.orig.tar.bz2"
+}
+
+# download_pool_file DIRECTORY FILE: a file of the source package of the major.
+download_pool_file() {
+	local archive uri
 	for archive in Debian:main Debian-Security:updates/main; do
 		uri=$(archive_uri "${archive%%:*}")
-		[[ -z $uri ]] || ! download_url "$1" "${uri%/}/pool/${archive#*:}/$source/$file" || return 0
+		[[ -z $uri ]] ||
+			! download_url "$1" "${uri%/}/pool/${archive#*:}/p/postgresql-$major/$2" || return 0
 	done
 	return 1
 }

@@ -40,6 +40,9 @@ check    abigail-tools     cmd:abidiff
 check    libperl-dev       file:/usr/lib/*/libperl.so
 check    python3-dev       file:/usr/lib/*/libpython3*.so
 check    valgrind          cmd:valgrind
+chroot   debootstrap       cmd:debootstrap
+chroot   iproute2          cmd:ip
+deb      dpkg-dev          cmd:dpkg-buildpackage
 docs     docbook-xml       file:/usr/share/xml/docbook/schema/dtd/4.5/docbookx.dtd
 docs     docbook-xsl       file:/usr/share/xml/docbook/stylesheet/docbook-xsl/VERSION*
 docs     libxml2-utils     cmd:xmllint
@@ -52,6 +55,9 @@ ha       etcd-server       cmd:etcd
 ha       patroni           cmd:patroni
 ha       procps            cmd:ps
 backup   pgbackrest        cmd:pgbackrest
+repository apt-utils       cmd:apt-ftparchive
+repository gnupg           cmd:gpg
+repository xz-utils        cmd:xz
 lint     shellcheck        cmd:shellcheck
 engine   debootstrap       cmd:debootstrap
 engine   docker-compose    cmd:docker-compose
