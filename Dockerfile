@@ -85,6 +85,8 @@ RUN set -eu; \
 	esac; \
 	dpkg-query -W -f 'run-time-package ${Package} ${Version}\n' >>/usr/local/share/session-triggers/built-from
 COPY docker/entrypoint /usr/local/bin/docker-entrypoint.sh
+COPY docker/ensure-initdb /usr/local/bin/docker-ensure-initdb.sh
+RUN ln -s docker-ensure-initdb.sh /usr/local/bin/docker-enforce-initdb.sh
 LABEL org.opencontainers.image.title="PostgreSQL with logon and logoff triggers" \
 	org.opencontainers.image.description="PostgreSQL $PG_MAJOR that runs a function when a user connects and when they disconnect" \
 	org.opencontainers.image.version=$PG_VERSION \
