@@ -48,7 +48,9 @@ RUN groupadd --system --gid 999 postgres \
 # No JIT: LLVM's library and what it needs would more than double the image.
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 	gosu less libgssapi-krb5-2 libicu76 libldap2 liblz4-1 libnss-wrapper libnuma1 libpam0g libreadline8t64 libssl3t64 \
-	liburing2 libuuid1 libxml2 libxslt1.1 libzstd1 locales xz-utils zlib1g zstd \
+	liburing2 libuuid1 libxml2 libxslt1.1 libzstd1 locales ssl-cert xz-utils zlib1g zstd \
+	# It has made a key and a certificate, for the server to read.
+	&& usermod --append --groups ssl-cert postgres \
 	&& rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
 	# A slim base keeps dpkg from unpacking it; recipes for more locales name it.
 	&& ln -sf /etc/locale.alias /usr/share/locale/locale.alias \
