@@ -6,38 +6,35 @@ ARG PG_MAJOR=18
 
 FROM debian:trixie-slim AS build
 ARG PG_MAJOR
-# The package lists stay: build.sh may have to ask apt for upstream's tarball.
+# The package lists stay: build.sh asks apt for Debian's source package and what it needs.
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-	bison build-essential bzip2 ca-certificates cargo curl debian-archive-keyring flex gettext git \
-	libclang-dev libicu-dev libkrb5-dev libldap2-dev liblz4-dev libnuma-dev libpam0g-dev libreadline-dev \
-	libssl-dev liburing-dev libxml2-dev libxslt1-dev libzstd-dev patch perl pkg-config uuid-dev xz-utils zlib1g-dev
+	build-essential bzip2 ca-certificates cargo curl debian-archive-keyring dpkg-dev fakeroot git patch perl xz-utils
 WORKDIR /src
 COPY build.sh VERSIONS ./
 COPY tools tools
+COPY packaging packaging
 COPY patches patches
 COPY rust-core rust-core
 COPY extensions extensions
-RUN ./build.sh patch --pg "$PG_MAJOR"
-# Where Debian's packages have their files, so that extensions packaged for them
-# find theirs, and sockets where its clients look for them.
-RUN set -eux; \
-	sed -i '/define DEFAULT_PGSOCKET_DIR/s,"/tmp","/var/run/postgresql",' build/$PG_MAJOR/src/src/include/pg_config_manual.h; \
-	mkdir obj; cd obj; \
-	configure=../build/$PG_MAJOR/src/configure; \
-	# The last two are new in 18.
-	$configure --prefix=/usr/lib/postgresql/$PG_MAJOR --datadir=/usr/share/postgresql/$PG_MAJOR \
-		--enable-nls --with-gssapi --with-icu --with-ldap --with-libxml --with-libxslt --with-lz4 --with-openssl \
-		--with-pam --with-uuid=e2fs --with-zstd \
-		$($configure --help | grep -oE -e '--with-lib(numa|uring)'); \
-	make -j "$(nproc)" world-bin
+# Debian's packages with our patches: its compiler flags, paths and names. No JIT: LLVM's
+# library and what it needs would more than double the image.
+RUN DEB_BUILD_OPTIONS="nocheck noautodbgsym" DEB_BUILD_PROFILES="nodoc pkg.postgresql.nollvm" \
+	./build.sh deb --pg "$PG_MAJOR" --suite trixie --install-deps
 COPY docker/built-from docker/built-from
+# They are a repository in the image, so that apt has the server's development files and
+# procedural languages too, and need not take Debian's server for them.
 RUN set -eux; \
-	make -C obj INSTALL_STRIP_FLAG=-s DESTDIR=/out install-world-bin; \
-	cd /out/usr/lib/postgresql/$PG_MAJOR; \
-	rm -r bin/ecpg include lib/pgxs lib/pkgconfig lib/*.a; \
-	sed -i "s/^#listen_addresses = 'localhost'/listen_addresses = '*'/" /out/usr/share/postgresql/$PG_MAJOR/postgresql.conf.sample; \
-	mkdir -p /out/usr/local/share/session-triggers; \
-	/src/docker/built-from "$PG_MAJOR" >/out/usr/local/share/session-triggers/built-from
+	share=/out/usr/local/share/session-triggers; \
+	mkdir -p $share/apt /out/etc/apt/sources.list.d /out/etc/apt/preferences.d /out/etc/dpkg/dpkg.cfg.d; \
+	docker/built-from "$PG_MAJOR" >$share/built-from; \
+	cp build/$PG_MAJOR/deb/*.deb $share/apt/; \
+	cd $share/apt; \
+	dpkg-scanpackages --multiversion . >Packages; \
+	echo "deb [trusted=yes] file:${share#/out}/apt ./" >/out/etc/apt/sources.list.d/session-triggers.list; \
+	printf 'Package: src:postgresql-%s\nPin: origin ""\nPin-Priority: 1001\n' "$PG_MAJOR" \
+		>/out/etc/apt/preferences.d/session-triggers; \
+	# A slim base leaves all translations out.
+	echo "path-include /usr/share/locale/*/LC_MESSAGES/*-$PG_MAJOR.mo" >/out/etc/dpkg/dpkg.cfg.d/session-triggers
 
 # --- run time -----------------------------------------------------------------
 
@@ -45,18 +42,17 @@ FROM debian:trixie-slim AS runtime
 # The numbers are the official image's: volumes go from one to the other.
 RUN groupadd --system --gid 999 postgres \
 	&& useradd --system --uid 999 --gid postgres --home-dir /var/lib/postgresql --shell /bin/bash postgres
-# No JIT: LLVM's library and what it needs would more than double the image.
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-	gosu less libgssapi-krb5-2 libicu76 libldap2 liblz4-1 libnss-wrapper libnuma1 libpam0g libreadline8t64 libssl3t64 \
-	liburing2 libuuid1 libxml2 libxslt1.1 libzstd1 locales ssl-cert xz-utils zlib1g zstd \
+	gosu less libnss-wrapper locales postgresql-common ssl-cert xz-utils zstd \
 	# It has made a key and a certificate, for the server to read.
 	&& usermod --append --groups ssl-cert postgres \
+	# A cluster is made when the container starts.
+	&& sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf \
 	&& rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
 	# A slim base keeps dpkg from unpacking it; recipes for more locales name it.
 	&& ln -sf /etc/locale.alias /usr/share/locale/locale.alias \
 	&& localedef -i en_US -c -f UTF-8 -A /usr/share/locale/locale.alias en_US.UTF-8 \
 	&& install -d -o postgres -g postgres -m 1777 /var/lib/postgresql \
-	&& install -d -o postgres -g postgres -m 3777 /var/run/postgresql \
 	&& mkdir /docker-entrypoint-initdb.d
 ENV LANG=en_US.utf8
 
@@ -81,8 +77,17 @@ ARG PG_MAJOR
 ENV PG_MAJOR=$PG_MAJOR PATH=/usr/lib/postgresql/$PG_MAJOR/bin:$PATH
 COPY --from=build /out /
 RUN set -eu; \
+	apt-get update; \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "postgresql-$PG_MAJOR"; \
+	rm -rf /var/lib/apt/lists/* /var/cache/apt/*; \
+	install -d -o postgres -g postgres -m 3777 /var/run/postgresql; \
+	# Where people look for it, and with an address that can be reached from outside.
+	cd /usr/share/postgresql; \
+	dpkg-divert --add --rename --divert "$PWD/$PG_MAJOR/postgresql.conf.sample.dpkg" "$PWD/$PG_MAJOR/postgresql.conf.sample"; \
+	sed "s/^#listen_addresses = 'localhost'/listen_addresses = '*'/" $PG_MAJOR/postgresql.conf.sample.dpkg >postgresql.conf.sample; \
+	ln -s ../postgresql.conf.sample "$PG_MAJOR/"; \
 	case "$(postgres --version)" in \
-		*" ${PG_VERSION%-r*}") ;; \
+		*" ${PG_VERSION%-r*} "*) ;; \
 		*) echo "the Dockerfile says $PG_VERSION, but VERSIONS says: $(postgres --version)"; exit 1 ;; \
 	esac; \
 	dpkg-query -W -f 'run-time-package ${Package} ${Version}\n' >>/usr/local/share/session-triggers/built-from
