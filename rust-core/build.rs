@@ -68,10 +68,10 @@ mod server {
             .allowlist_function("sesstrig_try_.*|sesstrig_error_free|sesstrig_end_timeout|sesstrig_ignore_cancels|sesstrig_explain_timeout|sesstrig_event_triggers_on")
             .allowlist_function("IsTransactionOrTransactionBlock|message_level_is_interesting")
             .allowlist_function("sesstrig_(client|format|in_recovery|read_usage|exit_sqlstate|is_shutdown|may_start_worker|stop_requested).*")
-            .allowlist_function("GetCurrentTimestamp")
+            .allowlist_function("GetCurrentTimestamp|sesstrig_assign_creator_role")
             .allowlist_type("SesstrigAuditRow")
-            .allowlist_var("MyStartTime|MyProcPid|MyDatabaseId|application_name|sesstrig_fire_on_discard")
-            .allowlist_type("ErrorData|CommandTag|GucContext|BackendType|config_enum_entry")
+            .allowlist_var("MyStartTime|MyProcPid|MyDatabaseId|application_name|sesstrig_fire_on_discard|sesstrig_creator_role")
+            .allowlist_type("ErrorData|CommandTag|GucContext|GucStringAssignHook|BackendType|config_enum_entry")
             .allowlist_var(
                 "IsBinaryUpgrade|IsUnderPostmaster|MyBackendType|MyProcPort|am_walsender",
             )
@@ -115,6 +115,7 @@ mod server {
             "shim/override.c",
             "shim/exit.c",
             "shim/discard.c",
+            "shim/delegation.c",
             "shim/stat.c",
             "shim/trial.c",
         ] {

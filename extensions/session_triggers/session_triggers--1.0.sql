@@ -81,7 +81,9 @@ COMMENT ON COLUMN stat_server.stats_reset IS 'since when this is counted';
 CREATE VIEW problems AS
 SELECT t.evtname AS trigger, c.problem, c.detail
 FROM (SELECT e.evtname, e.evtenabled, e.evtfoid, p.oid AS function, p.prosecdef,
-             l.lanname IN ('c', 'internal') AS is_compiled, o.rolsuper AS owner_super, f.rolsuper AS function_super,
+             l.lanname IN ('c', 'internal') AS is_compiled, coalesce(o.rolsuper, false) AS owner_super, f.rolsuper AS function_super,
+             e.evtowner, p.proowner,
+             (SELECT c.oid FROM pg_roles c WHERE c.rolname = current_setting('session_triggers.creator_role')) AS creator,
              (SELECT array_agg(trim(trim(s.name), '"') ORDER BY s.position)
               FROM unnest(p.proconfig) AS setting,
                    unnest(string_to_array(substr(setting, length('search_path=') + 1), ',')) WITH ORDINALITY AS s(name, position)
@@ -96,8 +98,13 @@ CROSS JOIN LATERAL (VALUES
     ('disabled', t.evtenabled = 'D', 'It fires in no session.'),
     ('replica_only', t.evtenabled = 'R', 'It fires only in sessions with session_replication_role = replica.'),
     ('function_missing', t.function IS NULL, format('There is no function with OID %s, so each firing fails.', t.evtfoid)),
-    ('owner_not_superuser', NOT coalesce(t.owner_super, false), 'A superuser who logs on runs what its owner has chosen.'),
-    ('function_owner_not_superuser', t.function IS NOT NULL AND NOT coalesce(t.function_super, false),
+    ('no_creator_role', NOT t.owner_super AND t.creator IS NULL,
+        'It never fires: its owner is not a superuser, and session_triggers.creator_role names no role.'),
+    ('owner_not_creator', NOT t.owner_super AND t.creator IS NOT NULL AND NOT pg_has_role(t.evtowner, t.creator, 'MEMBER'),
+        'It never fires: its owner is neither a superuser nor a member of session_triggers.creator_role.'),
+    ('function_owner_differs', NOT t.owner_super AND t.proowner <> t.evtowner,
+        'It never fires: its owner is not a superuser, and not the owner of the function.'),
+    ('function_owner_not_superuser', t.owner_super AND NOT coalesce(t.function_super, t.function IS NULL),
         'A superuser who logs on runs what the function''s owner has written.'),
     ('caller_rights', NOT t.prosecdef AND NOT t.is_compiled, 'It fails for each user who lacks a right that the function needs.'),
     ('no_search_path', t.prosecdef AND NOT t.is_compiled AND t.path IS NULL,
@@ -109,7 +116,8 @@ CROSS JOIN LATERAL (VALUES
             LEFT JOIN LATERAL aclexplode(n.nspacl) AS a ON a.privilege_type = 'CREATE'
             LEFT JOIN pg_roles g ON g.oid = a.grantee
             WHERE n.nspname = ANY (t.path) AND n.nspname <> 'pg_catalog'
-                AND (NOT r.rolsuper OR (a.grantee IS NOT NULL AND NOT coalesce(g.rolsuper, false)))),
+                AND (NOT (r.rolsuper OR r.oid = t.proowner)
+                    OR (a.grantee IS NOT NULL AND NOT coalesce(g.rolsuper OR g.oid = t.proowner, false)))),
         'Others can create objects in a schema of the function''s search_path.')
 ) AS c(problem, applies, detail)
 WHERE c.applies
@@ -128,7 +136,7 @@ WHERE (s.setdatabase = 0 OR d.datname = current_database())
 COMMENT ON VIEW problems IS 'what is wrong with the logon and logoff triggers of this database';
 
 CREATE VIEW triggers AS
-SELECT (row_number() OVER (PARTITION BY e.evtevent ORDER BY e.evtname))::int AS position,
+SELECT (row_number() OVER (PARTITION BY e.evtevent ORDER BY coalesce(o.rolsuper, false) DESC, e.evtname))::int AS position,
        e.evtname AS trigger, e.evtevent::text AS event, o.rolname AS owner,
        quote_ident(n.nspname) || '.' || quote_ident(p.proname) AS function, f.rolname AS function_owner,
        CASE WHEN p.prosecdef THEN 'definer' WHEN NOT p.prosecdef THEN 'invoker' END AS rights,
@@ -140,7 +148,7 @@ LEFT JOIN pg_proc p ON p.oid = e.evtfoid
 LEFT JOIN pg_namespace n ON n.oid = p.pronamespace
 LEFT JOIN pg_roles f ON f.oid = p.proowner
 WHERE e.evtevent IN ('after_user_logon', 'before_user_logoff')
-ORDER BY e.evtevent, e.evtname;
+ORDER BY e.evtevent, position;
 
 COMMENT ON VIEW triggers IS 'the logon and logoff triggers of this database, in the order in which they fire';
 

@@ -19,6 +19,16 @@ extern bool sesstrig_event_is_known(const char *eventname);
 /* Raise an error if this is a session event, which does not support tag filters. */
 extern void sesstrig_event_refuse_tags(const char *eventname);
 
+/* May the current user create this event trigger? */
+extern bool sesstrig_event_may_create(const CreateEventTrigStmt *statement);
+
+/*
+ * May an event trigger, of which this is the new version, get this owner?  Upstream's code
+ * reports that it may not; some errors are raised here.
+ */
+struct FormData_pg_event_trigger;
+extern bool sesstrig_event_may_own(struct FormData_pg_event_trigger *form, Oid owner);
+
 /*
  * Find the function, or for a session event the procedure, that an event trigger is to
  * run.  Set *result to its result type; for a procedure, to event_trigger.

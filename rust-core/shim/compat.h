@@ -68,6 +68,15 @@
 #define SESSTRIG_OWNS_EVENT_TRIGGER(trigger, role) pg_event_trigger_ownercheck(trigger, role)
 #endif
 
+/* 16 separated the right to SET ROLE from that to inherit. */
+#if PG_VERSION_NUM >= 160000
+#define SESSTRIG_CAN_SET_ROLE(member, role) member_can_set_role(member, role)
+#define SESSTRIG_CHECK_CAN_SET_ROLE(member, role) check_can_set_role(member, role)
+#else
+#define SESSTRIG_CAN_SET_ROLE(member, role) is_member_of_role_nosuper(member, role)
+#define SESSTRIG_CHECK_CAN_SET_ROLE(member, role) check_is_member_of_role(member, role)
+#endif
+
 /*
  * Set an option as SET LOCAL does.  From 17 on, a server that is told where the setting
  * is need not look its name up.

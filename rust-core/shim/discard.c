@@ -131,7 +131,7 @@ fire_logoff(void)
 	}
 }
 
-/* Fire logon.  If it is rejected, the session ends. */
+/* Fire the logon triggers of superusers.  If it is rejected, the session ends. */
 static void
 fire_logon(void)
 {
@@ -202,6 +202,7 @@ discard_between_uses(void (*discard) (bool is_top_level), bool is_top_level)
 	error_context_stack = NULL;
 	fire_logon();
 	sesstrig_let_in(true);
+	sesstrig_fire_delegated();
 	error_context_stack = context;
 	MemoryContextSwitchTo(memory);
 	show_statement(query_id);

@@ -97,6 +97,7 @@ sesstrig_session_logon(bool *reading_command)
 
 	sesstrig_exit_on_failure(status, error);
 	sesstrig_let_in(true);
+	sesstrig_fire_delegated();
 }
 
 void

@@ -236,12 +236,13 @@ sesstrig_try_define_int(const char *name, const char *description,
 
 ErrorData *
 sesstrig_try_define_string(const char *name, const char *description,
-						   char **variable, GucContext context)
+						   char **variable, GucContext context,
+						   GucStringAssignHook assign_hook)
 {
 	GUARD_BEGIN();
 	{
 		DefineCustomStringVariable(name, description, NULL, variable, "", context, 0,
-								   NULL, NULL, NULL);
+								   NULL, assign_hook, NULL);
 	}
 	GUARD_END();
 }
@@ -420,6 +421,7 @@ append_row(SesstrigTriggerRow **rows, int *nrows, Form_pg_event_trigger form,
 	row->oid = form->oid;
 	row->name = form->evtname;
 	row->event = event;
+	row->owner = form->evtowner;
 	row->function = form->evtfoid;
 	row->enabled = form->evtenabled;
 }

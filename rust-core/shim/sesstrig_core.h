@@ -256,6 +256,27 @@ typedef struct SesstrigValue {
 enum SesstrigStatus sesstrig_audit_fire(const char *event, uint32_t function, ErrorData **error);
 
 /*
+ Fires the delegated logon triggers, after those of superusers and in a transaction of
+ their own. An error must end the session.
+
+ # Safety
+ `error` must point to a writable pointer.
+ */
+enum SesstrigStatus sesstrig_delegation_fire(ErrorData **error);
+
+/*
+ Sets `detail` to a sentence that says why a trigger with this owner and function does not
+ fire in this session; to null if nothing keeps it from firing. A transaction must be open.
+
+ # Safety
+ `detail` and `error` must point to writable pointers.
+ */
+enum SesstrigStatus sesstrig_delegation_obstacle(uint32_t owner,
+                                                 uint32_t function,
+                                                 const char **detail,
+                                                 ErrorData **error);
+
+/*
  How many bytes of shared memory the core needs.
  */
 uintptr_t sesstrig_shared_size(void);
@@ -513,7 +534,8 @@ void sesstrig_triggers_invalidate(void);
 enum SesstrigStatus sesstrig_session_open(ErrorData **error);
 
 /*
- Fires logon. An error must end the session.
+ Fires the logon triggers of superusers. An error must end the session. Otherwise
+ [`sesstrig_delegation_fire`] must be called next.
 
  # Safety
  `error` must point to a writable pointer.
@@ -554,7 +576,8 @@ enum SesstrigStatus sesstrig_discard_may_fire(bool *may, ErrorData **error);
 enum SesstrigStatus sesstrig_discard_fire_logoff(ErrorData **error);
 
 /*
- Fires logon after `DISCARD ALL`. An error must end the session.
+ Fires the logon triggers of superusers after `DISCARD ALL`, as [`sesstrig_logon_fire`]
+ does. An error must end the session.
 
  # Safety
  `error` must point to a writable pointer.

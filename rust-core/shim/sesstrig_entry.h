@@ -31,6 +31,9 @@ extern void sesstrig_watch_command_read(bool *flag);
 /* Note whether the client's logon, or that of the session's next user, is complete. */
 extern void sesstrig_let_in(bool complete);
 
+/* Fire the delegated logon triggers, after the logon is complete. */
+extern void sesstrig_fire_delegated(void);
+
 /* Forget the client's requests and timeouts, because the session is ending. */
 extern void sesstrig_detach_client(void);
 
@@ -62,6 +65,9 @@ extern const char *sesstrig_clean_text(const char *text);
 
 /* Refuse a statement that would change the log of the session audit for nothing. */
 extern void sesstrig_audit_check(Node *statement);
+
+/* Raise an error unless a trigger of the current user may execute a function. */
+extern void sesstrig_event_check_function(Oid function, const char *name);
 
 /* Make a routine's SET search_path clause, and recognize one that its author wrote. */
 extern DefElem *sesstrig_path_option(void);

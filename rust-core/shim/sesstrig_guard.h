@@ -22,6 +22,7 @@ typedef struct SesstrigTriggerRow
 	Oid			oid;
 	NameData	name;
 	int			event;			/* index among the events asked for */
+	Oid			owner;
 	Oid			function;
 	char		enabled;
 } SesstrigTriggerRow;
@@ -50,7 +51,8 @@ extern ErrorData *sesstrig_try_define_int(const char *name,
 										  GucContext context, int flags);
 extern ErrorData *sesstrig_try_define_string(const char *name,
 											 const char *description,
-											 char **variable, GucContext context);
+											 char **variable, GucContext context,
+											 GucStringAssignHook assign_hook);
 extern ErrorData *sesstrig_try_define_enum(const char *name,
 										   const char *description,
 										   int *variable, int boot_value,
@@ -86,6 +88,18 @@ extern void sesstrig_forget_encoding(void);
 
 /* The variable of session_triggers.fire_on_discard. */
 extern bool sesstrig_fire_on_discard;
+
+/* The variable of session_triggers.creator_role, and its assign hook. */
+extern char *sesstrig_creator_role;
+extern void sesstrig_assign_creator_role(const char *value, void *extra);
+
+/* roles, and what they own; "login" is the role that has logged on */
+extern ErrorData *sesstrig_try_role_is_superuser(Oid role, bool *is_superuser);
+extern ErrorData *sesstrig_try_role_is_creator(Oid role, bool *is_member);
+extern ErrorData *sesstrig_try_role_can_become_login(Oid role, bool *can);
+extern ErrorData *sesstrig_try_role_owns_function(Oid role, Oid function, bool *owns);
+extern ErrorData *sesstrig_try_role_name(Oid role, NameData *name);
+extern ErrorData *sesstrig_try_watch_roles(void);
 
 /* triggers */
 extern ErrorData *sesstrig_try_accept_invalidations(void);

@@ -87,6 +87,26 @@ stop_noting(void)
 	trial = NULL;
 }
 
+/*
+ * Raise an error if the trigger does not fire in sessions like this one.  A superuser must
+ * not run what another role has written only to see what it does.
+ */
+static void
+check_standing(const FormData_pg_event_trigger *form, const char *name)
+{
+	const char *detail = NULL;
+	ErrorData  *error;
+	SesstrigStatus status = sesstrig_delegation_obstacle(form->evtowner, form->evtfoid, &detail,
+														 &error);
+
+	sesstrig_raise_on_failure(status, error);
+	if (detail)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("event trigger \"%s\" does not fire in this session", name),
+				 errdetail_internal("%s", detail)));
+}
+
 /* The trigger of that name, if this user may try it. */
 static FormData_pg_event_trigger
 find_trigger(const char *name)
@@ -106,6 +126,7 @@ find_trigger(const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("event trigger \"%s\" is not on logon or logoff", name)));
+	check_standing(&form, name);
 	return form;
 }
 

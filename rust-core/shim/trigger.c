@@ -48,6 +48,7 @@
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 
+#include "compat.h"
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
 #include "sesstrig_server.h"
@@ -118,11 +119,13 @@ sesstrig_event_find_function(const char *event, List *name, Oid *result)
 		if (OidIsValid(function))
 		{
 			check_procedure(function);
+			sesstrig_event_check_function(function, NameListToString(name));
 			*result = EVENT_TRIGGEROID;
 			return function;
 		}
 		function = LookupFuncName(name, 0, NULL, false);
 	}
+	sesstrig_event_check_function(function, NameListToString(name));
 	*result = get_func_rettype(function);
 	return function;
 }
@@ -424,7 +427,7 @@ is_made_for(Oid function, const char *name, Oid owner)
  * for an extension's members also compares the class of what they depend on.
  */
 static void
-bind(Oid trigger, const char *name, const char *event, Oid owner, Oid function)
+bind_function(Oid trigger, const char *name, const char *event, Oid owner, Oid function)
 {
 	if (sesstrig_event_is_known(event) && is_made_for(function, name, owner) &&
 		!OidIsValid(trigger_of(function)))
@@ -556,7 +559,7 @@ before_owner_change(const char *name, RoleSpec *owner)
 	else if (HeapTupleIsValid(tuple))
 	{
 		form = (Form_pg_event_trigger) GETSTRUCT(tuple);
-		bind(form->oid, name, NameStr(form->evtevent), get_rolespec_oid(owner, false),
+		bind_function(form->oid, name, NameStr(form->evtevent), get_rolespec_oid(owner, false),
 			 form->evtfoid);
 	}
 }
@@ -744,7 +747,7 @@ complete_text(CreateFunctionStmt *function, List *elements)
 Oid
 sesstrig_trigger_bind(Oid trigger, const CreateEventTrigStmt *statement, Oid function)
 {
-	bind(trigger, statement->trigname, statement->eventname, GetUserId(), function);
+	bind_function(trigger, statement->trigname, statement->eventname, GetUserId(), function);
 	return trigger;
 }
 
@@ -813,7 +816,7 @@ replace_trigger(Relation catalog, HeapTuple tuple, const CreateEventTrigStmt *st
 			give_function(new, sesstrig_trigger_role(GetUserNameFromId(owner, false), -1));
 	}
 	InvokeObjectPostAlterHook(EventTriggerRelationId, trigger, 0);
-	bind(trigger, statement->trigname, statement->eventname, owner, new);
+	bind_function(trigger, statement->trigname, statement->eventname, owner, new);
 	return trigger;
 }
 
@@ -832,7 +835,7 @@ sesstrig_trigger_create(CreateEventTrigStmt *statement)
 	statement->whenclause = NIL;
 
 	/* Upstream's code knows who may create event triggers, and what to say. */
-	if (!superuser())
+	if (!sesstrig_event_may_create(statement))
 		return CreateEventTrigger(statement);
 
 	catalog = table_open(EventTriggerRelationId, RowExclusiveLock);
@@ -846,6 +849,8 @@ sesstrig_trigger_create(CreateEventTrigStmt *statement)
 
 		DeconstructQualifiedName(name, &schema, &base);
 		check_trigger(schema, base, "Drop it first, or choose another name.", false);
+		if (!SESSTRIG_OWNS_EVENT_TRIGGER(((Form_pg_event_trigger) GETSTRUCT(tuple))->oid, GetUserId()))
+			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_EVENT_TRIGGER, base);
 		complete_text(function, elements);
 		trigger = replace_trigger(catalog, tuple, statement, function, name);
 	}

@@ -9,6 +9,8 @@
 mod audit;
 #[cfg(feature = "server")]
 mod boundary;
+#[cfg(feature = "server")]
+mod delegation;
 #[cfg(feature = "frontend")]
 mod frontend;
 #[cfg(feature = "server")]

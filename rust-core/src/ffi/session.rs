@@ -48,7 +48,8 @@ pub unsafe extern "C" fn sesstrig_session_open(error: *mut *mut ErrorData) -> Se
     unsafe { boundary(error, session::open) }
 }
 
-/// Fires logon. An error must end the session.
+/// Fires the logon triggers of superusers. An error must end the session. Otherwise
+/// [`sesstrig_delegation_fire`] must be called next.
 ///
 /// # Safety
 /// `error` must point to a writable pointer.
@@ -111,7 +112,8 @@ pub unsafe extern "C" fn sesstrig_discard_fire_logoff(
     unsafe { boundary(error, session::logoff_before_discard) }
 }
 
-/// Fires logon after `DISCARD ALL`. An error must end the session.
+/// Fires the logon triggers of superusers after `DISCARD ALL`, as [`sesstrig_logon_fire`]
+/// does. An error must end the session.
 ///
 /// # Safety
 /// `error` must point to a writable pointer.

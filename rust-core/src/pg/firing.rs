@@ -1,5 +1,5 @@
-//! A firing: the run of all triggers of one event for one session, in a transaction
-//! of its own (section F). Whether an event fires, and what its failure means for the
+//! A firing: the run of an event's triggers for one session, in a transaction of its own
+//! (section F). Those of superusers and delegated ones each have a firing (rule N3). Whether an event fires, and what its failure means for the
 //! session, is decided in `session.rs`.
 
 use super::error::{PgError, PgResult};
@@ -30,7 +30,7 @@ pub(super) fn fire(event: Event, occasion: Occasion, scope: Scope) -> Outcome {
         Ok(Ok(())) => Outcome::Done,
         Ok(Err(error)) => clean_up(error, running),
         Err(panic) => {
-            let place = running.map_or(describe_commit(event), |trigger| {
+            let place = running.map_or(describe_commit(event, scope), |trigger| {
                 trigger.description.as_c_str()
             });
             clean_up(panic.into_error(place), running)
@@ -80,7 +80,7 @@ fn run<'a>(
         }
     }
     *running = None;
-    guard::commit_transaction(describe_commit(event))?;
+    guard::commit_transaction(describe_commit(event, scope))?;
     guard::end_timeout();
     Ok(())
 }

@@ -6,14 +6,16 @@
 
 use super::audit::Record;
 use super::backend;
+use super::delegation::Judge;
 use super::error::{PgError, PgResult};
 use super::keeper::Parameters;
 use super::launcher::Task;
 use super::sys::{self, CommandTag, SesstrigAuditRow, SesstrigTriggerRow};
 use crate::domain::session::audit::End;
+use crate::domain::session::delegation::Standing;
 use crate::domain::session::event::{Event, Occasion};
 use crate::domain::session::trigger::{
-    Definition, Enabled, FunctionId, Trigger, TriggerId, TriggerSet,
+    Definition, Enabled, FunctionId, RoleId, Trigger, TriggerId, TriggerSet,
 };
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
@@ -157,8 +159,9 @@ pub(super) fn read_triggers(may_wait: bool) -> PgResult<Option<TriggerSet>> {
         Ok(count) if count > 0 => unsafe { std::slice::from_raw_parts(rows, count) },
         _ => &[],
     };
-    // Triggers mostly share a function.
+    // Triggers mostly share a function, and an owner.
     let mut last = None;
+    let judge = Judge::default();
     let mut set = TriggerSet::with_capacity(rows.len());
     for row in rows {
         let function = FunctionId(row.function);
@@ -167,12 +170,28 @@ pub(super) fn read_triggers(may_wait: bool) -> PgResult<Option<TriggerSet>> {
             _ => is_audit_function(function)?,
         };
         last = Some((function, audit));
-        if let Some(definition) = decode_row(row, audit) {
+        let standing = if audit {
+            // Its function is compiled, so a superuser has made it.
+            Standing::Superuser
+        } else {
+            judge.standing(RoleId(row.owner), function)?
+        };
+        if let Some(definition) = decode_row(row, audit, standing) {
             // SAFETY: the server terminates the names in its catalogs.
-            set.add(
-                unsafe { CStr::from_ptr(row.name.data.as_ptr()) },
-                definition,
-            );
+            let name = unsafe { CStr::from_ptr(row.name.data.as_ptr()) };
+            let owner = match standing {
+                Standing::Delegated => Some(role_name(definition.owner)?),
+                Standing::Superuser | Standing::Barred(_) => None,
+            };
+            set.add(name, owner.as_deref(), definition);
+            match standing {
+                Standing::Barred(obstacle) if log::log_enabled!(log::Level::Debug) => log::debug!(
+                    "event trigger \"{}\" does not fire. {}",
+                    name.to_string_lossy(),
+                    obstacle.detail().to_string_lossy()
+                ),
+                _ => {}
+            }
         }
     }
     set.sort();
@@ -180,14 +199,76 @@ pub(super) fn read_triggers(may_wait: bool) -> PgResult<Option<TriggerSet>> {
 }
 
 /// `None` if the trigger's state is unknown.
-fn decode_row(row: &SesstrigTriggerRow, audit: bool) -> Option<Definition> {
+fn decode_row(row: &SesstrigTriggerRow, audit: bool, standing: Standing) -> Option<Definition> {
     Some(Definition {
         id: TriggerId(row.oid),
         event: *Event::ALL.get(usize::try_from(row.event).ok()?)?,
         function: FunctionId(row.function),
         enabled: Enabled::from_catalog(row.enabled as u8)?,
         audit,
+        owner: RoleId(row.owner),
+        standing,
     })
+}
+
+/// Whether a role is a superuser. A transaction must be open.
+pub(super) fn role_is_superuser(role: RoleId) -> PgResult<bool> {
+    let mut answer = false;
+    // SAFETY: the call writes to a local variable.
+    unsafe { PgError::check(sys::sesstrig_try_role_is_superuser(role.0, &mut answer))? };
+    Ok(answer)
+}
+
+/// Whether a role is a member of the one that `session_triggers.creator_role` names. A
+/// transaction must be open.
+pub(super) fn role_is_creator(role: RoleId) -> PgResult<bool> {
+    let mut answer = false;
+    // SAFETY: the call writes to a local variable.
+    unsafe { PgError::check(sys::sesstrig_try_role_is_creator(role.0, &mut answer))? };
+    Ok(answer)
+}
+
+/// Whether a role could become the one that has logged on, by SET ROLE. A transaction must
+/// be open.
+pub(super) fn role_can_become_login(role: RoleId) -> PgResult<bool> {
+    let mut answer = false;
+    // SAFETY: the call writes to a local variable.
+    unsafe {
+        PgError::check(sys::sesstrig_try_role_can_become_login(role.0, &mut answer))?;
+    }
+    Ok(answer)
+}
+
+/// Whether a role is the owner of a function, which may not exist. A transaction must be
+/// open.
+pub(super) fn role_owns_function(role: RoleId, function: FunctionId) -> PgResult<bool> {
+    let mut answer = false;
+    // SAFETY: the call writes to a local variable.
+    unsafe {
+        PgError::check(sys::sesstrig_try_role_owns_function(
+            role.0,
+            function.0,
+            &mut answer,
+        ))?;
+    }
+    Ok(answer)
+}
+
+/// The name of a role. A transaction must be open.
+fn role_name(role: RoleId) -> PgResult<CString> {
+    let mut name = sys::NameData { data: [0; 64] };
+    // SAFETY: the call writes a terminated string to a local variable.
+    unsafe {
+        PgError::check(sys::sesstrig_try_role_name(role.0, &mut name))?;
+        Ok(CStr::from_ptr(name.data.as_ptr()).to_owned())
+    }
+}
+
+/// Has [`super::triggers::invalidate`] called whenever roles or owners change. The server
+/// has room for few such callbacks, so call this only once per process.
+pub(super) fn watch_roles() -> PgResult<()> {
+    // SAFETY: the call takes no arguments, and returns errors instead of raising them.
+    unsafe { PgError::check(sys::sesstrig_try_watch_roles()) }
 }
 
 /// Whether a function is that of the session audit. A transaction must be open.
@@ -364,6 +445,7 @@ pub(super) fn run_trigger(trigger: Trigger, occasion: Occasion) -> PgResult<()> 
     let Trigger {
         definition,
         description,
+        ..
     } = trigger;
     // SAFETY: the strings are terminated and outlive the call, and what must live longer
     // is copied.

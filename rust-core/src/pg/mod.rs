@@ -6,6 +6,7 @@
 
 pub(crate) mod audit;
 mod backend;
+pub(crate) mod delegation;
 pub(crate) mod error;
 #[cfg(feature = "faults")]
 pub(crate) mod fault;

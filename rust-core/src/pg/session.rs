@@ -6,7 +6,9 @@ use super::firing::{self, Outcome};
 use super::stat::{self, Tally};
 use super::{audit, backend, guard, keeper, settings, triggers};
 use crate::domain::session::event::{Event, Occasion};
-use crate::domain::session::policy::{LOGON_WARNING, LogoffOn, Verdict, after_failed_logon};
+use crate::domain::session::policy::{
+    LOGON_WARNING, LogoffOn, Verdict, after_failed_delegation, after_failed_logon,
+};
 use crate::domain::session::trigger::Scope;
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -20,10 +22,15 @@ pub(crate) struct Session {
     pub(super) logon_at: i64,
     /// How the client has authenticated.
     pub(super) auth_method: Option<&'static CStr>,
-    /// Whether the role that logged on is a superuser.
+    /// Whether the role that logged on was a superuser then. On old majors it can become
+    /// any role, however long ago that was.
+    pub(super) superuser_at_start: bool,
+    /// Whether that role is a superuser.
     superuser: bool,
     /// Whether the logon has succeeded and logoff has not fired yet.
     open: bool,
+    /// Whether the logon triggers of superusers have failed, and the session goes on.
+    failed: bool,
     /// The event that `DISCARD ALL` fires at present (rule R1).
     discard: Option<Event>,
 }
@@ -78,12 +85,15 @@ pub(crate) fn open() -> PgResult<()> {
     if !backend::is_client() {
         return Ok(());
     }
+    let superuser = guard::superuser()?;
     SESSION.set(Some(Session {
         instance_num: settings::instance_num(),
         logon_at: 0,
         auth_method: backend::client_auth_method(),
-        superuser: guard::superuser()?,
+        superuser_at_start: superuser,
+        superuser,
         open: false,
+        failed: false,
         discard: None,
     }));
     keeper::look_after_start()?;
@@ -95,7 +105,8 @@ pub(crate) fn open() -> PgResult<()> {
     Ok(())
 }
 
-/// Fires logon.
+/// Fires the logon triggers of superusers. If this succeeds, [`delegated_logon`] must be
+/// called next.
 ///
 /// # Errors
 /// Returns the trigger's error if the logon is rejected, or another error after which
@@ -109,24 +120,52 @@ pub(crate) fn logon() -> PgResult<()> {
 
 /// Fires logon for a session, or for the next use of one.
 fn start_use(session: Session) -> PgResult<()> {
-    let session = Session {
+    let mut session = Session {
         logon_at: backend::now(),
+        failed: false,
         ..session
     };
     SESSION.set(Some(session));
-    if may_fire(Event::Logon, Scope::All) {
-        match firing::fire(Event::Logon, session.occasion(), Scope::All) {
+    if may_fire(Event::Logon, Scope::Superusers) {
+        match firing::fire(Event::Logon, session.occasion(), Scope::Superusers) {
             Outcome::Done => {}
-            Outcome::Failed(error) => after_failure(error, session)?,
+            Outcome::Failed(error) => {
+                session.failed = true;
+                after_failure(error, session)?;
+            }
             Outcome::Broken(error) => return Err(error),
         }
     }
     SESSION.set(Some(Session {
         open: true,
-        discard: None,
         ..session
     }));
     stat::add(Tally::LetIn);
+    Ok(())
+}
+
+/// Fires the delegated logon triggers (rule N3). The session is open: if they end it,
+/// logoff fires. The occasion of the logon is forgotten afterwards.
+///
+/// # Errors
+/// Returns an error after which the session cannot go on. A failed trigger is not an error.
+pub(crate) fn delegated_logon() -> PgResult<()> {
+    let Some(session @ Session { open: true, .. }) = SESSION.get() else {
+        return Ok(());
+    };
+    if may_fire(Event::Logon, Scope::Delegated) {
+        match firing::fire(Event::Logon, session.occasion(), Scope::Delegated) {
+            Outcome::Done => {}
+            Outcome::Failed(_) => after_failed_delegated_logon(session)?,
+            Outcome::Broken(error) => return Err(error),
+        }
+    }
+    if session.discard.is_some() {
+        SESSION.set(Some(Session {
+            discard: None,
+            ..session
+        }));
+    }
     Ok(())
 }
 
@@ -136,14 +175,33 @@ fn after_failure(error: PgError, session: Session) -> PgResult<()> {
         session.superuser,
         settings::logon_warning(),
     );
-    stat::add(match verdict {
-        Verdict::Continue { .. } => Tally::Warned,
-        Verdict::Reject => Tally::Rejected,
-    });
     match verdict {
-        Verdict::Continue { warn: true } => guard::warn_client(LOGON_WARNING),
-        Verdict::Continue { warn: false } => Ok(()),
-        Verdict::Reject => Err(error),
+        Verdict::Continue { warn } => {
+            stat::add(Tally::Warned);
+            warn_client(warn)
+        }
+        Verdict::Reject => {
+            stat::add(Tally::Rejected);
+            Err(error)
+        }
+    }
+}
+
+fn after_failed_delegated_logon(session: Session) -> PgResult<()> {
+    if !session.failed {
+        stat::add(Tally::Warned);
+    }
+    match after_failed_delegation(settings::logon_warning(), session.failed) {
+        Verdict::Continue { warn } => warn_client(warn),
+        Verdict::Reject => Ok(()),
+    }
+}
+
+fn warn_client(warn: bool) -> PgResult<()> {
+    if warn {
+        guard::warn_client(LOGON_WARNING)
+    } else {
+        Ok(())
     }
 }
 
@@ -165,6 +223,8 @@ pub(crate) fn logoff(by_server: bool) -> PgResult<()> {
     };
     SESSION.set(Some(Session {
         open: false,
+        // A delegated trigger may have ended the session at its logon.
+        discard: None,
         ..session
     }));
     // Rule F6.  Also, invalidation messages must be processed outside of a
@@ -196,20 +256,32 @@ fn learn_of_changes() {
     }
 }
 
-/// Fires logoff for a session, or for a use of one. What the session holds must not keep
-/// the triggers from running (rule G1).
+/// Fires logoff for a session, or for a use of one: the triggers of superusers, and after
+/// them the delegated ones, which so can change nothing that those see (rule N3). What the
+/// session holds must not keep the triggers from running (rule G1).
 fn end_use(occasion: Occasion, scope: Scope) -> PgResult<()> {
+    let firings: &[Scope] = match scope {
+        Scope::All => &[Scope::Superusers, Scope::Delegated],
+        _ => &[scope],
+    };
+    let mut failed = false;
     guard::abort_transaction()?;
     guard::release_locks()?;
-    match firing::fire(Event::Logoff, occasion, scope) {
-        // Rules F4 and R2: a failure is reported in the server log only.
-        Outcome::Done => Ok(()),
-        Outcome::Failed(_) => {
-            stat::add(Tally::FailedLogoffs);
-            Ok(())
+    for &scope in firings {
+        if !may_fire(Event::Logoff, scope) {
+            continue;
         }
-        Outcome::Broken(error) => Err(error),
+        match firing::fire(Event::Logoff, occasion, scope) {
+            Outcome::Done => {}
+            // Rules F4 and R2: a failure is reported in the server log only.
+            Outcome::Failed(_) => failed = true,
+            Outcome::Broken(error) => return Err(error),
+        }
     }
+    if failed {
+        stat::add(Tally::FailedLogoffs);
+    }
+    Ok(())
 }
 
 /// Notes that the process exits, and that nothing fires any more.
@@ -275,7 +347,7 @@ pub(crate) fn logoff_before_discard() -> PgResult<()> {
     Ok(())
 }
 
-/// Fires logon after `DISCARD ALL` (rule R1). No transaction may be open.
+/// Fires logon after `DISCARD ALL` (rule R1), as [`logon`] does. No transaction may be open.
 ///
 /// # Errors
 /// As [`logon`].

@@ -2,7 +2,7 @@
 //! What a value implies is decided in [`crate::domain::session::policy`].
 
 use super::error::{PgError, PgResult};
-use super::sys::{self, GucContext, config_enum_entry};
+use super::sys::{self, GucContext, GucStringAssignHook, config_enum_entry};
 use crate::domain::session::event::Event;
 use crate::domain::session::policy::{LogoffOn, LogonFailure, timeout_name};
 use std::ffi::{CStr, CString, c_char};
@@ -30,6 +30,13 @@ fn fire_on_discard() -> &'static AtomicBool {
     // SAFETY: the variable lives as long as the process, which has only one thread, and a
     // bool of C has the layout of an AtomicBool.
     unsafe { AtomicBool::from_ptr(&raw mut sys::sesstrig_fire_on_discard) }
+}
+
+/// The variable of `session_triggers.creator_role`, which C reads.
+fn creator_role() -> &'static AtomicPtr<c_char> {
+    // SAFETY: the variable lives as long as the process, which has only one thread, and a
+    // pointer of C has the layout of an AtomicPtr.
+    unsafe { AtomicPtr::from_ptr(&raw mut sys::sesstrig_creator_role) }
 }
 
 /// The counters of so many triggers are kept in twelve megabytes.
@@ -91,6 +98,13 @@ pub(super) fn refused_database() -> Option<CString> {
     // at once, because the server frees it when the setting changes.
     let name = unsafe { CStr::from_ptr(name) }.to_owned();
     (!name.is_empty()).then_some(name)
+}
+
+/// Whether `session_triggers.creator_role` is not empty.
+pub(super) fn creator_role_is_set() -> bool {
+    let name = creator_role().load(Relaxed);
+    // SAFETY: the server sets the variable to terminated strings, which have a first byte.
+    !name.is_null() && unsafe { *name } != 0
 }
 
 /// `session_triggers.instance_num`
@@ -166,6 +180,14 @@ pub(super) fn define() -> PgResult<()> {
         c"Sets the database whose session audit records refused logons to databases without one.",
         &AUDIT_REFUSED_DATABASE,
         sys::PGC_SIGHUP,
+        None,
+    )?;
+    define_string(
+        c"session_triggers.creator_role",
+        c"Sets the role whose members may create logon and logoff event triggers.",
+        creator_role(),
+        sys::PGC_SIGHUP,
+        Some(sys::sesstrig_assign_creator_role),
     )?;
     define_int(
         c"session_triggers.instance_num",
@@ -263,15 +285,17 @@ fn define_string(
     description: &'static CStr,
     variable: &'static AtomicPtr<c_char>,
     context: GucContext,
+    assign_hook: GucStringAssignHook,
 ) -> PgResult<()> {
     // SAFETY: the strings and the variable live as long as the process, as the call
-    // requires.
+    // requires, and the hook raises no error.
     unsafe {
         PgError::check(sys::sesstrig_try_define_string(
             name.as_ptr(),
             description.as_ptr(),
             variable.as_ptr(),
             context,
+            assign_hook,
         ))
     }
 }

@@ -25,7 +25,10 @@ thread_local! {
 }
 
 /// Marks the cache as invalid. The server calls this for every change of
-/// pg_event_trigger, whatever else is going on, so it only sets a flag.
+/// pg_event_trigger, whatever else is going on, so it only sets a flag. Where a trigger
+/// belongs to another role than the one that the cluster was made with, it calls this for
+/// every change of roles and of functions, too: in which firing such a trigger runs depends
+/// on these (rules N1 and N2).
 pub(crate) fn invalidate() {
     VALID.set(false);
 }
@@ -75,6 +78,7 @@ pub(super) fn still_fires(trigger: Trigger, replica: bool) -> PgResult<bool> {
     load(true)?;
     Ok(SET.with(|set| {
         set.borrow().as_ref().is_some_and(|set| {
+            // Its standing is part of its definition.
             set.to_fire(trigger.definition.event, replica, Scope::All)
                 .any(|other| other == trigger)
         })

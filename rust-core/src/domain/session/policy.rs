@@ -68,6 +68,15 @@ pub fn after_failed_logon(setting: LogonFailure, superuser: bool, warn: bool) ->
     }
 }
 
+/// Decides what becomes of the session after a failure of the delegated triggers (rule
+/// N3). `warned` says whether the client has been warned already, because those of
+/// superusers have failed, too: it gets one warning (rule F3).
+pub fn after_failed_delegation(warn: bool, warned: bool) -> Verdict {
+    Verdict::Continue {
+        warn: warn && !warned,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +109,20 @@ mod tests {
                 verdict,
                 "{setting:?} {superuser} {warn}"
             );
+        }
+    }
+
+    /// Rule N3: nobody is rejected, and rule F3: there is one warning.
+    #[test]
+    fn failures_of_delegated_triggers_warn_once() {
+        for (warn, warned, expected) in [
+            (true, false, true),
+            (true, true, false),
+            (false, false, false),
+            (false, true, false),
+        ] {
+            let verdict = after_failed_delegation(warn, warned);
+            assert_eq!(verdict, Verdict::Continue { warn: expected });
         }
     }
 

@@ -1,6 +1,7 @@
 //! Which triggers fire, and in what order (rules E5 and F1). Reading the catalog
 //! and calling the triggers' functions are left to the caller.
 
+use super::delegation::Standing;
 use super::event::Event;
 use std::collections::BTreeSet;
 use std::ffi::{CStr, c_char};
@@ -13,6 +14,16 @@ pub struct TriggerId(pub u32);
 /// The OID of a trigger's function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FunctionId(pub u32);
+
+/// The OID of a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoleId(pub u32);
+
+impl RoleId {
+    /// The role that the cluster was made with. It owns the functions and operators of the
+    /// system, so it can do what a superuser can, in any case.
+    pub const BOOTSTRAP: RoleId = RoleId(10);
+}
 
 /// In which sessions a trigger is enabled: `pg_event_trigger.evtenabled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +74,10 @@ pub struct Definition {
     /// Whether it is the session audit's, which records every end of a session,
     /// whatever `session_triggers.logoff_on` says to the others (rule A4).
     pub audit: bool,
+    /// Who owns it.
+    pub owner: RoleId,
+    /// In which firing of this session it runs, if in any (rules N2 and N3).
+    pub standing: Standing,
 }
 
 /// How the server log, `pg_stat_activity` (rule F11) and the context of an error (rule
@@ -91,22 +106,27 @@ pub struct Trigger<'a> {
     pub definition: Definition,
     /// How it is named. This contains its name.
     pub description: Description<'a>,
+    name_length: usize,
 }
 
 impl<'a> Trigger<'a> {
     /// Its name.
     pub fn name(&self) -> &'a [u8] {
-        let text = self.description.0;
-        let after = TriggerSet::AFTER_NAME.len() + self.definition.event.name().count_bytes() + 1;
-        &text[TriggerSet::BEFORE_NAME.len()..text.len() - after]
+        let start = TriggerSet::BEFORE_NAME.len();
+        &self.description.0[start..start + self.name_length]
     }
 }
 
-/// Which of an event's triggers fire.
+/// Some of an event's triggers. Those that fire in no session like this one are in none of
+/// these scopes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// All of them.
     All,
+    /// Those of superusers, which fire first; they include those of the session audit.
+    Superusers,
+    /// Those of other roles, which fire afterwards (rule N3).
+    Delegated,
     /// Those of the session audit.
     Audit,
     /// Those that are not of the session audit.
@@ -114,11 +134,16 @@ pub enum Scope {
 }
 
 impl Scope {
-    const fn has(self, audit: bool) -> bool {
-        match self {
-            Scope::All => true,
-            Scope::Audit => audit,
-            Scope::Others => !audit,
+    const fn has(self, definition: &Definition) -> bool {
+        match (definition.standing, self) {
+            (Standing::Barred(_), _) => false,
+            (_, Scope::All) => true,
+            (Standing::Superuser, Scope::Superusers) => true,
+            (Standing::Superuser, Scope::Delegated) => false,
+            (Standing::Superuser, Scope::Audit) => definition.audit,
+            (Standing::Superuser, Scope::Others) => !definition.audit,
+            (Standing::Delegated, Scope::Superusers | Scope::Audit) => false,
+            (Standing::Delegated, Scope::Delegated | Scope::Others) => true,
         }
     }
 }
@@ -144,6 +169,7 @@ pub struct TriggerSet {
 impl TriggerSet {
     const BEFORE_NAME: &[u8] = b"event trigger \"";
     const AFTER_NAME: &[u8] = b"\" on event ";
+    const BEFORE_OWNER: &[u8] = b" of role \"";
 
     /// A set that has room for this number of triggers.
     pub fn with_capacity(count: usize) -> TriggerSet {
@@ -156,17 +182,24 @@ impl TriggerSet {
     }
 
     /// Adds a trigger with that name, which is in the server's encoding. When all have
-    /// been added, call [`TriggerSet::sort`].
-    pub fn add(&mut self, name: &CStr, definition: Definition) {
+    /// been added, call [`TriggerSet::sort`]. If it is a delegated one, `owner` is the
+    /// name of its owner, which the description then has, too (rule N3).
+    pub fn add(&mut self, name: &CStr, owner: Option<&CStr>, definition: Definition) {
         let start = self.descriptions.len();
         for part in [
             TriggerSet::BEFORE_NAME,
             name.to_bytes(),
             TriggerSet::AFTER_NAME,
-            definition.event.name().to_bytes_with_nul(),
+            definition.event.name().to_bytes(),
         ] {
             self.descriptions.extend_from_slice(part);
         }
+        if let Some(owner) = owner {
+            for part in [TriggerSet::BEFORE_OWNER, owner.to_bytes(), b"\""] {
+                self.descriptions.extend_from_slice(part);
+            }
+        }
+        self.descriptions.push(0);
         self.entries.push(Entry {
             definition,
             description: start..self.descriptions.len(),
@@ -203,7 +236,7 @@ impl TriggerSet {
             .filter(move |Entry { definition, .. }| {
                 definition.event == event
                     && definition.enabled.applies(replica)
-                    && scope.has(definition.audit)
+                    && scope.has(definition)
             })
             .map(|entry| self.trigger(entry))
     }
@@ -228,21 +261,29 @@ impl TriggerSet {
         Trigger {
             definition: entry.definition,
             description: Description(&self.descriptions[entry.description.clone()]),
+            name_length: entry.name_length,
         }
     }
 }
 
 /// What a firing does when it commits: the context of errors that belong to no single
 /// trigger, such as violations of deferred constraints.
-pub const fn describe_commit(event: Event) -> &'static CStr {
-    match event {
-        Event::Logon => c"commit of event triggers on event after_user_logon",
-        Event::Logoff => c"commit of event triggers on event before_user_logoff",
+pub const fn describe_commit(event: Event, scope: Scope) -> &'static CStr {
+    match (event, scope) {
+        (Event::Logon, Scope::Delegated) => {
+            c"commit of delegated event triggers on event after_user_logon"
+        }
+        (Event::Logoff, Scope::Delegated) => {
+            c"commit of delegated event triggers on event before_user_logoff"
+        }
+        (Event::Logon, _) => c"commit of event triggers on event after_user_logon",
+        (Event::Logoff, _) => c"commit of event triggers on event before_user_logoff",
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::delegation::Obstacle;
     use super::*;
     use proptest::prelude::*;
     use std::ffi::CString;
@@ -254,18 +295,27 @@ mod tests {
             function: FunctionId(1),
             enabled,
             audit: false,
+            owner: RoleId::BOOTSTRAP,
+            standing: Standing::Superuser,
         }
     }
 
-    /// The triggers of the audit are those whose names begin with the letter a.
+    /// The triggers of the audit are those whose names begin with the letter a, the
+    /// delegated ones those with d, and those that fire in no session those with x.
     fn set(triggers: &[(Vec<u8>, Event, Enabled)]) -> TriggerSet {
         let mut set = TriggerSet::default();
         for (name, event, enabled) in triggers {
-            let audit = name.first() == Some(&b'a');
+            let standing = match name.first() {
+                Some(b'd') => Standing::Delegated,
+                Some(b'x') => Standing::Barred(Obstacle::OtherRole),
+                _ => Standing::Superuser,
+            };
             set.add(
                 &CString::new(name.clone()).unwrap(),
+                None,
                 Definition {
-                    audit,
+                    audit: name.first() == Some(&b'a'),
+                    standing,
                     ..definition(*event, *enabled)
                 },
             );
@@ -342,6 +392,7 @@ mod tests {
         for (id, name) in [(7, c"b"), (9, c"a")] {
             set.add(
                 name,
+                None,
                 Definition {
                     id: TriggerId(id),
                     ..definition(Event::Logon, Enabled::Never)
@@ -358,9 +409,34 @@ mod tests {
     #[test]
     fn descriptions_of_commits_name_the_event() {
         for event in Event::ALL {
-            let expected = format!("commit of event triggers on event {event}");
-            assert_eq!(describe_commit(event).to_bytes(), expected.as_bytes());
+            for (scope, word) in [(Scope::Superusers, ""), (Scope::Delegated, "delegated ")] {
+                let expected = format!("commit of {word}event triggers on event {event}");
+                assert_eq!(
+                    describe_commit(event, scope).to_bytes(),
+                    expected.as_bytes()
+                );
+            }
         }
+    }
+
+    /// Rule N3: the log says whose a delegated trigger is, whatever the names are.
+    #[test]
+    fn descriptions_name_the_owner_of_a_delegated_trigger() {
+        let mut set = TriggerSet::default();
+        set.add(
+            c"t\" of role \"x",
+            Some(c"al\xEFce"),
+            Definition {
+                standing: Standing::Delegated,
+                ..definition(Event::Logon, Enabled::Always)
+            },
+        );
+        let trigger = set.to_fire(Event::Logon, false, Scope::All).next().unwrap();
+        assert_eq!(trigger.name(), b"t\" of role \"x");
+        assert_eq!(
+            trigger.description.as_c_str(),
+            c"event trigger \"t\" of role \"x\" on event after_user_logon of role \"al\xEFce\""
+        );
     }
 
     fn any_trigger() -> impl Strategy<Value = (Vec<u8>, Event, Enabled)> {
@@ -371,7 +447,10 @@ mod tests {
             Just(Enabled::Never)
         ];
         let event = prop_oneof![Just(Event::Logon), Just(Event::Logoff)];
-        (prop::collection::vec(1u8.., 1..4), event, enabled)
+        let first = prop_oneof![Just(b'a'), Just(b'd'), Just(b'x'), 1u8..];
+        let name = (first, prop::collection::vec(1u8.., 0..3))
+            .prop_map(|(first, rest)| [vec![first], rest].concat());
+        (name, event, enabled)
     }
 
     proptest! {
@@ -386,7 +465,9 @@ mod tests {
                 let fired: Vec<Trigger> = set.to_fire(event, replica, Scope::All).collect();
                 let mut expected: Vec<Vec<u8>> = triggers
                     .iter()
-                    .filter(|(_, on, enabled)| *on == event && enabled.applies(replica))
+                    .filter(|(name, on, enabled)| {
+                        name[0] != b'x' && *on == event && enabled.applies(replica)
+                    })
                     .map(|(name, _, _)| name.clone())
                     .collect();
                 expected.sort();
@@ -394,9 +475,14 @@ mod tests {
                 // Rule A4: the audit's triggers alone, in the same order.
                 let audit = set.to_fire(event, replica, Scope::Audit);
                 let (of_audit, of_others): (Vec<Trigger>, Vec<Trigger>) =
-                    fired.into_iter().partition(|trigger| trigger.definition.audit);
+                    fired.iter().partition(|trigger| trigger.definition.audit);
                 prop_assert!(audit.eq(of_audit));
                 prop_assert!(set.to_fire(event, replica, Scope::Others).eq(of_others));
+                // Rule N3: so are those of superusers, and delegated ones.
+                let (delegated, of_superusers): (Vec<Trigger>, Vec<Trigger>) =
+                    fired.into_iter().partition(|trigger| trigger.name()[0] == b'd');
+                prop_assert!(set.to_fire(event, replica, Scope::Superusers).eq(of_superusers));
+                prop_assert!(set.to_fire(event, replica, Scope::Delegated).eq(delegated));
             }
         }
     }

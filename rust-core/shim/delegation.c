@@ -1,0 +1,227 @@
+/*
+ * delegation.c
+ *	  Event triggers of roles that are not superusers, on the two session events
+ *	  (section N): who may create and own them, and what is known of their owners.
+ *
+ * Whether such a trigger fires in a session is decided in Rust.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_authid.h"
+#include "catalog/pg_event_trigger.h"
+#include "catalog/pg_proc.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "sesstrig_core.h"
+#include "sesstrig_entry.h"
+#include "sesstrig_guard.h"
+#include "sesstrig_server.h"
+#include "sesstrig_try.h"
+
+char	   *sesstrig_creator_role = NULL;
+
+/* The setting has changed: which triggers fire must be found out again. */
+void
+sesstrig_assign_creator_role(const char *value, void *extra)
+{
+	sesstrig_triggers_invalidate();
+}
+
+/*
+ * Is a role a member of the creator role?  That is looked up by its name each time, so a
+ * role that takes the name of a dropped one has only the members that it was given.
+ */
+static bool
+is_creator(Oid role)
+{
+	Oid			creator;
+
+	if (!sesstrig_creator_role || !sesstrig_creator_role[0])
+		return false;
+	creator = get_role_oid(sesstrig_creator_role, true);
+	return OidIsValid(creator) && is_member_of_role_nosuper(role, creator);
+}
+
+/* Is a role itself, not one that it is a member of, the owner of a function? */
+static bool
+owns_function(Oid role, Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	bool		owns;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	owns = ((Form_pg_proc) GETSTRUCT(tuple))->proowner == role;
+	ReleaseSysCache(tuple);
+	return owns;
+}
+
+/* --- called by the server's commands ------------------------------------------------ */
+
+/* May the current user create this event trigger?  (Upstream's code says if not.) */
+bool
+sesstrig_event_may_create(const CreateEventTrigStmt *statement)
+{
+	return superuser() ||
+		(sesstrig_event_find(statement->eventname) && is_creator(GetUserId()));
+}
+
+/*
+ * Raise an error unless a trigger of the current user may execute a function.  Whoever owns
+ * the function decides what the trigger does, so it must be the same role.  It is not
+ * enough that the user is a member of that role: the trigger's owner decides where it
+ * fires.
+ */
+void
+sesstrig_event_check_function(Oid function, const char *name)
+{
+	if (!superuser() && !owns_function(GetUserId(), function))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of function %s", name),
+				 errdetail("An event trigger of a role that is not a superuser can execute only functions of that role.")));
+}
+
+/*
+ * May an event trigger get this owner?  If not, upstream's code says so, or this raises an
+ * error.  The form may be changed, and is that of the trigger's new version.
+ *
+ * The owner of a delegated trigger may give it only to a role that they could become, as it
+ * is with any other object.  Upstream does not check that, because it knows no owners but
+ * superusers; giving a trigger to a superuser would be the way into all sessions.
+ *
+ * The new owner must be a superuser or a member of the creator role, with one exception: a
+ * superuser who restores a dump may give their new trigger to the role whose function it
+ * executes, although it will not fire then.  It would have to stay with that superuser, and
+ * fire in all sessions with the function of the role that it was meant for.
+ */
+bool
+sesstrig_event_may_own(FormData_pg_event_trigger *form, Oid owner)
+{
+	bool		to_superuser = superuser_arg(owner);
+
+	if (!sesstrig_event_find(NameStr(form->evtevent)))
+		return to_superuser;
+
+	if (!superuser())
+		SESSTRIG_CHECK_CAN_SET_ROLE(GetUserId(), owner);
+	if (!to_superuser && !is_creator(owner))
+	{
+		if (!superuser() || form->evtowner != GetUserId() || !owns_function(owner, form->evtfoid))
+			return false;
+		ereport(WARNING,
+				(errmsg("event trigger \"%s\" will not fire", NameStr(form->evtname)),
+				 errdetail("Role \"%s\" is neither a superuser nor a member of the role that \"%s\" names.",
+						   GetUserNameFromId(owner, false), "session_triggers.creator_role")));
+	}
+
+	/* What somebody else has written must not fire for all without anybody's having said so. */
+	if (to_superuser && form->evtenabled != TRIGGER_DISABLED && !superuser_arg(form->evtowner))
+	{
+		form->evtenabled = TRIGGER_DISABLED;
+		ereport(WARNING,
+				(errmsg("event trigger \"%s\" has been disabled", NameStr(form->evtname)),
+				 errdetail("As a superuser's trigger it would fire in the sessions of all roles."),
+				 errhint("Look at its function before you enable it.")));
+	}
+	return true;
+}
+
+/* --- logon -------------------------------------------------------------------------- */
+
+/*
+ * Fire the delegated logon triggers.  If they have made the session end, and the logoff
+ * triggers of superusers fire at such an end, the exit has been deferred up to here.
+ */
+void
+sesstrig_fire_delegated(void)
+{
+	ErrorData  *error;
+	SesstrigStatus status = sesstrig_delegation_fire(&error);
+
+	sesstrig_exit_finish();
+	sesstrig_exit_on_failure(status, error);
+}
+
+/* --- called by Rust ----------------------------------------------------------------- */
+
+ErrorData *
+sesstrig_try_role_is_superuser(Oid role, bool *is_superuser)
+{
+	GUARD_BEGIN();
+	{
+		*is_superuser = superuser_arg(role);
+	}
+	GUARD_END();
+}
+
+ErrorData *
+sesstrig_try_role_is_creator(Oid role, bool *is_member)
+{
+	GUARD_BEGIN();
+	{
+		*is_member = is_creator(role);
+	}
+	GUARD_END();
+}
+
+/* Could a role become the one that has logged on, by SET ROLE? */
+ErrorData *
+sesstrig_try_role_can_become_login(Oid role, bool *can)
+{
+	GUARD_BEGIN();
+	{
+		*can = SESSTRIG_CAN_SET_ROLE(role, GetAuthenticatedUserId());
+	}
+	GUARD_END();
+}
+
+ErrorData *
+sesstrig_try_role_owns_function(Oid role, Oid function, bool *owns)
+{
+	GUARD_BEGIN();
+	{
+		*owns = owns_function(role, function);
+	}
+	GUARD_END();
+}
+
+ErrorData *
+sesstrig_try_role_name(Oid role, NameData *name)
+{
+	GUARD_BEGIN();
+	{
+		namestrcpy(name, GetUserNameFromId(role, false));
+	}
+	GUARD_END();
+}
+
+static void
+roles_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	sesstrig_triggers_invalidate();
+}
+
+/*
+ * Have sesstrig_triggers_invalidate() called when roles, memberships, or owners of functions
+ * change.  The owner of the database is a member of pg_database_owner.
+ */
+ErrorData *
+sesstrig_try_watch_roles(void)
+{
+	GUARD_BEGIN();
+	{
+		CacheRegisterSyscacheCallback(AUTHOID, roles_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(PROCOID, roles_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(DATABASEOID, roles_changed, (Datum) 0);
+	}
+	GUARD_END();
+}
