@@ -560,7 +560,7 @@ before_owner_change(const char *name, RoleSpec *owner)
 	{
 		form = (Form_pg_event_trigger) GETSTRUCT(tuple);
 		bind_function(form->oid, name, NameStr(form->evtevent), get_rolespec_oid(owner, false),
-			 form->evtfoid);
+					  form->evtfoid);
 	}
 }
 
