@@ -380,6 +380,35 @@ subtest 'a role that is about to become a superuser' => sub {
 	is(superusers(), '0', 'no role has become a superuser');
 };
 
+# --- what superusers do with it ---------------------------------------------------------
+
+subtest 'a function of a superuser that tries all triggers' => sub {
+	plant("BEGIN RAISE NOTICE 'as %', current_user; EXECUTE 'COPY (SELECT 1) TO PROGRAM \$c\$cat > $dir/tried\$c\$'; END",
+		'', 'after_user_logon');
+	admin($node, 'app', <<'EOS');
+CREATE EXTENSION session_triggers;
+CREATE FUNCTION audit.try_all() RETURNS text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+SELECT concat_ws(' ', t.notices, t.error) FROM pg_event_trigger, session_triggers.try(evtname) t WHERE evtname = 'a_after_user_logon'
+$$;
+GRANT USAGE ON SCHEMA audit TO PUBLIC;
+EOS
+	my $client = open_session($node, 'pawn');
+	my ($error) = grep { $_->{type} eq 'E' } $client->query('SELECT audit.try_all()');
+	is($error && "$error->{C} $error->{M}",
+		'55000 event trigger "a_after_user_logon" cannot be tried with the rights of role "' . getpwuid($<) . '"',
+		"does not run the trigger with a superuser's rights");
+	ok(!-e "$dir/tried", 'so that it has no effect');
+
+	# Without such a function, a trial runs as the role that logged on, whichever has been taken on.
+	admin($node, 'app', 'GRANT root TO pawn');
+	$client->query('SET ROLE root');
+	is($client->query(q{SELECT notices::text FROM session_triggers.try('a_after_user_logon')}),
+		'{"NOTICE:  as pawn"}', 'a trial after SET ROLE runs as the role that logged on');
+	ok(!-e "$dir/tried", 'which is not allowed to do this');
+	$client->quit;
+	admin($node, 'app', 'REVOKE root FROM pawn; REVOKE USAGE ON SCHEMA audit FROM PUBLIC; DROP FUNCTION audit.try_all(); DROP EXTENSION session_triggers');
+};
+
 $mallory->quit;
 log_is_clean($node, 'nothing leaked');
 $node->stop;

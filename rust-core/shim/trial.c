@@ -105,6 +105,19 @@ check_standing(const FormData_pg_event_trigger *form, const char *name)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("event trigger \"%s\" does not fire in this session", name),
 				 errdetail_internal("%s", detail)));
+
+	/*
+	 * A firing runs the function as the role that logged on, and so do we, since we override
+	 * SET ROLE.  But that is not possible in a function with its owner's rights, and whoever
+	 * owns that one must not run this one either.
+	 */
+	if (!superuser_arg(form->evtowner) && InLocalUserIdChange() &&
+		GetUserId() != GetAuthenticatedUserId())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("event trigger \"%s\" cannot be tried with the rights of role \"%s\"",
+						name, GetUserNameFromId(GetUserId(), false)),
+				 errdetail("Its owner is not a superuser, so it fires with the rights of the role that logged on.")));
 }
 
 /* The trigger of that name, if this user may try it. */
