@@ -409,7 +409,62 @@ EOS
 	admin($node, 'app', 'REVOKE root FROM pawn; REVOKE USAGE ON SCHEMA audit FROM PUBLIC; DROP FUNCTION audit.try_all(); DROP EXTENSION session_triggers');
 };
 
-$mallory->quit;
+subtest 'a dump whose owners are not what they seem' => sub {
+	my $dump = "$dir/lair.dump";
+	admin($node, 'postgres', 'CREATE ROLE helper; GRANT helper TO mallory; CREATE DATABASE hers OWNER mallory; CREATE DATABASE copy');
+	my $owner = open_session($node, 'mallory', database => 'hers');
+	$owner->query($_)
+	  for 'CREATE SCHEMA lib', 'GRANT ALL ON SCHEMA lib TO helper',
+	  "CREATE FUNCTION lib.f() RETURNS event_trigger LANGUAGE plpgsql AS \$\$BEGIN $grab; END\$\$",
+	  'CREATE EVENT TRIGGER t ON after_user_logon EXECUTE FUNCTION lib.f()',
+	  'ALTER FUNCTION lib.f() OWNER TO helper';
+	$owner->quit;
+	$mallory->quit;
+	admin($node, 'postgres', q{ALTER SYSTEM SET session_triggers.creator_role = ''});
+	$node->restart;
+	$node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, 'hers' ], 'a dump by a superuser');
+	$node->command_ok([ 'pg_restore', '-e', '-d', 'copy', $dump ], 'and its restore where the setting is missing');
+	is(admin($node, 'copy', 'SELECT evtowner::regrole FROM pg_event_trigger'), 'mallory', 'the trigger is not left with the superuser');
+	my $client = open_session($node, 'root', database => 'copy');
+	$client->quit;
+	wait_for_exit($node, $client);
+	is(superusers(), '0', 'no role has become a superuser');
+	admin($node, 'postgres', 'DROP DATABASE copy; DROP DATABASE hers; DROP ROLE helper');
+
+	# What a superuser gives away at once can be an audit together with its function.
+	my $root = open_session($node, 'root');
+	$root->query($_)
+	  for 'CREATE SCHEMA roots',
+	  q{CREATE FUNCTION roots.f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'},
+	  'CREATE EVENT TRIGGER roots ON after_user_logon EXECUTE FUNCTION roots.f()';
+	for my $statement ('REASSIGN OWNED BY root TO rich', 'ALTER EVENT TRIGGER roots OWNER TO rich')
+	{
+		my ($error) = grep { $_->{type} eq 'E' } $root->query($statement);
+		is($error && "$error->{C} $error->{M}",
+			'42501 permission denied to change owner of event trigger "roots"', "refused: $statement");
+	}
+	$root->query($_)
+	  for 'DROP EVENT TRIGGER roots',
+	  'CREATE TRIGGER roots.roots AFTER LOGON ON DATABASE BEGIN NULL; END;';
+	my ($refused) = grep { $_->{type} eq 'E' } $root->query('ALTER EVENT TRIGGER roots OWNER TO rich');
+	is($refused && $refused->{C}, '42501', "refused: the same for a trigger in Oracle's form, whose function goes with it");
+	$root->query('DROP SCHEMA roots CASCADE');
+
+	# pg_upgrade must be able to bring over any trigger.
+	admin($node, 'app', 'ALTER FUNCTION lair.f() OWNER TO root');
+	$root->quit;
+	$node->stop;
+	my $restored = '';
+	my $upgrade = 'ALTER EVENT TRIGGER a_after_user_logon OWNER TO root; ALTER EVENT TRIGGER a_after_user_logon OWNER TO mallory';
+	system_or_bail('pg_ctl', '-D', $node->data_dir, '-l', $node->logfile, '-w', '-o', '-b', 'start');
+	IPC::Run::run([ 'psql', '-X', '-q', '-h', $node->host, '-p', $node->port, '-v', 'ON_ERROR_STOP=1', '-d', 'app', '-c', $upgrade ],
+		'>&', \$restored);
+	system_or_bail('pg_ctl', '-D', $node->data_dir, '-w', 'stop');
+	like($restored, qr/ will not fire\n/, 'accepted during an upgrade');
+	unlike($restored, qr/ERROR/, 'without an error');
+	$node->start;
+};
+
 log_is_clean($node, 'nothing leaked');
 $node->stop;
 done_testing();

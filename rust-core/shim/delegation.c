@@ -49,21 +49,72 @@ is_creator(Oid role)
 	return OidIsValid(creator) && is_member_of_role_nosuper(role, creator);
 }
 
+/* The owner of a function, or InvalidOid if there is no such function. */
+static Oid
+function_owner(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
 /* Is a role itself, not one that it is a member of, the owner of a function? */
 static bool
 owns_function(Oid role, Oid function)
 {
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	bool		owns;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	owns = ((Form_pg_proc) GETSTRUCT(tuple))->proowner == role;
-	ReleaseSysCache(tuple);
-	return owns;
+	return function_owner(function) == role;
 }
 
 /* --- called by the server's commands ------------------------------------------------ */
+
+/*
+ * Is the statement that is executed ALTER EVENT TRIGGER ... OWNER TO, for a trigger whose
+ * function did not belong to a superuser?
+ */
+static bool gives_back = false;
+
+/*
+ * Note which statement is executed next, before the function that belongs to a trigger gets
+ * the new owner.
+ */
+void
+sesstrig_event_note_statement(const Node *statement)
+{
+	const AlterOwnerStmt *alter = (const AlterOwnerStmt *) statement;
+	HeapTuple	tuple;
+
+	gives_back = false;
+	if (!IsA(statement, AlterOwnerStmt) || alter->objectType != OBJECT_EVENT_TRIGGER)
+		return;
+	tuple = SearchSysCache1(EVENTTRIGGERNAME, CStringGetDatum(strVal(alter->object)));
+	if (!HeapTupleIsValid(tuple))
+		return;
+	gives_back = !superuser_arg(function_owner(((Form_pg_event_trigger) GETSTRUCT(tuple))->evtfoid));
+	ReleaseSysCache(tuple);
+}
+
+/*
+ * Is this what the restore of a dump does: does a superuser give a trigger that they have
+ * just created to the role that owned it, although that role is not a member of the creator
+ * role here?
+ *
+ * If that were refused, the trigger would stay with the superuser, and fire in all sessions.
+ * So unless a superuser owns the function, the trigger may go to any role: its owner in the
+ * dump need not be that of the function.  A function of a superuser is no danger, and its
+ * trigger may be an audit, which would not fire any more.  Nor does who owns the function say
+ * anything in REASSIGN OWNED, which may have given the function away before the trigger.  But
+ * pg_upgrade has to bring over every trigger.
+ */
+static bool
+is_restored(const FormData_pg_event_trigger *form)
+{
+	return superuser() && (IsBinaryUpgrade || (gives_back && form->evtowner == GetUserId()));
+}
 
 /* May the current user create this event trigger?  (Upstream's code says if not.) */
 bool
@@ -97,10 +148,8 @@ sesstrig_event_check_function(Oid function, const char *name)
  * is with any other object.  Upstream does not check that, because it knows no owners but
  * superusers; giving a trigger to a superuser would be the way into all sessions.
  *
- * The new owner must be a superuser or a member of the creator role, with one exception: a
- * superuser who restores a dump may give their new trigger to the role whose function it
- * executes, although it will not fire then.  It would have to stay with that superuser, and
- * fire in all sessions with the function of the role that it was meant for.
+ * The new owner must be a superuser or a member of the creator role, except where a dump is
+ * restored; then the trigger will not fire.
  */
 bool
 sesstrig_event_may_own(FormData_pg_event_trigger *form, Oid owner)
@@ -114,7 +163,7 @@ sesstrig_event_may_own(FormData_pg_event_trigger *form, Oid owner)
 		SESSTRIG_CHECK_CAN_SET_ROLE(GetUserId(), owner);
 	if (!to_superuser && !is_creator(owner))
 	{
-		if (!superuser() || form->evtowner != GetUserId() || !owns_function(owner, form->evtfoid))
+		if (!is_restored(form))
 			return false;
 		ereport(WARNING,
 				(errmsg("event trigger \"%s\" will not fire", NameStr(form->evtname)),

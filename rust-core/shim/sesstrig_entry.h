@@ -66,6 +66,9 @@ extern const char *sesstrig_clean_text(const char *text);
 /* Refuse a statement that would change the log of the session audit for nothing. */
 extern void sesstrig_audit_check(Node *statement);
 
+/* Note which statement is executed next, and so may change owners. */
+extern void sesstrig_event_note_statement(const Node *statement);
+
 /* Raise an error unless a trigger of the current user may execute a function. */
 extern void sesstrig_event_check_function(Oid function, const char *name);
 

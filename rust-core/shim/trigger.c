@@ -654,6 +654,7 @@ check_drop(DropStmt *statement)
 void
 sesstrig_trigger_check(Node *node)
 {
+	sesstrig_event_note_statement(node);
 	switch (nodeTag(node))
 	{
 		case T_AlterEventTrigStmt:
