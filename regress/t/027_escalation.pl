@@ -380,6 +380,103 @@ subtest 'a role that is about to become a superuser' => sub {
 	is(superusers(), '0', 'no role has become a superuser');
 };
 
+# --- what changes meanwhile, and other owners ------------------------------------------
+
+subtest 'what changes while the triggers run' => sub {
+	plant(q{BEGIN PERFORM pg_advisory_xact_lock_shared(42); INSERT INTO public.loot (word) VALUES (current_user); END}, '', 'after_user_logon');
+	attempt('CREATE EVENT TRIGGER b ON after_user_logon EXECUTE FUNCTION lair.f()');
+	admin($node, 'app', <<'EOS');
+CREATE FUNCTION audit.wait() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(43); END';
+CREATE EVENT TRIGGER wait ON after_user_logon EXECUTE FUNCTION audit.wait();
+EOS
+	my %change = (
+		'REVOKE pawn FROM mallory' => 'GRANT pawn TO mallory',
+		'REVOKE platform FROM mallory' => 'GRANT platform TO mallory',
+		'ALTER ROLE platform RENAME TO other' => 'ALTER ROLE other RENAME TO platform',
+		'ALTER ROLE pawn SUPERUSER' => 'ALTER ROLE pawn NOSUPERUSER',
+		'ALTER FUNCTION lair.f() OWNER TO root' => 'ALTER FUNCTION lair.f() OWNER TO mallory',
+		'SELECT' => 'SELECT');
+	for my $what (sort keys %change)
+	{
+		for my $key (43, 42)
+		{
+			admin($node, 'app', 'TRUNCATE loot, audit.log');
+			my $holder = hold_lock($node, $key);
+			my $client = connect_as($node, 'pawn');
+			wait_for_event($node, 'pawn', 'advisory');
+			admin($node, 'app', $what);
+			$holder->quit;
+			$client->ready;
+			$client->quit;
+			wait_for_exit($node, $client);
+			is(admin($node, 'app', q{SELECT string_agg(word, ' ') FROM loot}),
+				$what eq 'SELECT' ? 'pawn pawn' : $key == 43 ? '' : 'pawn',
+				($key == 43 ? 'while the first transaction runs: ' : 'while the trigger before it runs: ') . $what);
+			is_recorded('pawn', 'the session is recorded');
+			admin($node, 'app', $change{$what});
+		}
+	}
+	admin($node, 'app', 'DROP EVENT TRIGGER wait; DROP FUNCTION audit.wait()');
+	attempt('DROP EVENT TRIGGER b');
+};
+
+subtest 'another member of the creator role' => sub {
+	admin($node, 'app', <<'EOS');
+CREATE ROLE nancy LOGIN IN ROLE platform;
+CREATE ROLE low;
+GRANT pawn TO nancy;
+GRANT low TO pawn;
+CREATE SCHEMA nest AUTHORIZATION nancy;
+GRANT USAGE ON SCHEMA nest TO PUBLIC;
+EOS
+	my $nancy = open_session($node, 'nancy');
+	$nancy->query($_)
+	  for q{CREATE FUNCTION nest.f() RETURNS event_trigger LANGUAGE plpgsql AS
+		$$BEGIN INSERT INTO public.loot (word) VALUES (concat_ws(' ', current_user, current_setting('search_path'))); END$$},
+	  'CREATE EVENT TRIGGER n ON after_user_logon EXECUTE FUNCTION nest.f()';
+	plant(q{BEGIN SET ROLE low; SET search_path = lair; END}, '', 'after_user_logon');
+	is(visit('pawn'), 'low lair', 'her trigger finds what the one before it has set');
+	is_recorded('pawn', 'which a trigger of a superuser does not');
+	attempt('ALTER EVENT TRIGGER a_after_user_logon RENAME TO z');
+	attempt(q{CREATE OR REPLACE FUNCTION lair.f() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no'; END$$});
+	is(visit('pawn'), '', 'and has no effect if the one after it fails');
+	is_recorded('pawn', 'while a trigger of a superuser has');
+	attempt('DROP EVENT TRIGGER z');
+	$nancy->query('DROP OWNED BY nancy');
+	$nancy->quit;
+	admin($node, 'app', 'DROP SCHEMA IF EXISTS nest');
+
+	return if $major < 16;
+	admin($node, 'app', 'GRANT mallory TO nancy WITH INHERIT TRUE, SET FALSE; REVOKE pawn FROM nancy');
+	plant(tries($grab), '', 'after_user_logon');
+	$nancy = open_session($node, 'nancy');
+	my ($error) = grep { $_->{type} eq 'E' } $nancy->query('SET ROLE pawn');
+	is($error && $error->{C}, '42501', 'a role that inherits what mallory has cannot become pawn');
+	$nancy->query(q{CREATE OR REPLACE FUNCTION lair.f() RETURNS event_trigger LANGUAGE plpgsql AS
+		$$BEGIN INSERT INTO public.loot (word) VALUES ('nancy''s as ' || current_user); END$$});
+	is(visit('pawn'), q{nancy's as pawn}, 'but it can replace the function that runs as pawn');
+	$nancy->quit;
+	admin($node, 'app', 'REVOKE mallory FROM nancy');
+};
+
+subtest 'what is left for logoff' => sub {
+	my @left = (
+		'LISTEN record', 'PREPARE record AS SELECT 1',
+		'DECLARE record CURSOR WITH HOLD FOR SELECT generate_series(1, 10)',
+		'CREATE TEMP TABLE left_1 (a int PRIMARY KEY) ON COMMIT DELETE ROWS',
+		'SELECT pg_advisory_lock(1)', q{SELECT set_config('app.left', repeat('x', 50000000), false)},
+		q{SET application_name = 'none'}, 'SET client_encoding = EUC_TW', 'SET temp_buffers = 100', 'SET ROLE low',
+		(map { "SET $_" }
+			'statement_timeout = 1', 'lock_timeout = 1', 'default_transaction_isolation = serializable',
+			'default_transaction_read_only = on', 'search_path = pg_temp, lair', q{"plpgsql.extra_errors" = 'all'},
+			'row_security = off', 'jit_above_cost = 0', 'work_mem = 64', 'exit_on_error = on'));
+	plant(join("\n", 'BEGIN', (map { "EXECUTE \$s\$$_\$s\$;" } @left), q{INSERT INTO public.loot (word) VALUES ('left');}, 'END'),
+		'', 'after_user_logon');
+	admin($node, 'app', 'GRANT INSERT ON loot TO low');
+	is(visit('pawn'), 'left', 'all is left');
+	is_recorded('pawn', 'logoff is recorded');
+};
+
 subtest 'who owns the session audit' => sub {
 	my $root = open_session($node, 'root');
 	$root->query($_) for 'CREATE EXTENSION session_audit', 'CREATE EXTENSION session_triggers';
@@ -400,6 +497,26 @@ subtest 'who owns the session audit' => sub {
 	is($error && $error->{C}, '42710', 'a name that is taken is in its way');
 	$root->quit;
 	attempt('DROP EVENT TRIGGER session_audit_logon');
+};
+
+subtest 'options, and lines of the log' => sub {
+	for my $option (
+		'session_replication_role = replica', 'role = root', 'session_authorization = root',
+		'session_triggers.enabled = off', 'session_triggers.logoff_timeout = 0')
+	{
+		like(attempt("CREATE OR REPLACE FUNCTION lair.f() RETURNS event_trigger LANGUAGE plpgsql SET $option AS \$\$BEGIN END\$\$"),
+			qr/^(42501|22023) /, "a function with SET $option cannot be created");
+	}
+	my $faked = '1|00000|LOG:  faked';
+	attempt(qq{CREATE OR REPLACE FUNCTION lair.f() RETURNS event_trigger LANGUAGE plpgsql AS
+		\$\$BEGIN RAISE EXCEPTION E'a\n$faked' USING DETAIL = E'b\n$faked', HINT = E'c\n$faked'; END\$\$});
+	is(attempt(qq{CREATE EVENT TRIGGER "d\n$faked" ON after_user_logon EXECUTE FUNCTION lair.f()}), 'done', 'a name of two lines');
+	my $position = log_position($node);
+	visit('pawn');
+	my $log = slurp_file($node->logfile, $position);
+	is(scalar(() = $log =~ /\Q$faked\E/g), 4, 'all of them are in the log');
+	unlike($log, qr/^\Q$faked\E/m, 'and none at the start of a line');
+	attempt(qq{DROP EVENT TRIGGER "d\n$faked"});
 };
 
 # --- what superusers do with it ---------------------------------------------------------
