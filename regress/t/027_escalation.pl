@@ -548,6 +548,23 @@ EOS
 	admin($node, 'app', 'REVOKE root FROM pawn; REVOKE USAGE ON SCHEMA audit FROM PUBLIC; DROP FUNCTION audit.try_all(); DROP EXTENSION session_triggers');
 };
 
+subtest 'a name that a superuser will use' => sub {
+	my $sql = 'CREATE %s TRIGGER log_logon AFTER LOGON ON DATABASE BEGIN INSERT INTO audit.log (event, login_user) VALUES (ora_sysevent, ora_login_user); END;';
+	attempt('SET search_path = lair');
+	is(attempt(sprintf $sql, ''), 'done', 'mallory takes it');
+	my $root = open_session($node, 'root');
+	my ($error) = grep { $_->{type} eq 'E' } $root->query(sprintf $sql, 'OR REPLACE');
+	is($error && "$error->{C} $error->{M}",
+		'42710 event trigger "log_logon" belongs to a role that is not a superuser',
+		'a superuser does not replace her trigger without noticing that it stays hers');
+	$root->query('SET ROLE mallory; SET search_path = lair');
+	($error) = grep { $_->{type} eq 'E' } $root->query(sprintf $sql, 'OR REPLACE');
+	is($error && $error->{M}, undef, 'but can as that role');
+	$root->quit;
+	is(attempt('DROP TRIGGER log_logon'), 'done', 'she drops it');
+	attempt('RESET search_path');
+};
+
 subtest 'a dump whose owners are not what they seem' => sub {
 	my $dump = "$dir/lair.dump";
 	admin($node, 'postgres', 'CREATE ROLE helper; GRANT helper TO mallory; CREATE DATABASE hers OWNER mallory; CREATE DATABASE copy');

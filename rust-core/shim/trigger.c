@@ -821,6 +821,21 @@ replace_trigger(Relation catalog, HeapTuple tuple, const CreateEventTrigStmt *st
 	return trigger;
 }
 
+/*
+ * Raise an error if a superuser is about to replace a trigger of a role that is not one.  It
+ * would keep its owner, who can have taken the name on purpose, and so what is meant for all
+ * sessions would fire only in those of a few roles.
+ */
+static void
+check_replaced_owner(Oid owner, const char *name)
+{
+	if (superuser() && !superuser_arg(owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("event trigger \"%s\" belongs to a role that is not a superuser", name),
+				 errhint("Drop it first, or use SET ROLE to replace it as its owner.")));
+}
+
 Oid
 sesstrig_trigger_create(CreateEventTrigStmt *statement)
 {
@@ -852,6 +867,7 @@ sesstrig_trigger_create(CreateEventTrigStmt *statement)
 		check_trigger(schema, base, "Drop it first, or choose another name.", false);
 		if (!SESSTRIG_OWNS_EVENT_TRIGGER(((Form_pg_event_trigger) GETSTRUCT(tuple))->oid, GetUserId()))
 			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_EVENT_TRIGGER, base);
+		check_replaced_owner(((Form_pg_event_trigger) GETSTRUCT(tuple))->evtowner, base);
 		complete_text(function, elements);
 		trigger = replace_trigger(catalog, tuple, statement, function, name);
 	}
