@@ -1,7 +1,6 @@
 //! A firing: the run of an event's triggers for one session, in a transaction of its own
-//! (section F). Those of superusers and delegated ones each have a firing (rule N3).
-//! Whether an event fires, and what its failure means for the session, is decided in
-//! `session.rs`.
+//! (section F). Those of superusers and delegated ones each have a firing (rule N3). Whether
+//! an event fires, and what its failure means for the session, is decided in `session.rs`.
 
 use super::error::{PgError, PgResult};
 use super::{audit, backend, guard, panic, settings, stat, triggers};

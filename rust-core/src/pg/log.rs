@@ -1,5 +1,6 @@
-//! Sends the `log` crate's messages to the server log, and never to the client. The
-//! report of a failed firing does not go this way; see `firing.rs`.
+//! Sends the `log` crate's messages to the server log, and never to the client, unless it
+//! asks for messages of debug levels. The report of a failed firing does not go this way; see
+//! `firing.rs`.
 
 use super::error::PgError;
 use super::sys;
