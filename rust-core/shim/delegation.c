@@ -242,12 +242,15 @@ sesstrig_try_role_owns_function(Oid role, Oid function, bool *owns)
 	GUARD_END();
 }
 
+/* The name of a role, or nothing if it has been dropped at this moment. */
 ErrorData *
 sesstrig_try_role_name(Oid role, NameData *name)
 {
 	GUARD_BEGIN();
 	{
-		namestrcpy(name, GetUserNameFromId(role, false));
+		const char *found = GetUserNameFromId(role, true);
+
+		namestrcpy(name, found ? found : "");
 	}
 	GUARD_END();
 }
