@@ -225,6 +225,20 @@ $_->drop for @all;
 $root->quit;
 
 ### Crashes under load
+
+# Kills one of alice's backends, whatever it does. A query could tell which there are, but not
+# while the server recovers.
+sub kill_one
+{
+	my $postmaster = postmaster();
+	my ($victim) = grep {
+		my $status = eval { slurp_file("/proc/$_/status") } // '';
+		my $title = eval { slurp_file("/proc/$_/cmdline") } // '';
+		$status =~ /^PPid:\t$postmaster$/m && $title =~ / alice app /;
+	} map { m{(\d+)} } glob '/proc/[0-9]*';
+	return $victim && kill KILL => $victim;
+}
+
 # Without time limits, every session that is let in has a row.
 wait_for_alices();
 admin($node, 'postgres', "ALTER ROLE alice SET session_triggers.${_}_timeout = 0") for qw(logon logoff);
@@ -236,14 +250,8 @@ my ($crashes, $next) = (0, Time::HiRes::time() + 0.5);
 	sub {
 		Time::HiRes::usleep(20_000);
 		return if $crashes == 3 || Time::HiRes::time() < $next;
-		# A query could tell the same, but not while the server recovers.
-		my $postmaster = postmaster();
-		my ($victim) = grep {
-			my $status = eval { slurp_file("/proc/$_/status") } // '';
-			my $title = eval { slurp_file("/proc/$_/cmdline") } // '';
-			$status =~ /^PPid:\t$postmaster$/m && $title =~ / alice app /;
-		} map { m{(\d+)} } glob '/proc/[0-9]*';
-		return if !$victim || !kill KILL => $victim;
+		# Sessions are short. If none of those that run is caught, one of our own will do.
+		return if !kill_one() && !(eval { kill KILL => open_session($node, 'alice')->pid });
 		$crashes++;
 		$next = Time::HiRes::time() + 1;
 	});
