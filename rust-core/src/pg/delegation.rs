@@ -13,11 +13,10 @@ thread_local! {
 }
 
 /// Decides about triggers that are read one after the other, and remembers what it has
-/// learned. A transaction must be open.
+/// learned of the session. A transaction must be open.
 #[derive(Default)]
 pub(super) struct Judge {
     login_is_superuser: Cell<Option<bool>>,
-    last: Cell<Option<(RoleId, FunctionId, Standing)>>,
 }
 
 impl Judge {
@@ -32,18 +31,11 @@ impl Judge {
             guard::watch_roles()?;
             WATCHED.set(true);
         }
-        if let Some((known_owner, known_function, standing)) = self.last.get() {
-            if (known_owner, known_function) == (owner, function) {
-                return Ok(standing);
-            }
-        }
-        let standing = delegation::standing(&Trigger {
+        delegation::standing(&Trigger {
             judge: self,
             owner,
             function,
-        })?;
-        self.last.set(Some((owner, function, standing)));
-        Ok(standing)
+        })
     }
 }
 

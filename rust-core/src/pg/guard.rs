@@ -164,23 +164,19 @@ pub(super) fn read_triggers(may_wait: bool) -> PgResult<Option<TriggerSet>> {
     let judge = Judge::default();
     let mut set = TriggerSet::with_capacity(rows.len());
     for row in rows {
-        let function = FunctionId(row.function);
-        let audit = match last {
-            Some((known, audit)) if known == function => audit,
-            _ => is_audit_function(function)?,
-        };
-        last = Some((function, audit));
-        let standing = if audit {
+        let (owner, function) = (RoleId(row.owner), FunctionId(row.function));
+        let (audit, standing) = match last {
+            Some((known, audit, standing)) if known == (owner, function) => (audit, standing),
             // Its function is compiled, so a superuser has made it.
-            Standing::Superuser
-        } else {
-            judge.standing(RoleId(row.owner), function)?
+            _ if is_audit_function(function)? => (true, Standing::Superuser),
+            _ => (false, judge.standing(owner, function)?),
         };
+        last = Some(((owner, function), audit, standing));
         if let Some(definition) = decode_row(row, audit, standing) {
             // SAFETY: the server terminates the names in its catalogs.
             let name = unsafe { CStr::from_ptr(row.name.data.as_ptr()) };
             let owner = match standing {
-                Standing::Delegated => Some(role_name(definition.owner)?),
+                Standing::Delegated => Some(role_name(owner)?),
                 Standing::Superuser | Standing::Barred(_) => None,
             };
             set.add(name, owner.as_deref(), definition);
@@ -206,7 +202,6 @@ fn decode_row(row: &SesstrigTriggerRow, audit: bool, standing: Standing) -> Opti
         function: FunctionId(row.function),
         enabled: Enabled::from_catalog(row.enabled as u8)?,
         audit,
-        owner: RoleId(row.owner),
         standing,
     })
 }

@@ -74,8 +74,6 @@ pub struct Definition {
     /// Whether it is the session audit's, which records every end of a session,
     /// whatever `session_triggers.logoff_on` says to the others (rule A4).
     pub audit: bool,
-    /// Who owns it.
-    pub owner: RoleId,
     /// In which firing of this session it runs, if in any (rules N2 and N3).
     pub standing: Standing,
 }
@@ -164,6 +162,8 @@ struct Entry {
 pub struct TriggerSet {
     entries: Vec<Entry>,
     descriptions: Vec<u8>,
+    /// Whether there is a delegated one. Mostly there is none to look for.
+    delegated: bool,
 }
 
 impl TriggerSet {
@@ -178,6 +178,7 @@ impl TriggerSet {
         TriggerSet {
             entries: Vec::with_capacity(count),
             descriptions: Vec::with_capacity(count * DESCRIPTION),
+            delegated: false,
         }
     }
 
@@ -190,16 +191,17 @@ impl TriggerSet {
             TriggerSet::BEFORE_NAME,
             name.to_bytes(),
             TriggerSet::AFTER_NAME,
-            definition.event.name().to_bytes(),
+            definition.event.name().to_bytes_with_nul(),
         ] {
             self.descriptions.extend_from_slice(part);
         }
         if let Some(owner) = owner {
-            for part in [TriggerSet::BEFORE_OWNER, owner.to_bytes(), b"\""] {
+            self.descriptions.pop();
+            for part in [TriggerSet::BEFORE_OWNER, owner.to_bytes(), b"\"\0"] {
                 self.descriptions.extend_from_slice(part);
             }
         }
-        self.descriptions.push(0);
+        self.delegated |= definition.standing == Standing::Delegated;
         self.entries.push(Entry {
             definition,
             description: start..self.descriptions.len(),
@@ -231,7 +233,11 @@ impl TriggerSet {
         replica: bool,
         scope: Scope,
     ) -> impl Iterator<Item = Trigger<'_>> {
-        self.entries
+        let entries = match scope {
+            Scope::Delegated if !self.delegated => &[],
+            _ => self.entries.as_slice(),
+        };
+        entries
             .iter()
             .filter(move |Entry { definition, .. }| {
                 definition.event == event
@@ -295,7 +301,6 @@ mod tests {
             function: FunctionId(1),
             enabled,
             audit: false,
-            owner: RoleId::BOOTSTRAP,
             standing: Standing::Superuser,
         }
     }
