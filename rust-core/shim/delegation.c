@@ -14,7 +14,6 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -251,29 +250,6 @@ sesstrig_try_role_name(Oid role, NameData *name)
 		const char *found = GetUserNameFromId(role, true);
 
 		namestrcpy(name, found ? found : "");
-	}
-	GUARD_END();
-}
-
-static void
-roles_changed(Datum arg, int cacheid, uint32 hashvalue)
-{
-	sesstrig_triggers_invalidate();
-}
-
-/*
- * Have sesstrig_triggers_invalidate() called when roles, memberships, or owners of functions
- * change.  The owner of the database is a member of pg_database_owner.
- */
-ErrorData *
-sesstrig_try_watch_roles(void)
-{
-	GUARD_BEGIN();
-	{
-		CacheRegisterSyscacheCallback(AUTHOID, roles_changed, (Datum) 0);
-		CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, (Datum) 0);
-		CacheRegisterSyscacheCallback(PROCOID, roles_changed, (Datum) 0);
-		CacheRegisterSyscacheCallback(DATABASEOID, roles_changed, (Datum) 0);
 	}
 	GUARD_END();
 }

@@ -373,6 +373,7 @@ sesstrig_try_accept_invalidations(void)
 	GUARD_END();
 }
 
+/* Something has changed that decides which triggers fire. */
 static void
 triggers_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
@@ -386,6 +387,23 @@ sesstrig_try_watch_triggers(void)
 	GUARD_BEGIN();
 	{
 		CacheRegisterSyscacheCallback(EVENTTRIGGEROID, triggers_changed, (Datum) 0);
+	}
+	GUARD_END();
+}
+
+/*
+ * Have it called as well when roles, memberships, or owners of functions change.  The owner of
+ * the database is a member of pg_database_owner.
+ */
+ErrorData *
+sesstrig_try_watch_roles(void)
+{
+	GUARD_BEGIN();
+	{
+		CacheRegisterSyscacheCallback(AUTHOID, triggers_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, triggers_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(PROCOID, triggers_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(DATABASEOID, triggers_changed, (Datum) 0);
 	}
 	GUARD_END();
 }

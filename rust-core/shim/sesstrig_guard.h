@@ -99,11 +99,11 @@ extern ErrorData *sesstrig_try_role_is_creator(Oid role, bool *is_member);
 extern ErrorData *sesstrig_try_role_can_become_login(Oid role, bool *can);
 extern ErrorData *sesstrig_try_role_owns_function(Oid role, Oid function, bool *owns);
 extern ErrorData *sesstrig_try_role_name(Oid role, NameData *name);
-extern ErrorData *sesstrig_try_watch_roles(void);
 
 /* triggers */
 extern ErrorData *sesstrig_try_accept_invalidations(void);
 extern ErrorData *sesstrig_try_watch_triggers(void);
+extern ErrorData *sesstrig_try_watch_roles(void);
 extern ErrorData *sesstrig_try_read_triggers(bool may_wait,
 											 const char *const *events,
 											 int nevents,
