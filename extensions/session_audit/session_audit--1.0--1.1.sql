@@ -144,6 +144,8 @@ DECLARE
     since timestamptz;
     running text[];
 BEGIN
+    -- First, as DROP EXTENSION does.  Otherwise each could wait for the other.
+    LOCK TABLE ONLY @extschema@.log IN ACCESS SHARE MODE;
     LOCK TABLE @extschema@.keeper IN EXCLUSIVE MODE;
     SELECT CASE WHEN k.since <= at THEN k.since - interval '1 day' END INTO since FROM @extschema@.keeper k;
     since := coalesce(since, '-infinity');

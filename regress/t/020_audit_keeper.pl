@@ -155,6 +155,18 @@ subtest 'A6: nobody waits' => sub {
 	is(errors_of('postgres', 'CREATE DATABASE copy TEMPLATE app; DROP DATABASE copy'), '', 'A6: nobody is in the way of a copy');
 };
 
+subtest 'A6: no deadlock with DROP EXTENSION' => sub {
+	# DROP EXTENSION locks the log first, and is to find out at once if it is in a deadlock.
+	my $dropper = open_quiet_session($node);
+	$dropper->query(q{BEGIN; SET LOCAL deadlock_timeout = '1ms'; LOCK TABLE ONLY session_audit.log});
+	my $keeper = open_quiet_session($node);
+	$keeper->send_query('BEGIN; SELECT session_audit.find_lost(now(), now())');
+	wait_until($node, 'app', q{SELECT count(*) FROM pg_locks WHERE NOT granted}, '1');
+	my @errors = map { $_->{M} } grep { $_->{type} eq 'E' } $dropper->query('DROP EXTENSION session_audit; ROLLBACK');
+	is_deeply(\@errors, [], 'A6: find_lost() waits, and holds nothing that DROP EXTENSION needs');
+	$_->quit for $dropper, $keeper;
+};
+
 # Runs statements, each in a transaction of its own, and returns the errors.
 sub errors_of
 {
