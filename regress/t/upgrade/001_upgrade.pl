@@ -1,5 +1,5 @@
 # pg_upgrade and pg_dumpall bring session triggers and the session audit from an older
-# major to this one: rules C1, E5 and A3. Nothing fires in the meantime.
+# major to this one: rules C1, E5, A3 and N4. Nothing fires in the meantime.
 use strict;
 use warnings FATAL => 'all';
 
@@ -23,9 +23,13 @@ my ($new_bindir) = run_command([ 'pg_config', '--bindir' ]);
 # pg_upgrade requires the same encoding, locale, and checksums.
 my @initdb = ('--no-locale', '--encoding' => 'UTF8', '--data-checksums');
 
-my $fired = 'SELECT event, login_user FROM fired ORDER BY id';
+my $conf = "session_triggers.creator_role = 'creators'";
+
+my $fired = q{SELECT event, login_user FROM fired WHERE login_user = 'alice' ORDER BY id};
+my $delegated = 'SELECT count(*) FROM carol.logons';
 my $triggers = <<'EOF';
-SELECT evtname, evtevent, evtenabled, evtfoid::regproc, obj_description(oid, 'pg_event_trigger')
+SELECT evtname, evtevent, evtenabled, evtfoid::regproc, obj_description(oid, 'pg_event_trigger'),
+    nullif(evtowner, 10)::regrole
 FROM pg_event_trigger ORDER BY evtname
 EOF
 
@@ -39,7 +43,7 @@ EOF
 sub old_node
 {
 	my ($name) = @_;
-	my $old = new_node($name, install_path => dirname($old_ours), extra => \@initdb);
+	my $old = new_node($name, install_path => dirname($old_ours), extra => \@initdb, conf => $conf);
 	$old->start;
 	admin($old, 'postgres', 'CREATE DATABASE app');
 	admin($old, 'app', <<'EOF');
@@ -60,21 +64,33 @@ CREATE TRIGGER oracle AFTER LOGON ON alice.SCHEMA WHEN (true) BEGIN NULL; END;
 ALTER EVENT TRIGGER on_logoff ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER on_logon IS 'keeps the book';
 CREATE EXTENSION session_audit;
+CREATE ROLE creators;
+CREATE ROLE carol LOGIN IN ROLE creators;
+CREATE SCHEMA AUTHORIZATION carol;
+SET ROLE carol;
+CREATE TABLE carol.logons (login_user text);
+CREATE FUNCTION carol.log_logon() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO carol.logons VALUES (polar_login_user);
+END
+$$;
+CREATE EVENT TRIGGER delegated ON after_user_logon EXECUTE FUNCTION carol.log_logon();
 EOF
-	one_session($old);
+	one_session($old, $_) for qw(alice carol);
 	is( admin($old, 'app', $fired),
 		"after_user_logon|alice\nbefore_user_logoff|alice",
 		"$name: the triggers fire on the older major");
+	is(admin($old, 'app', $delegated), '1', "$name: so does one of a role that is no superuser (N3)");
 	wait_until($old, 'app', $audit, 'logon logoff|1|f');
 	wait_until($old, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'session audit %'}, '0');
 	return $old;
 }
 
-# Runs a session of alice's.
+# Runs a session of a role's.
 sub one_session
 {
-	my ($node) = @_;
-	open_session($node, 'alice')->quit;
+	my ($node, $role) = @_;
+	open_session($node, $role)->quit;
 	return;
 }
 
@@ -86,9 +102,10 @@ sub is_here
 	is(admin($node, 'app', $fired), "after_user_logon|alice\nbefore_user_logoff|alice",
 		"$what: nothing has fired in the meantime");
 	is(admin($node, 'app', $audit), 'logon logoff|1|f', "$what: the rows of the audit are there, in the month's partition (A3)");
-	one_session($node);
+	one_session($node, $_) for qw(alice carol);
 	is(admin($node, 'app', $fired), join("\n", ("after_user_logon|alice\nbefore_user_logoff|alice") x 2),
 		"$what: the triggers fire");
+	is(admin($node, 'app', $delegated), '2', "$what: so does one of a role that is no superuser, for this role (N3)");
 	is(admin($node, 'app', $audit), 'logon logoff logon logoff|1|f', "$what: the audit goes on (A1)");
 	is(admin($node, 'app', 'SELECT partitions, last_error IS NULL FROM session_audit.status()'), '3|t', "$what: so does its keeper (A6)");
 	admin($node, 'app', 'DROP TRIGGER oracle');
@@ -102,7 +119,7 @@ for my $kind ([ 'patched', $old_ours ], [ 'stock', $old_stock ])
 	my ($name, $old_bindir) = @$kind;
 	my $old = old_node("old_$name");
 	my $expected = admin($old, 'app', $triggers);
-	my $new = new_node("from_$name", extra => \@initdb);
+	my $new = new_node("from_$name", extra => \@initdb, conf => $conf);
 	my $work = PostgreSQL::Test::Utils::tempdir;
 
 	$old->stop;
@@ -127,7 +144,7 @@ for my $kind ([ 'patched', $old_ours ], [ 'stock', $old_stock ])
 
 my $old = old_node('dumped');
 my $expected = admin($old, 'app', $triggers);
-my $new = new_node('restored', extra => \@initdb);
+my $new = new_node('restored', extra => \@initdb, conf => $conf);
 my $dump = PostgreSQL::Test::Utils::tempdir . '/dump.sql';
 my ($output, $errors);
 
