@@ -6,9 +6,10 @@
 # keeps it open:
 #   MAJOR      for all that is made under build/MAJOR
 #   engine     for the engine of the image's tests, under build/image
+#   chroots    for the systems in build/cache/chroot, which all majors share
 #   downloads  for what is fetched to build/cache, which all majors share
 #   packages   for the packages of the machine
-# Locks are taken in this order, majors by their number and the last two only for
+# Locks are taken in this order, majors by their number and the last three only for
 # short, so that no two runs wait for each other.
 #
 # Globals; with_locks sets them
