@@ -40,6 +40,9 @@ append_to_file("$dir/pgbackrest.conf", $config);
 $ENV{PGBACKREST_CONFIG} = "$dir/pgbackrest.conf";
 $ENV{PGBACKREST_LOCK_PATH} = "$dir/lock";
 
+# What docs/ha.md prints for the restored cluster
+my ($printed) = slurp_file("$docs/../ha.md") =~ /^cat >>\S+postgresql\.conf <<'END'\n(.*?)^END$/ms or die 'docs/ha.md prints no configuration';
+
 # Runs pgBackRest, and returns what it says.
 sub pgbackrest
 {
@@ -90,6 +93,9 @@ sub rows
 	return admin($on, 'app', 'SELECT ' . ($columns // 'event') . q{ FROM session_audit.log WHERE split_part(session_id, '.', 2) = to_hex(} . $session->pid . ') ORDER BY at, event');
 }
 
+# As Patroni writes the file. The server does not read it again, and no standby confirms anything.
+$node->append_conf('postgresql.conf', "synchronous_standby_names = 'node2'\nhba_file = '/nonexistent/pg_hba.conf'\nident_file = '/nonexistent/pg_ident.conf'\nlog_directory = '/nonexistent'");
+
 my $before = open_session($node, 'alice');
 $before->quit;
 my $early = open_session($node, 'alice');
@@ -113,8 +119,10 @@ $node->stop;
 
 my $restored = PostgreSQL::Test::Cluster->new('restored');
 backrest_ok('a restore', 'restore', '--type=time', "--target=$target", '--target-action=promote', '--pg1-path=' . abs_path($restored->basedir) . '/pgdata');
-# Nobody may archive to the repository of the first.
-$restored->append_conf('postgresql.conf', "port = @{[$restored->port]}\nunix_socket_directories = '@{[$restored->host]}'\narchive_mode = off");
+my $data_dir = abs_path($restored->data_dir);
+$printed =~ s,/var/lib/postgresql/restored,$data_dir,g or die 'docs/ha.md prints another directory';
+$restored->append_conf('postgresql.conf', $printed);
+$restored->append_conf('postgresql.conf', "port = @{[$restored->port]}\nunix_socket_directories = '@{[$restored->host]}'");
 my $restored_at = time;
 $restored->start;
 ok(wait_until($restored, 'app', 'SELECT pg_is_in_recovery()', 'f'), 'up to the point in time');
