@@ -15,10 +15,13 @@ engine_pid=
 # start_engine DIRECTORY: the engine keeps its images and its log there.
 # shellcheck disable=SC2034 # engine_failure is for those who source this
 start_engine() {
+	local table
 	# The path of a socket must be short.
 	engine_run=$(mktemp -d /tmp/session-triggers-engine.XXXXXX)
 	trap stop_engine EXIT
 	export DOCKER_HOST=unix://$engine_run/docker.sock
+	# Of a table that nobody has used, nothing would be saved.
+	for table in filter nat; do iptables --table "$table" --list-rules >/dev/null || true; done
 	iptables-save >"$engine_run/iptables"
 	mkdir -p "$1"
 	run_engine "$1/engine" >"$1/engine.log" 2>&1 </dev/null &
