@@ -697,6 +697,9 @@ sesstrig_try_audit_write(Oid function, const SesstrigAuditRow *row, const char *
  * Raise an error if a statement would add to the log what its rows would not heed, since
  * they go to a partition directly.  A trigger for each row is no such thing: the
  * partitions have it, too.
+ *
+ * Only a name that can be the log's is looked up.  Hooks of others, that of sepgsql for
+ * instance, see each time that a statement searches a schema.
  */
 void
 sesstrig_audit_check(Node *statement)
@@ -708,11 +711,11 @@ sesstrig_audit_check(Node *statement)
 		relation = castNode(CreateTrigStmt, statement)->relation;
 	else if (IsA(statement, RuleStmt))
 		relation = castNode(RuleStmt, statement)->relation;
-	if (!relation)
+	if (!relation || strcmp(relation->relname, LOG_TABLE) != 0 ||
+		(relation->schemaname && strcmp(relation->schemaname, LOG_SCHEMA) != 0))
 		return;
 	oid = RangeVarGetRelid(relation, NoLock, true);
 	if (OidIsValid(oid) && get_rel_relkind(oid) == RELKIND_PARTITIONED_TABLE &&
-		strcmp(get_rel_name(oid), LOG_TABLE) == 0 &&
 		get_rel_namespace(oid) == get_namespace_oid(LOG_SCHEMA, true))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
