@@ -36,13 +36,20 @@ DECLARE
     stop timestamptz := start + interval '1 month';
     name text := 'log_' || to_char(start, 'YYYY_MM');
     partition regclass;
+    columns text;
 BEGIN
     -- A query that has read the list of partitions before, and reads their rows afterward,
     -- would miss those that are moved.  So nobody may read the list meanwhile.
-    IF start <= now() OR EXISTS (SELECT FROM @extschema@.log_default WHERE at >= start AND at < stop) THEN
+    --
+    -- As all do, this locks the log before any partition: otherwise it and another could
+    -- each wait for the other.
+    IF start <= now() THEN
         LOCK TABLE @extschema@.log IN ACCESS EXCLUSIVE MODE;
     ELSE
-        LOCK TABLE @extschema@.log IN SHARE UPDATE EXCLUSIVE MODE;
+        LOCK TABLE ONLY @extschema@.log IN SHARE UPDATE EXCLUSIVE MODE;
+        IF EXISTS (SELECT FROM @extschema@.log_default WHERE at >= start AND at < stop) THEN
+            LOCK TABLE @extschema@.log IN ACCESS EXCLUSIVE MODE;
+        END IF;
     END IF;
     partition := to_regclass('@extschema@.' || name);
     IF partition IS NOT NULL THEN
@@ -54,9 +61,12 @@ BEGIN
         RETURN partition;
     END IF;
     LOCK TABLE @extschema@.log_default IN ACCESS EXCLUSIVE MODE;
-    EXECUTE format('CREATE TABLE @extschema@.%I (LIKE @extschema@.log)', name);
-    EXECUTE format('WITH moved AS (DELETE FROM @extschema@.log_default WHERE at >= $1 AND at < $2 RETURNING *)'
-        ' INSERT INTO @extschema@.%I SELECT * FROM moved', name) USING start, stop;
+    -- With what somebody has added to the log.
+    EXECUTE format('CREATE TABLE @extschema@.%I (LIKE @extschema@.log INCLUDING CONSTRAINTS INCLUDING GENERATED)', name);
+    SELECT string_agg(quote_ident(attname), ', ') INTO columns FROM pg_attribute
+    WHERE attrelid = '@extschema@.log'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
+    EXECUTE format('WITH moved AS (DELETE FROM @extschema@.log_default WHERE at >= $1 AND at < $2 RETURNING %2$s)'
+        ' INSERT INTO @extschema@.%1$I (%2$s) SELECT %2$s FROM moved', name, columns) USING start, stop;
     EXECUTE format('ALTER TABLE @extschema@.log ATTACH PARTITION @extschema@.%I FOR VALUES FROM (%L) TO (%L)',
         name, start, stop);
     EXECUTE format('GRANT SELECT ON @extschema@.%I TO pg_monitor', name);
@@ -91,6 +101,8 @@ $$;
 
 -- Drop the partitions that are older than so many days.  One that cannot be dropped, for
 -- instance because somebody has made a view of it, does not keep the others from it.
+--
+-- A session whose end is in one of them must not be taken for a lost one by find_lost().
 CREATE FUNCTION drop_months(at timestamptz, days int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '100ms' AS $$
 DECLARE
@@ -105,6 +117,8 @@ BEGIN
         ORDER BY upper
     LOOP
         BEGIN
+            EXECUTE format('DELETE FROM @extschema@.open_sessions AS o USING %s AS e WHERE e.event IN (''logoff'', ''lost'')'
+                ' AND e.session_id = o.session_id AND e.logon_at = o.logon_at', partition);
             -- Those who read the log wait as soon as the first partition is dropped.  So
             -- they must not wait for others who use the next one.
             EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT', partition);
@@ -121,8 +135,11 @@ $$;
 -- Delete the rows of log_default that are older than so many days.  This is not done
 -- together with the partitions, whose locks others would wait for.
 CREATE FUNCTION delete_rows(at timestamptz, days int) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 BEGIN
+    DELETE FROM @extschema@.open_sessions AS o USING @extschema@.log_default AS e
+    WHERE days > 0 AND e.at < delete_rows.at - make_interval(days => days) AND e.event IN ('logoff', 'lost')
+        AND e.session_id = o.session_id AND e.logon_at = o.logon_at;
     DELETE FROM @extschema@.log_default AS row
     WHERE days > 0 AND row.at < delete_rows.at - make_interval(days => days);
 END
@@ -136,21 +153,26 @@ $$;
 -- and end meanwhile.  A session whose logon could be seen before the list of processes was
 -- made, and that is not on that list, had ended by then; and what it wrote can be seen after
 -- that.
+--
+-- DROP EXTENSION locks the tables in any order.  As these functions give up long before the
+-- server looks for a deadlock, nobody else has to.
 CREATE FUNCTION find_lost(at timestamptz, started_at timestamptz) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     -- A logon's row can appear late, by the time that its triggers take, and the clock may
     -- have been set back.
     since timestamptz;
     running text[];
 BEGIN
-    -- First, as DROP EXTENSION does.  Otherwise each could wait for the other.
-    LOCK TABLE ONLY @extschema@.log IN ACCESS SHARE MODE;
     LOCK TABLE @extschema@.keeper IN EXCLUSIVE MODE;
     SELECT CASE WHEN k.since <= at THEN k.since - interval '1 day' END INTO since FROM @extschema@.keeper k;
     since := coalesce(since, '-infinity');
-    INSERT INTO @extschema@.open_sessions
-    SELECT * FROM @extschema@.log AS logon
+    INSERT INTO @extschema@.open_sessions (at, event, session_id, login_user, database, auth_method,
+        system_identity, client_addr, client_port, application_name, encryption, instance_num, logon_at)
+    SELECT logon.at, logon.event, logon.session_id, logon.login_user, logon.database, logon.auth_method,
+        logon.system_identity, logon.client_addr, logon.client_port, logon.application_name,
+        logon.encryption, logon.instance_num, logon.logon_at
+    FROM @extschema@.log AS logon
     WHERE logon.at >= since AND logon.event = 'logon'
         AND NOT EXISTS (SELECT FROM @extschema@.log AS e
                         WHERE e.at >= since - interval '1 day' AND e.event IN ('logoff', 'lost')
@@ -158,6 +180,8 @@ BEGIN
         AND NOT EXISTS (SELECT FROM @extschema@.open_sessions AS o
                         WHERE o.session_id = logon.session_id AND o.logon_at = logon.logon_at);
 
+    -- Not a list that the transaction has made before, if somebody calls this by hand.
+    PERFORM pg_stat_clear_snapshot();
     running := ARRAY(
         SELECT to_hex(floor(extract(epoch FROM backend_start))::bigint) || '.' || to_hex(pid)
         FROM pg_stat_get_activity(NULL));
@@ -209,7 +233,7 @@ $$;
 
 -- Note when the keeper ran, and the error that it ended with, if any.
 CREATE FUNCTION note_pass(at timestamptz, error text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 BEGIN
     LOCK TABLE @extschema@.keeper IN EXCLUSIVE MODE;
     IF NOT EXISTS (SELECT FROM @extschema@.keeper) THEN
@@ -249,8 +273,12 @@ DECLARE
 BEGIN
     partitions := 0;
     size := 0;
+    -- Whoever adds or drops a partition locks the log first.
+    PERFORM FROM ONLY @extschema@.log;
     FOR partition IN SELECT inhrelid FROM pg_inherits WHERE inhparent = '@extschema@.log'::regclass LOOP
         blocks := pg_relation_size(partition) / current_setting('block_size')::int;
+        -- One that was detached before may have been dropped since.
+        CONTINUE WHEN blocks IS NULL;
         -- Whoever attaches a table may not have granted anything.
         IF has_table_privilege(partition, 'SELECT') THEN
             EXECUTE format('SELECT (SELECT at FROM %1$s LIMIT 1), max(at) FROM %1$s WHERE ctid >= $1', partition)
@@ -259,7 +287,7 @@ BEGIN
         partitions := partitions + 1;
         oldest := least(oldest, first);
         newest := greatest(newest, last);
-        size := size + pg_total_relation_size(partition);
+        size := size + coalesce(pg_total_relation_size(partition), 0);
     END LOOP;
     queue_length := @extschema@.refusals_waiting();
     dropped := @extschema@.refusals_dropped();

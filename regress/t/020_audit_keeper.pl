@@ -155,16 +155,62 @@ subtest 'A6: nobody waits' => sub {
 	is(errors_of('postgres', 'CREATE DATABASE copy TEMPLATE app; DROP DATABASE copy'), '', 'A6: nobody is in the way of a copy');
 };
 
-subtest 'A6: no deadlock with DROP EXTENSION' => sub {
-	# DROP EXTENSION locks the log first, and is to find out at once if it is in a deadlock.
+# Waits until one process waits for a lock.
+sub wait_for_waiter
+{
+	return wait_until($node, 'app', q{SELECT count(*) FROM pg_locks WHERE NOT granted}, '1');
+}
+
+# The errors among a client's messages
+sub errors_in
+{
+	return join "\n", map { $_->{M} } grep { $_->{type} eq 'E' } @_;
+}
+
+# Whoever waits for the log must not hold what the other needs next. The other finds out at once
+# if it is in a deadlock.
+sub no_deadlock
+{
+	my ($title, $lock, $waiter, $next) = @_;
+	my $holder = open_quiet_session($node);
+	$holder->query("BEGIN; SET LOCAL deadlock_timeout = '1ms'; $lock");
+	my $client = open_quiet_session($node);
+	$client->send_query("BEGIN; $waiter");
+	wait_for_waiter();
+	is(errors_in($holder->query("$next; ROLLBACK")), '', $title);
+	my @messages = $client->messages;
+	$_->quit for $holder, $client;
+	return errors_in(@messages);
+}
+
+subtest 'A6: no deadlocks' => sub {
+	no_deadlock('A6: add_month() locks the log first', 'LOCK TABLE ONLY session_audit.log IN SHARE UPDATE EXCLUSIVE MODE',
+		$_, q{SELECT session_audit.add_month('2099-01-01')})
+	  for map { "SELECT session_audit.add_month('$_')" } '2099-01-01', '2001-01-01';
+	no_deadlock('A8: so does status()', 'LOCK TABLE ONLY session_audit.log', 'SELECT * FROM session_audit.status()', 'LOCK TABLE session_audit.log');
+
+	# DROP EXTENSION locks the tables in any order; the server looks for deadlocks after a second.
 	my $dropper = open_quiet_session($node);
-	$dropper->query(q{BEGIN; SET LOCAL deadlock_timeout = '1ms'; LOCK TABLE ONLY session_audit.log});
+	$dropper->query('BEGIN; LOCK TABLE session_audit.keeper');
 	my $keeper = open_quiet_session($node);
-	$keeper->send_query('BEGIN; SELECT session_audit.find_lost(now(), now())');
-	wait_until($node, 'app', q{SELECT count(*) FROM pg_locks WHERE NOT granted}, '1');
-	my @errors = map { $_->{M} } grep { $_->{type} eq 'E' } $dropper->query('DROP EXTENSION session_audit; ROLLBACK');
-	is_deeply(\@errors, [], 'A6: find_lost() waits, and holds nothing that DROP EXTENSION needs');
+	$keeper->query('BEGIN; LOCK TABLE session_audit.log IN ACCESS SHARE MODE');
+	$keeper->send_query('SELECT session_audit.find_lost(now(), now())');
+	is(errors_in($dropper->query('DROP EXTENSION session_audit; ROLLBACK')), '', 'A6: the keeper gives up for DROP EXTENSION');
+	is(errors_in($keeper->messages), 'canceling statement due to lock timeout', 'A6: and says so');
 	$_->quit for $dropper, $keeper;
+
+	# A session that inserts by the executor, because of an index
+	my $month = tables(one_session()) =~ s/^session_audit\.//r;
+	admin($node, 'app', "CREATE INDEX added ON session_audit.$month (at)");
+	my $holder = open_quiet_session($node);
+	$holder->query(q{BEGIN; SET LOCAL deadlock_timeout = '1ms'; LOCK TABLE ONLY session_audit.log});
+	my $client = connect_as($node, 'alice');
+	wait_for_waiter();
+	is(errors_in($holder->query("LOCK TABLE session_audit.$month; ROLLBACK")), '', 'A6: a session locks the log first, too');
+	$client->ready;
+	$_->quit for $holder, $client;
+	is(rows($client), "logon\nlogoff", 'A4: and has its rows');
+	admin($node, 'app', 'DROP INDEX session_audit.added');
 };
 
 # Runs statements, each in a transaction of its own, and returns the errors.
@@ -410,6 +456,86 @@ subtest 'A6: version 1.0 of the extension' => sub {
 	wait_for_workers();
 	set_clock(0);
 	admin($node, 'postgres', 'DROP DATABASE old');
+};
+
+### What comes between
+
+# Makes a pass on this day.
+sub pass_on
+{
+	my ($day) = @_;
+	set_clock($day);
+	one_session();
+	wait_until($node, 'app', "SELECT abs(extract(epoch FROM last_pass_at - now()) / 86400 - $day) < 0.5 FROM session_audit.keeper");
+	return wait_for_workers();
+}
+
+subtest 'A6: a session that ends before a pass that drops the month' => sub {
+	pass_on(10);
+	my $client = open_session($node, 'alice');
+	pass_on(11);
+	is(admin($node, 'app', 'SELECT count(*) FROM session_audit.open_sessions WHERE ' . is_of($client)), 1, 'A6: the keeper knows of it');
+	$client->quit;
+	is(rows($client), "logon\nlogoff", 'A4: it has ended');
+	$node->adjust_conf('postgresql.conf', 'session_audit.keep', '7');
+	pass_on(80);
+	is(rows($client), '', 'A6: it is not lost');
+	is(admin($node, 'app', 'SELECT count(*) FROM session_audit.open_sessions WHERE ' . is_of($client)), 0, 'A6: and forgotten');
+	$node->adjust_conf('postgresql.conf', 'session_audit.keep', '0');
+	set_clock(0);
+};
+
+subtest 'A6: no standby confirms anything' => sub {
+	my $holder = open_quiet_session($node);
+	$node->append_conf('postgresql.conf', "synchronous_standby_names = 'nobody'");
+	$node->append_conf('postgresql.conf', "$_ = '1s'") for 'session_triggers.logon_timeout', 'session_triggers.logoff_timeout';
+	my $position = log_position($node);
+	ok(pass_on(1), 'A6: the keeper waits for none');
+	like(slurp_file($node->logfile, $position), qr/canceling wait for synchronous replication.*\n.*\n.*CONTEXT:  commit of event triggers on event after_user_logon/, 'F10: a logon does, up to its limit');
+	$node->adjust_conf('postgresql.conf', $_, undef) for 'synchronous_standby_names', 'session_triggers.logon_timeout', 'session_triggers.logoff_timeout';
+	set_clock(0);
+	$holder->quit;
+};
+
+subtest 'A6: what may be added to the log' => sub {
+	admin($node, 'app', 'DROP EXTENSION session_audit; CREATE EXTENSION session_audit');
+	admin($node, 'app', <<'EOS');
+ALTER TABLE session_audit.log ADD COLUMN note text DEFAULT 'noted', ADD COLUMN twice int GENERATED ALWAYS AS (count * 2) STORED,
+    ADD CONSTRAINT positive CHECK (count > 0);
+INSERT INTO session_audit.log (at, event, session_id, logon_at, count) VALUES (now(), 'logon', '1.1', now(), 1);
+SELECT session_audit.add_month(now()::date);
+SELECT session_audit.find_lost(now(), now() + interval '1 hour');
+EOS
+	is(admin($node, 'app', q{SELECT event, ended_by, note, twice, tableoid <> 'session_audit.log_default'::regclass FROM session_audit.log WHERE session_id = '1.1' ORDER BY at}),
+		"logon||noted|2|t\nlost|crash|noted|2|t", 'A6: the keeper makes months, and finds what is lost');
+};
+
+# Runs statements of which alice's logon waits for the first one's locks. Returns the errors of
+# that session, and those in the server log.
+sub logon_during
+{
+	my ($before, $after) = @_;
+	my $position = log_position($node);
+	my $holder = open_quiet_session($node);
+	$holder->query("BEGIN; $before");
+	my $client = connect_as($node, 'alice');
+	wait_for_waiter();
+	$holder->query($after);
+	my @messages = $client->messages;
+	$_->quit for $holder, $client;
+	return errors_in(@messages) . join '', slurp_file($node->logfile, $position) =~ /^.*(?:ERROR|FATAL): .*$/mg;
+}
+
+subtest 'A1: a logon during DROP EXTENSION' => sub {
+	admin($node, 'app', 'ALTER ROLE alice SET session_triggers.logon_failure = reject');
+	for my $change ('', 'CREATE INDEX ON session_audit.log_default (at)')
+	{
+		admin($node, 'app', "DROP EXTENSION session_audit; CREATE EXTENSION session_audit; $change");
+		is(tables(one_session()), 'session_audit.log_default', 'A2: a session is recorded');
+		wait_for_workers();
+		is(logon_during('DROP EXTENSION session_audit', 'COMMIT'), '', 'A1: one that waits for DROP EXTENSION is not, and let in');
+		admin($node, 'app', 'CREATE EXTENSION session_audit');
+	}
 };
 
 $node->stop;

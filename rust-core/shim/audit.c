@@ -547,26 +547,49 @@ is_plain(Relation rel)
 	return true;
 }
 
-/* The partitioned table. */
+/*
+ * The partitioned table.  It is InvalidOid if the function is gone as well: the extension
+ * was dropped while this waited for a lock, and nothing is recorded any more.
+ */
 static Oid
-find_log(Oid schema)
+find_log(Oid function, Oid schema)
 {
 	Oid			log = get_relname_relid(LOG_TABLE, schema);
 
-	if (!OidIsValid(log))
+	if (!OidIsValid(log) && SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(function)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation \"%s.%s\" does not exist", get_namespace_name(schema), LOG_TABLE)));
 	return log;
 }
 
+/* The same, locked for the executor, which would report a table that has gone meanwhile. */
+static Oid
+lock_log(Oid function, Oid schema)
+{
+	Oid			log = find_log(function, schema);
+
+	while (OidIsValid(log))
+	{
+		Oid			locked = log;
+
+		LockRelationOid(locked, RowExclusiveLock);
+		log = find_log(function, schema);
+		if (log == locked)
+			break;
+		UnlockRelationOid(locked, RowExclusiveLock);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return log;
+}
+
 /*
- * Open the partition for a time, or return NULL if an INSERT must find it.  If the
- * catalogs may have changed while this waited for the lock, look again.  Set
+ * Open the partition for a time, or return NULL, without a lock, if an INSERT must find it.
+ * If the catalogs may have changed while this waited for the lock, look again.  Set
  * *month_missing to whether there is none for the time's month.
  */
 static Relation
-open_partition(Oid schema, Oid owner, TimestampTz at, bool *month_missing)
+open_partition(Oid function, Oid schema, Oid owner, TimestampTz at, bool *month_missing)
 {
 	for (;;)
 	{
@@ -577,7 +600,12 @@ open_partition(Oid schema, Oid owner, TimestampTz at, bool *month_missing)
 		partition = find_month(schema, owner, at);
 		*month_missing = !OidIsValid(partition);
 		if (*month_missing)
-			partition = find_partition(find_log(schema), at);
+		{
+			Oid			log = find_log(function, schema);
+
+			if (OidIsValid(log))
+				partition = find_partition(log, at);
+		}
 		if (!OidIsValid(partition))
 			return NULL;
 		LockRelationOid(partition, RowExclusiveLock);
@@ -590,7 +618,8 @@ open_partition(Oid schema, Oid owner, TimestampTz at, bool *month_missing)
 		rel = table_open(partition, NoLock);
 		if (is_plain(rel))
 			return rel;
-		table_close(rel, NoLock);
+		/* The executor locks the log first, as all do who lock both. */
+		table_close(rel, RowExclusiveLock);
 		return NULL;
 	}
 }
@@ -652,23 +681,25 @@ write_row(Oid function, const SesstrigAuditRow *row, bool *month_missing)
 	Oid			owner;
 	Datum		values[COLUMNS];
 	bool		nulls[COLUMNS];
+	Oid			log;
 	Relation	rel;
 
+	/* The extension was dropped since the firing began. */
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
+		return;
 	schema = ((Form_pg_proc) GETSTRUCT(tuple))->pronamespace;
 	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
 	ReleaseSysCache(tuple);
 
 	form_values(row, values, nulls);
-	rel = open_partition(schema, owner, row->at, month_missing);
+	rel = open_partition(function, schema, owner, row->at, month_missing);
 	if (rel)
 	{
 		simple_heap_insert(rel, heap_form_tuple(RelationGetDescr(rel), values, nulls));
 		table_close(rel, NoLock);
 	}
-	else
-		insert_by_executor(find_log(schema), values, nulls);
+	else if (OidIsValid(log = lock_log(function, schema)))
+		insert_by_executor(log, values, nulls);
 }
 
 ErrorData *

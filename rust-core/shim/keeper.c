@@ -207,6 +207,16 @@ sesstrig_try_connect_worker(Oid database)
 }
 
 ErrorData *
+sesstrig_try_commit_locally(void)
+{
+	GUARD_BEGIN();
+	{
+		SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_OVERRIDE);
+	}
+	GUARD_END();
+}
+
+ErrorData *
 sesstrig_try_list_databases(SesstrigDatabase **databases, int *count)
 {
 	GUARD_BEGIN();
