@@ -4,7 +4,9 @@
 #
 # Nothing stays mounted after a command, however it ends: it runs in a mount
 # namespace of its own, which goes away with its last process. Nor does any of its
-# processes stay, a server for one: they have a process namespace of their own too.
+# processes stay, a server for one: they have a process namespace of their own too. The
+# first process there is a shell, which takes leave of those that lost their parents, as
+# init does: to a test that kills a server, that server would run for ever.
 
 ! declare -F in_chroot >/dev/null || return 0
 
@@ -50,9 +52,11 @@ in_chroot() {
 		mount -t proc proc "$root/proc"
 		mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
 		mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
-		exec env -i HOME=/root TERM=dumb LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+		status=0
+		env -i HOME=/root TERM=dumb LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
 			PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-			chroot "$root" "$@"' bash "$root" "${@:2}"
+			chroot "$root" "$@" || status=$?
+		exit "$status"' bash "$root" "${@:2}"
 }
 
 # chroot_install DIR PACKAGE ...
