@@ -4,7 +4,7 @@
 \echo Use "ALTER EXTENSION session_audit UPDATE TO '1.1'" to load this file. \quit
 
 -- The keeper is a worker of the server, which calls the functions below: make_months(),
--- drop_months(), delete_rows(), find_lost() and note_pass(), each in a transaction of its own.
+-- find_lost(), drop_months(), delete_rows() and note_pass(), each in a transaction of its own.
 
 -- What it knows from one pass to the next.  It has one row, or none before the first pass.
 CREATE TABLE keeper (
@@ -41,8 +41,8 @@ BEGIN
     -- A query that has read the list of partitions before, and reads their rows afterward,
     -- would miss those that are moved.  So nobody may read the list meanwhile.
     --
-    -- As all do, this locks the log before any partition: otherwise it and another could
-    -- each wait for the other.
+    -- The log is locked before any partition, as others do: otherwise this function and another
+    -- session could each wait for the other.
     IF start <= now() THEN
         LOCK TABLE @extschema@.log IN ACCESS EXCLUSIVE MODE;
     ELSE
@@ -101,8 +101,6 @@ $$;
 
 -- Drop the partitions that are older than so many days.  One that cannot be dropped, for
 -- instance because somebody has made a view of it, does not keep the others from it.
---
--- A session whose end is in one of them must not be taken for a lost one by find_lost().
 CREATE FUNCTION drop_months(at timestamptz, days int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '100ms' AS $$
 DECLARE
@@ -117,8 +115,6 @@ BEGIN
         ORDER BY upper
     LOOP
         BEGIN
-            EXECUTE format('DELETE FROM @extschema@.open_sessions AS o USING %s AS e WHERE e.event IN (''logoff'', ''lost'')'
-                ' AND e.session_id = o.session_id AND e.logon_at = o.logon_at', partition);
             -- Those who read the log wait as soon as the first partition is dropped.  So
             -- they must not wait for others who use the next one.
             EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT', partition);
@@ -135,11 +131,8 @@ $$;
 -- Delete the rows of log_default that are older than so many days.  This is not done
 -- together with the partitions, whose locks others would wait for.
 CREATE FUNCTION delete_rows(at timestamptz, days int) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    DELETE FROM @extschema@.open_sessions AS o USING @extschema@.log_default AS e
-    WHERE days > 0 AND e.at < delete_rows.at - make_interval(days => days) AND e.event IN ('logoff', 'lost')
-        AND e.session_id = o.session_id AND e.logon_at = o.logon_at;
     DELETE FROM @extschema@.log_default AS row
     WHERE days > 0 AND row.at < delete_rows.at - make_interval(days => days);
 END
@@ -154,8 +147,9 @@ $$;
 -- made, and that is not on that list, had ended by then; and what it wrote can be seen after
 -- that.
 --
--- DROP EXTENSION locks the tables in any order.  As these functions give up long before the
--- server looks for a deadlock, nobody else has to.
+-- DROP EXTENSION locks the tables in an order that nobody can rely on.  Each of the keeper's
+-- functions gives up a lock that it does not get long before the server looks for a deadlock,
+-- so that no other session has to.
 CREATE FUNCTION find_lost(at timestamptz, started_at timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE

@@ -618,7 +618,7 @@ open_partition(Oid function, Oid schema, Oid owner, TimestampTz at, bool *month_
 		rel = table_open(partition, NoLock);
 		if (is_plain(rel))
 			return rel;
-		/* The executor locks the log first, as all do who lock both. */
+		/* The executor locks the log first, as other sessions do that lock both. */
 		table_close(rel, RowExclusiveLock);
 		return NULL;
 	}

@@ -5,8 +5,8 @@
 # Nothing stays mounted after a command, however it ends: it runs in a mount
 # namespace of its own, which goes away with its last process. Nor does any of its
 # processes stay, a server for one: they have a process namespace of their own too. The
-# first process there is a shell, which takes leave of those that lost their parents, as
-# init does: to a test that kills a server, that server would run for ever.
+# first process there is a shell, which reaps processes whose parents have ended, as init
+# does. Otherwise a server that a test has killed would seem to run on.
 
 ! declare -F in_chroot >/dev/null || return 0
 

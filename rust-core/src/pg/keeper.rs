@@ -218,15 +218,11 @@ const FIND_OWNER: &CStr = c"\
         WHERE p.pronamespace = n.oid AND p.proname IN ( \
             'add_month', 'make_months', 'drop_months', 'delete_rows', 'find_lost', 'note_pass'))";
 
-/// What a database needs, in this order. The parameters are those of [`Parameters`].
-/// Logons can wait for locks of the first two, so only what follows has low priority.
-const STEPS: [&CStr; 4] = [
-    c"SELECT session_audit.make_months($1)",
-    c"SELECT session_audit.drop_months($1, $3)",
-    c"SELECT session_audit.delete_rows($1, $3)",
-    c"SELECT session_audit.find_lost($1, $2)",
-];
-const LOCKING_STEPS: usize = 2;
+// What a database needs; the parameters are those of `Parameters`.
+const MAKE_MONTHS: &CStr = c"SELECT session_audit.make_months($1)";
+const FIND_LOST: &CStr = c"SELECT session_audit.find_lost($1, $2)";
+const DROP_MONTHS: &CStr = c"SELECT session_audit.drop_months($1, $3)";
+const DELETE_ROWS: &CStr = c"SELECT session_audit.delete_rows($1, $3)";
 const NOTE: &CStr = c"SELECT session_audit.note_pass($1, $4)";
 
 /// The parameters of the keeper's statements, and who runs them.
@@ -244,7 +240,7 @@ pub(super) struct Parameters<'a> {
 }
 
 /// Whether all went well. What fails is reported, and does not keep the rest from being
-/// done.
+/// done, but for what depends on it.
 fn keep_database(shared: &Shared, owner: u32) -> PgResult<bool> {
     let mut parameters = Parameters {
         owner,
@@ -253,20 +249,31 @@ fn keep_database(shared: &Shared, owner: u32) -> PgResult<bool> {
         keep: settings::audit_keep(),
         failure: None,
     };
-    let mut failure: Option<PgError> = None;
-    for (number, step) in STEPS.into_iter().enumerate() {
-        if number == LOCKING_STEPS {
+    let mut failure = try_execute(MAKE_MONTHS, &parameters)?;
+    match try_execute(FIND_LOST, &parameters)? {
+        // A session whose end is deleted before it was seen would be taken for a lost one.
+        Some(error) => failure = Some(error),
+        None => {
+            failure = try_execute(DROP_MONTHS, &parameters)?.or(failure);
+            // Others can wait for the locks of all that came before.
             backend::lower_priority();
-        }
-        if let Err(error) = execute(step, &parameters) {
-            let _ = guard::report_error(&error);
-            guard::abort_transaction()?;
-            failure = Some(error);
+            failure = try_execute(DELETE_ROWS, &parameters)?.or(failure);
         }
     }
     parameters.failure = failure.as_ref().map(PgError::message);
     execute(NOTE, &parameters)?;
     Ok(failure.is_none())
+}
+
+/// Runs a statement as [`execute`] does. Returns the error that it failed with, if it did,
+/// which has been reported then.
+fn try_execute(statement: &CStr, parameters: &Parameters) -> PgResult<Option<PgError>> {
+    let Err(error) = execute(statement, parameters) else {
+        return Ok(None);
+    };
+    let _ = guard::report_error(&error);
+    guard::abort_transaction()?;
+    Ok(Some(error))
 }
 
 /// Runs a statement in a transaction of its own, with the server's settings: those that
