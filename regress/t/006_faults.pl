@@ -15,6 +15,8 @@ admin($node, 'app', <<'EOF');
 CREATE ROLE alice LOGIN;
 CREATE ROLE panicker LOGIN;
 ALTER ROLE panicker SET session_triggers.fault = 'panic';
+CREATE ROLE poor LOGIN;
+ALTER ROLE poor SET session_triggers.fault = 'no_memory';
 CREATE EXTENSION sesstrig_faults;
 CREATE TABLE fired (pid int DEFAULT pg_backend_pid(), event text, n int);
 GRANT INSERT, SELECT ON fired TO PUBLIC;
@@ -136,6 +138,36 @@ like($log, panic_report('fault requested by a trigger', 'src/ffi/session.rs', 'a
 	'F13: a panic in a logon trigger is in the log with message, place, and context');
 like($log, panic_report('fault requested by a trigger', 'src/ffi/session.rs', 'b', 'before_user_logoff'),
 	'F13: a panic in a logoff trigger is in the log with message, place, and context');
+
+### F13: no memory for Rust
+set_triggers('log_session', 'log_session');
+my $poor = open_session($node, 'poor');
+is($poor->query('SHOW session_triggers.fault'), 'no_memory', 'F13: the C library has no memory for Rust');
+$poor->quit;
+ok(wait_until($node, 'app', 'SELECT count(*) FROM fired WHERE pid = ' . $poor->pid, '2'), 'F13: both events fire');
+
+admin($node, 'app', <<'EOF');
+DO $$BEGIN
+	FOR i IN 1 .. 100 LOOP
+		EXECUTE format('CREATE EVENT TRIGGER %I ON before_user_logoff EXECUTE FUNCTION log_session()', repeat('x', 50) || i);
+	END LOOP;
+END$$;
+EOF
+$before = log_position($node);
+$poor = open_session($node, (getpwuid($<))[0]);
+$poor->query(q{SET session_triggers.fault = 'no_memory'});
+admin($node, 'app', 'ALTER EVENT TRIGGER a DISABLE');
+$poor->quit;
+like(log_text($node, $before, $poor), qr/^53200\|ERROR:  out of memory$/m, 'F13: too many triggers for the memory: an error');
+admin($node, 'app', <<'EOF');
+DO $$BEGIN
+	FOR i IN 1 .. 100 LOOP
+		EXECUTE format('DROP EVENT TRIGGER %I', repeat('x', 50) || i);
+	END LOOP;
+END$$;
+TRUNCATE fired;
+EOF
+is(admin($node, 'postgres', 'SELECT pg_postmaster_start_time()'), $started, 'F13: no process was aborted');
 
 ### Errors
 set_triggers('faults_error', 'faults_error');

@@ -143,6 +143,23 @@ is(scalar $client->query(q{SELECT pg_sleep(0.6) IS NOT NULL}), 't',
 	'F10: the limit does not apply to a query after the firing');
 $client->quit;
 
+### The list of triggers cannot be read.  The client waits once, not once for each kind of
+### triggers.
+set_trigger('logon', 'log_session');
+$client = open_session($node, 'alice');
+my $locker = open_quiet_session($node);
+my $locked = log_position($node);
+$locker->query('BEGIN; LOCK pg_event_trigger; ALTER EVENT TRIGGER t ENABLE ALWAYS');
+my $late = open_session($node, 'alice');
+$late->quit;
+wait_for_exit($node, $late);
+is_deeply(
+	[ map { /due to session_triggers\.(\w+)/ } log_lines($node, $locked, $late) ],
+	[qw(logon_timeout logoff_timeout)],
+	'F10: the catalog is locked: each event waits once');
+$locker->query('ROLLBACK');
+$_->quit for $locker, $client;
+
 ### logon_failure = reject
 set_trigger('logon', 'wait_for_nothing');
 admin($node, 'postgres', "ALTER ROLE alice SET session_triggers.logon_failure = 'reject'");

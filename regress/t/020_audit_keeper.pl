@@ -229,7 +229,7 @@ sub errors_of
 
 subtest 'A6, F7: what others can do to it' => sub {
 	admin($node, 'postgres', $_) for 'ALTER DATABASE app OWNER TO alice', 'ALTER DATABASE app SET default_transaction_read_only = on',
-	  q{ALTER DATABASE app SET statement_timeout = '1ms'}, 'ALTER DATABASE app SET role = alice',
+	  q{ALTER DATABASE app SET statement_timeout = '1ms'}, 'ALTER DATABASE app SET role = alice', 'ALTER DATABASE app SET session_authorization = alice',
 	  'ALTER DATABASE app SET search_path = hostile', 'ALTER DATABASE app SET row_security = off';
 	my $before = admin($node, 'postgres', 'SELECT now()');
 	my $position = log_position($node);

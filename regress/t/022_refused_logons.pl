@@ -267,6 +267,35 @@ subtest 'A7: what fails is written later' => sub {
 	$holder->quit;
 	is(take_refused('login_user, count'), 'nobody|2', 'A7: nothing is lost');
 
+	# Whoever owns a database can have it fail for ever.
+	for my $refuge ('', 'refuge')
+	{
+		$node->append_conf('postgresql.conf', "session_audit.refused_database = '$refuge'");
+		$node->reload;
+		wait_until($node, 'postgres', 'SHOW session_audit.refused_database', $refuge);
+		my $dropped = admin($node, 'app', 'SELECT dropped FROM session_audit.status()');
+		$holder = open_quiet_session($node);
+		$holder->query('BEGIN; LOCK TABLE session_audit.log IN ACCESS EXCLUSIVE MODE');
+		over_socket('nobody') for 1 .. 2;
+		for my $try (1 .. 3)
+		{
+			$position = log_position($node);
+			let_a_minute_pass();
+			over_socket('nobody', database => 'missing');
+			ok($node->wait_for_log(qr/55P03\|ERROR:  canceling statement due to lock timeout/, $position), "A7: refuge '$refuge', try $try");
+			wait_until($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'session audit keeper'}, '0');
+		}
+		$holder->query('ROLLBACK');
+		$holder->quit;
+		is(take_refused('login_user, count'), '', 'A7: after three tries it is given up');
+		is(admin($node, 'app', 'SELECT dropped FROM session_audit.status()') - $dropped, $refuge ? 0 : 2, 'A7: what is not recorded is counted');
+		is(admin($node, 'refuge', q{SELECT sum(count) FROM session_audit.log WHERE event = 'refused' AND database = 'app'}), $refuge ? '2' : '', 'A7: or recorded elsewhere');
+	}
+	admin($node, 'refuge', q{DELETE FROM session_audit.log});
+	$node->append_conf('postgresql.conf', q{session_audit.refused_database = ''});
+	$node->reload;
+	wait_until($node, 'postgres', 'SHOW session_audit.refused_database', '');
+
 	# The database is in nobody's way, and may go while something waits for it.
 	admin($node, 'postgres', 'CREATE DATABASE brief TEMPLATE app');
 	over_socket('nobody', database => 'brief');

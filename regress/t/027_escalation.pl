@@ -249,6 +249,38 @@ subtest 'what a trigger can do is what its owner could do as the role' => sub {
 	$rich->quit;
 };
 
+# Since 18, what runs in a session can log on elsewhere with the keys of whoever has logged on.
+subtest 'N2: what the client has proved who it is with' => sub {
+	plan skip_all => 'this major does not keep the keys' if $major < 18;
+	my $hba = $node->data_dir . '/pg_hba.conf';
+	my $lines = slurp_file($hba);
+	unlink $hba;
+	append_to_file($hba, "host all pawn 127.0.0.1/32 scram-sha-256\n$lines");
+	$node->reload;
+	admin($node, 'app', <<"EOS");
+ALTER ROLE pawn PASSWORD 'right';
+CREATE EXTENSION dblink;
+GRANT USAGE ON FOREIGN DATA WRAPPER dblink_fdw TO mallory;
+CREATE SERVER elsewhere FOREIGN DATA WRAPPER dblink_fdw
+	OPTIONS (host '127.0.0.1', port '@{[ $node->port ]}', dbname 'postgres', use_scram_passthrough 'true');
+CREATE USER MAPPING FOR pawn SERVER elsewhere OPTIONS (user 'pawn');
+GRANT USAGE ON FOREIGN SERVER elsewhere TO pawn;
+EOS
+	my $query = q{SELECT who FROM public.dblink('elsewhere', 'SELECT current_user') AS t(who text)};
+	plant(tries("INSERT INTO public.loot (word) $query"), '');
+	local $ENV{PGPASSWORD} = 'right';
+	# The triggers run before the query and after it.
+	is($node->safe_psql('app', $query, connstr => $node->connstr('app') . ' host=127.0.0.1 user=pawn'),
+		'pawn', 'the session can log on elsewhere');
+	ok(wait_until($node, 'app', q{SELECT count(*) FROM loot WHERE word LIKE '%\_user\_log%'}, '2'), 'both triggers have run');
+	is(admin($node, 'app', q{SELECT count(*) FROM loot WHERE word = 'pawn'}), '0', 'they cannot');
+	is(admin($node, 'app', q{SELECT count(*) FROM loot WHERE word LIKE '%password%' OR word LIKE '%connection%'}), '2', 'because they have no key');
+	unlink $hba;
+	append_to_file($hba, $lines);
+	$node->reload;
+	admin($node, 'app', 'DROP EXTENSION dblink CASCADE');
+};
+
 subtest 'a role in between' => sub {
 	plan skip_all => 'SET and INHERIT are the same before 16' if $major < 16;
 	# Mallory has what pawn2 has; pawn2 may become, but does not inherit, boss.

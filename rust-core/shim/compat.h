@@ -53,6 +53,13 @@
 #define SESSTRIG_NO_LOCATION(set) ((void) 0)
 #endif
 
+/* Since 18, a session can log on elsewhere with the keys that its client has proved to have. */
+#if PG_VERSION_NUM >= 180000
+#define SESSTRIG_HAS_SCRAM_KEYS(port) (&(port)->has_scram_keys)
+#else
+#define SESSTRIG_HAS_SCRAM_KEYS(port) ((bool *) NULL)
+#endif
+
 /* 16 moved the authenticated identity out of Port. */
 #if PG_VERSION_NUM >= 160000
 #define SESSTRIG_AUTHENTICATED_IDENTITY() (MyClientConnectionInfo.authn_id)

@@ -11,6 +11,7 @@
 #include "catalog/pg_event_trigger.h"
 #include "catalog/pg_proc.h"
 #include "commands/trigger.h"
+#include "libpq/libpq-be.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -31,6 +32,30 @@ void
 sesstrig_assign_creator_role(const char *value, void *extra)
 {
 	sesstrig_triggers_invalidate();
+}
+
+/*
+ * May what runs now log on elsewhere as the client of this session?  The owner of a
+ * delegated trigger could not do that with SET ROLE (rule N2).
+ */
+void
+sesstrig_lend_credentials(bool lend)
+{
+	static bool withheld = false;
+	bool	   *has_keys = MyProcPort ? SESSTRIG_HAS_SCRAM_KEYS(MyProcPort) : NULL;
+
+	if (!has_keys)
+		return;
+	if (!lend && *has_keys)
+	{
+		*has_keys = false;
+		withheld = true;
+	}
+	else if (lend && withheld)
+	{
+		*has_keys = true;
+		withheld = false;
+	}
 }
 
 /*

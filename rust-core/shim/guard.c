@@ -86,6 +86,13 @@ sesstrig_take_error(MemoryContext context)
 	return error;
 }
 
+/* The error for memory that Rust lacks. */
+ErrorData *
+sesstrig_out_of_memory(void)
+{
+	return &out_of_memory;
+}
+
 void
 sesstrig_error_free(ErrorData *error)
 {

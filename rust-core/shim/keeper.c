@@ -14,6 +14,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/pg_authid_d.h"
 #include "catalog/pg_control.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_type_d.h"
@@ -197,7 +198,19 @@ sesstrig_try_connect_worker(Oid database)
 		 */
 		SetConfigOption("lock_timeout", "1s", PGC_SUSET, PGC_S_OVERRIDE);
 		if (OidIsValid(database))
+		{
 			BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+
+			/*
+			 * The database's settings apply now, and as no role has logged on here, its
+			 * owner can set who the user is.
+			 */
+			StartTransactionCommand();
+			SetConfigOption("session_authorization", GetUserNameFromId(BOOTSTRAP_SUPERUSERID, false),
+							PGC_SUSET, PGC_S_OVERRIDE);
+			SetConfigOption("role", "none", PGC_SUSET, PGC_S_OVERRIDE);
+			CommitTransactionCommand();
+		}
 		else
 			BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 		/* No setting of the database takes the place of this one, either. */

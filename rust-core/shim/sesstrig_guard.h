@@ -32,6 +32,7 @@ extern ErrorData *sesstrig_try_make_error(const char *message,
 										  const char *detail,
 										  const char *context);
 extern ErrorData *sesstrig_try_report_error(ErrorData *error);
+extern ErrorData *sesstrig_out_of_memory(void);
 extern void sesstrig_error_free(ErrorData *error);
 
 /* messages; the levels are those of elog.h */
@@ -71,6 +72,7 @@ extern ErrorData *sesstrig_try_override_settings(void);
 
 /* Ignore cancel requests until the session's next command; cannot raise. */
 extern void sesstrig_ignore_cancels(void);
+extern void sesstrig_lend_credentials(bool lend);
 
 /* the timeout of a firing; 0 ms means none; ending it cannot raise */
 extern ErrorData *sesstrig_try_start_timeout(int ms, const char *message);

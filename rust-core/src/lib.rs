@@ -65,16 +65,19 @@
 //!
 //! ## Memory
 //!
-//! Rust allocates with `malloc`, through the standard library's default allocator, and
-//! not in memory contexts. A memory context is reset by the server at times that Rust's
-//! lifetimes do not know. So neither side frees the other's memory: what a guard
-//! returns is copied or, in the case of an error, given back to be freed; what C gets
-//! from Rust is a constant, or lives as long as the process, or lies in memory of C's.
+//! Rust allocates with `malloc`, and not in memory contexts. A memory context is reset by
+//! the server at times that Rust's lifetimes do not know. So neither side frees the other's
+//! memory: what a guard returns is copied or, in the case of an error, given back to be
+//! freed; what C gets from Rust is a constant, or lives as long as the process, or lies in
+//! memory of C's.
 //!
-//! The costs are that `pg_backend_memory_contexts` does not show this memory, and that
-//! Rust aborts the process if `malloc` fails, in place of an ERROR. The core therefore
-//! allocates only small objects, such as the triggers of the database and their names.
-//! Parsing allocates nothing in Rust, whatever the length of the text.
+//! Rust aborts a process whose `malloc` fails, and the server must go on. So what users can
+//! make large is allocated by functions that return an error, and the allocator
+//! (`pg/memory.rs`) has a reserve for the rest, which is small: a record of a session, or
+//! the message of a panic. Parsing allocates nothing in Rust, whatever the length of the
+//! text.
+//!
+//! The cost is that `pg_backend_memory_contexts` does not show this memory.
 //!
 //! ## No threads
 //!

@@ -34,6 +34,13 @@ pub(super) fn in_transaction() -> bool {
     unsafe { sys::IsTransactionOrTransactionBlock() }
 }
 
+/// Sets whether what runs from now on may use what the client has proved who it is with to
+/// log on to other servers.
+pub(super) fn lend_credentials(lend: bool) {
+    // SAFETY: the function only sets variables, so it cannot raise.
+    unsafe { sys::sesstrig_lend_credentials(lend) }
+}
+
 /// Whether `session_replication_role` is `replica`.
 pub(super) fn is_replica() -> bool {
     // SAFETY: this is a plain variable, and this process has only one thread.

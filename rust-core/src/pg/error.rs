@@ -2,6 +2,7 @@
 //! does both, in `shim/entry.c` and `shim/guard.c`.
 
 use super::sys::{self, ErrorData};
+use std::collections::TryReserveError;
 use std::ffi::CStr;
 use std::ptr::NonNull;
 
@@ -63,6 +64,17 @@ impl PgError {
     /// Hands the error over to C, which must free it.
     pub(crate) fn into_raw(self) -> *mut ErrorData {
         std::mem::ManuallyDrop::new(self).data.as_ptr()
+    }
+}
+
+/// Rust's memory is used up. What a user can make large is allocated so that this can be
+/// told, since otherwise the process would be aborted.
+impl From<TryReserveError> for PgError {
+    fn from(_: TryReserveError) -> PgError {
+        // SAFETY: the function returns a constant, which is never null, and which
+        // `sesstrig_error_free` leaves alone.
+        let data = unsafe { NonNull::new_unchecked(sys::sesstrig_out_of_memory()) };
+        PgError { data }
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 const NONE: i32 = 0;
 const PANIC: i32 = 1;
 const PANIC_IN_ANSWER: i32 = 2;
+const NO_MEMORY: i32 = 3;
 
 static FAULT: AtomicI32 = AtomicI32::new(NONE);
 
@@ -32,6 +33,7 @@ pub(super) fn define() -> PgResult<()> {
             (c"none", NONE),
             (c"panic", PANIC),
             (c"panic_in_answer", PANIC_IN_ANSWER),
+            (c"no_memory", NO_MEMORY),
         ],
         sys::PGC_SUSET,
     )
@@ -40,6 +42,11 @@ pub(super) fn define() -> PgResult<()> {
 /// By how many microseconds the clock is ahead.
 pub(super) fn clock_offset() -> i64 {
     i64::from(FAULT_DAYS.load(Relaxed)) * 24 * 3600 * 1_000_000
+}
+
+/// Whether the C library is to have no memory for Rust.
+pub(super) fn no_memory() -> bool {
+    FAULT.load(Relaxed) == NO_MEMORY
 }
 
 /// Panics if the setting asks for it. A firing calls this before each trigger.

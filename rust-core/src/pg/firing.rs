@@ -26,7 +26,10 @@ pub(super) enum Outcome {
 pub(super) fn fire(event: Event, occasion: Occasion, scope: Scope) -> Outcome {
     let triggers = OnceCell::new();
     let mut running = None;
-    match panic::catch(|| run(event, occasion, scope, &triggers, &mut running)) {
+    backend::lend_credentials(scope != Scope::Delegated);
+    let result = panic::catch(|| run(event, occasion, scope, &triggers, &mut running));
+    backend::lend_credentials(true);
+    match result {
         Ok(Ok(())) => Outcome::Done,
         Ok(Err(error)) => clean_up(error, running),
         Err(panic) => {

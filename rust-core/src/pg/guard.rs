@@ -162,7 +162,7 @@ pub(super) fn read_triggers(may_wait: bool) -> PgResult<Option<TriggerSet>> {
     // Triggers mostly share a function, and an owner.
     let mut last = None;
     let judge = Judge::default();
-    let mut set = TriggerSet::with_capacity(rows.len());
+    let mut set = TriggerSet::try_with_capacity(rows.len())?;
     for row in rows {
         let (owner, function) = (RoleId(row.owner), FunctionId(row.function));
         let (audit, standing) = match last {
@@ -179,7 +179,7 @@ pub(super) fn read_triggers(may_wait: bool) -> PgResult<Option<TriggerSet>> {
                 Standing::Delegated => Some(role_name(owner)?),
                 Standing::Superuser | Standing::Barred(_) => None,
             };
-            set.add(name, owner.as_deref(), definition);
+            set.add(name, owner.as_deref(), definition)?;
             match standing {
                 Standing::Barred(obstacle) if log::log_enabled!(log::Level::Debug) => log::debug!(
                     "event trigger \"{}\" does not fire. {}",

@@ -16,6 +16,7 @@ mod keeper;
 pub(crate) mod launcher;
 mod lock;
 mod log;
+mod memory;
 pub(crate) mod panic;
 pub(crate) mod refusals;
 pub(crate) mod session;

@@ -144,6 +144,30 @@ impl Queue {
             .collect()
     }
 
+    /// Notes that what waits for a database could not be written. What has been tried often
+    /// enough goes to the database that is meant for what has no other, if there is one.
+    fn note_failure(&self, database: u32, has_refuge: bool) {
+        let home = Home::Database(database);
+        self.each_set(|set| set.note_failure(home));
+        if has_refuge {
+            self.each_set(|set| {
+                set.move_to(
+                    |counted| match counted.home == home && counted.is_given_up() {
+                        true => Home::Nowhere,
+                        false => counted.home,
+                    },
+                );
+            });
+        } else {
+            let mut given_up = self.waiting(|other| other == home);
+            given_up.retain(Counted::is_given_up);
+            given_up
+                .iter()
+                .for_each(|counted| self.drop_some(counted.count));
+            self.remove(&given_up);
+        }
+    }
+
     fn remove(&self, written: &[Counted]) {
         let now = backend::now();
         for counted in written {
@@ -169,7 +193,13 @@ impl Queue {
 
 /// How many different refusals wait.
 pub(crate) fn waiting() -> usize {
-    shared::get().map_or(0, |shared| shared.refusals.waiting(|_| true).len())
+    let mut number = 0;
+    if let Some(shared) = shared::get() {
+        shared
+            .refusals
+            .each_set(|set| number += set.waiting().count());
+    }
+    number
 }
 
 /// How many refusals have not been recorded since the server was started.
@@ -252,26 +282,30 @@ fn distribute_all(shared: &Shared) -> PgResult<bool> {
             .find(|database| database.name.to_bytes() == name)
     };
     queue.each_set(|set| {
-        set.move_to(|_, name| find(name).map_or(Home::Nowhere, |found| Home::Database(found.oid)));
+        set.move_to(|counted| {
+            find(counted.first.database.bytes())
+                .map_or(Home::Nowhere, |found| Home::Database(found.oid))
+        });
     });
     let mut all = true;
-    for home in queue.homes() {
-        all &= write_in(shared, home)?;
-    }
-    // What is left goes to the database that is meant for that.
     let refuge = settings::refused_database();
     let found = refuge
         .as_ref()
         .and_then(|name| find(name.to_bytes()))
-        .filter(|_| !queue.waiting(|home| home == Home::Nowhere).is_empty());
+        .map(|database| database.oid);
+    for home in queue.homes() {
+        all &= write_in(shared, home, found)?;
+    }
+    // What is left goes to the database that is meant for that.
+    let found = found.filter(|_| !queue.waiting(|home| home == Home::Nowhere).is_empty());
     if let Some(found) = found {
         queue.each_set(|set| {
-            set.move_to(|home, _| match home {
-                Home::Nowhere => Home::Database(found.oid),
+            set.move_to(|counted| match counted.home {
+                Home::Nowhere => Home::Database(found),
                 home => home,
             });
         });
-        all &= write_in(shared, found.oid)?;
+        all &= write_in(shared, found, Some(found))?;
     }
     let homeless = queue.waiting(|home| home == Home::Nowhere);
     queue.remove(&homeless);
@@ -287,11 +321,19 @@ fn distribute_all(shared: &Shared) -> PgResult<bool> {
     Ok(all)
 }
 
-/// Has what waits for a database written. Returns whether that was done.
-fn write_in(shared: &Shared, database: u32) -> PgResult<bool> {
+/// Has what waits for a database written. Returns whether that was done. `refuge` is the
+/// database that is meant for what has no other.
+fn write_in(shared: &Shared, database: u32, refuge: Option<u32>) -> PgResult<bool> {
     let done = &shared.refusals.done;
     done.store(false, SeqCst);
-    Ok(!backend::stop_requested() && launcher::start(Task::Write(database))? && done.load(SeqCst))
+    if backend::stop_requested() || !launcher::start(Task::Write(database))? {
+        return Ok(false);
+    }
+    let done = done.load(SeqCst);
+    if !done && refuge != Some(database) {
+        shared.refusals.note_failure(database, refuge.is_some());
+    }
+    Ok(done)
 }
 
 /// The function of the extension that records, if it belongs to a superuser, as the
@@ -328,7 +370,7 @@ pub(super) fn write(shared: &Shared, database: u32) -> PgResult<()> {
         None => {
             guard::commit_transaction(CONTEXT)?;
             queue.each_set(|set| {
-                set.move_to(|home, _| match home {
+                set.move_to(|counted| match counted.home {
                     Home::Database(other) if other == database => Home::Nowhere,
                     home => home,
                 });

@@ -66,6 +66,8 @@ fn may_fire(event: Event, scope: Scope) -> bool {
     settings::enabled()
         && backend::event_triggers_on()
         && !triggers::known_to_be_none(event, backend::is_replica(), scope)
+        // The firing before this one has tried to read them, in vain.
+        && !(scope == Scope::Delegated && triggers::are_unreadable())
 }
 
 /// Which logoff triggers fire if the server ends the session (table X).

@@ -18,7 +18,6 @@ use crate::domain::session::stat::{
 };
 use crate::domain::session::trigger::{Trigger, TriggerId};
 use std::cell::Cell;
-use std::collections::BTreeSet;
 use std::ptr;
 use std::sync::atomic::{
     AtomicI32, AtomicI64, AtomicPtr, AtomicU64,
@@ -205,11 +204,14 @@ impl Place {
         })
     }
 
-    /// How the place is used, for a session that knows its own database's triggers.
-    fn usage(&self, database: u32, triggers: &BTreeSet<TriggerId>) -> Use {
+    /// How the place is used, for a session that knows its own database's triggers, sorted.
+    fn usage(&self, database: u32, triggers: &[TriggerId]) -> Use {
         match Key::from_number(self.key.load(Relaxed)) {
             None => Use::Free,
-            Some(key) if key.database() == database && !triggers.contains(&key.trigger()) => {
+            Some(key)
+                if key.database() == database
+                    && triggers.binary_search(&key.trigger()).is_err() =>
+            {
                 Use::Dropped
             }
             Some(_) => Use::Fired(self.fired.load(Relaxed)),
@@ -301,7 +303,9 @@ impl Stats {
     /// Sees to it that a trigger has a place, with its name.
     fn assign(&self, key: Key, trigger: Trigger) {
         // Each place is looked up in it.
-        let triggers = triggers::cached().ids();
+        let Ok(triggers) = triggers::cached().ids() else {
+            return;
+        };
         let Some(_held) = self.lock.take() else {
             return;
         };

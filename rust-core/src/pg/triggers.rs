@@ -18,6 +18,8 @@ thread_local! {
     static WATCHED: Cell<bool> = const { Cell::new(false) };
     /// Whether SET agrees with the catalog.
     static VALID: Cell<bool> = const { Cell::new(false) };
+    /// Whether the last attempt to read the catalog has failed.
+    static UNREADABLE: Cell<bool> = const { Cell::new(false) };
     /// The triggers, or `None` if there are none. It is never dropped, because every
     /// session would pay for the registration of a destructor.
     static SET: ManuallyDrop<RefCell<Option<Rc<TriggerSet>>>> =
@@ -42,6 +44,12 @@ pub(super) fn known_to_be_none(event: Event, replica: bool, scope: Scope) -> boo
         })
 }
 
+/// Whether the catalog could not be read when that was tried last. To try again at once
+/// would make the session wait for as long again.
+pub(super) fn are_unreadable() -> bool {
+    UNREADABLE.get()
+}
+
 /// Fills the cache. A transaction must be open. If `may_wait` is false and the
 /// catalog is locked, the cache stays invalid.
 pub(super) fn load(may_wait: bool) -> PgResult<()> {
@@ -52,7 +60,9 @@ pub(super) fn load(may_wait: bool) -> PgResult<()> {
     // A change that arrives during the reading marks the cache as invalid again, and
     // the next firing reads anew, as with upstream's event trigger cache.
     VALID.set(true);
-    match guard::read_triggers(may_wait) {
+    let read = guard::read_triggers(may_wait);
+    UNREADABLE.set(read.is_err());
+    match read {
         Ok(Some(triggers)) => {
             SET.with(|set| set.replace((!triggers.is_empty()).then(|| Rc::new(triggers))));
             Ok(())

@@ -16,6 +16,11 @@ use std::net::IpAddr;
 /// For how long what is the same is counted, before it is written.
 pub const WINDOW: i64 = 60 * 1_000_000;
 
+/// How often a refusal is tried to be written to the log of its database, once in a window.
+/// Whoever owns a database can have that fail for ever, and her refusals would take the places
+/// of others.
+const TRIES: u8 = 3;
+
 /// How many sets there are.
 pub const SETS: usize = 16;
 
@@ -230,8 +235,17 @@ pub struct Counted {
     pub count: u32,
     /// Where they go.
     pub home: Home,
+    /// How often they could not be written there.
+    failures: u8,
     /// The first of them.
     pub first: Refusal,
+}
+
+impl Counted {
+    /// Whether their home is not to be tried again.
+    pub fn is_given_up(&self) -> bool {
+        self.failures >= TRIES
+    }
 }
 
 /// Refusals that wait for being written, of the addresses of one set.
@@ -247,6 +261,7 @@ impl Set {
             key: Key::FREE,
             count: 0,
             home: Home::Unknown,
+            failures: 0,
             first: Refusal::EMPTY,
         }; PLACES],
     };
@@ -275,6 +290,7 @@ impl Set {
             key,
             count: 1,
             home: Home::Unknown,
+            failures: 0,
             first: *refusal,
         };
         true
@@ -285,12 +301,20 @@ impl Set {
         self.places.iter().filter(|place| place.key != Key::FREE)
     }
 
-    /// Gives all that waits another home, which depends on its present one and on the
-    /// client's database.
-    pub fn move_to(&mut self, home: impl Fn(Home, &[u8]) -> Home) {
+    /// Gives all that waits another home, which may depend on its present one.
+    pub fn move_to(&mut self, home: impl Fn(&Counted) -> Home) {
         for place in &mut self.places {
             if place.key != Key::FREE {
-                place.home = home(place.home, place.first.database.bytes());
+                place.home = home(place);
+            }
+        }
+    }
+
+    /// Notes that what has this home could not be written.
+    pub fn note_failure(&mut self, home: Home) {
+        for place in &mut self.places {
+            if place.key != Key::FREE && place.home == home {
+                place.failures = place.failures.saturating_add(1);
             }
         }
     }
@@ -306,6 +330,7 @@ impl Set {
             return;
         };
         place.count = place.count.saturating_sub(written.count);
+        place.failures = 0;
         place.first = Refusal {
             at: now,
             process: None,
@@ -439,17 +464,42 @@ mod tests {
             ..refusal("alice")
         };
         assert!(note(&mut set, &refusal("alice")) && note(&mut set, &other));
-        set.move_to(|_, database| match database {
+        set.move_to(|counted| match counted.first.database.bytes() {
             b"app" => Home::Database(5),
             _ => Home::Nowhere,
         });
         assert!(note(&mut set, &refusal("bob")));
-        set.move_to(|home, _| match home {
+        set.move_to(|counted| match counted.home {
             Home::Nowhere => Home::Database(6),
             home => home,
         });
         let homes: Vec<Home> = set.waiting().map(|counted| counted.home).collect();
         assert_eq!(homes, [Home::Database(5), Home::Database(6), Home::Unknown]);
+    }
+
+    /// Rule A7: nobody can have the refusals of others wait for ever.
+    #[test]
+    fn tries_end() {
+        let mut set = Set::EMPTY;
+        let home = Home::Database(5);
+        let given_up =
+            |set: &Set| -> Vec<bool> { set.waiting().map(Counted::is_given_up).collect() };
+        assert!(note(&mut set, &refusal("alice")));
+        set.move_to(|_| home);
+        for _ in 1..TRIES {
+            set.note_failure(home);
+            set.note_failure(Home::Database(6));
+        }
+        assert_eq!(given_up(&set), [false]);
+        assert!(note(&mut set, &refusal("bob")));
+        set.move_to(|_| home);
+        set.note_failure(home);
+        assert_eq!(given_up(&set), [true, false]);
+        // What is counted after it was written has tries of its own.
+        let written = *set.waiting().next().unwrap();
+        assert!(note(&mut set, &refusal("alice")));
+        set.remove(&written, 0);
+        assert_eq!(given_up(&set), [false, false]);
     }
 
     /// Rule A7: a host has one set, also with all the IPv6 addresses of its network.

@@ -3,7 +3,7 @@
 
 use super::delegation::Standing;
 use super::event::Event;
-use std::collections::BTreeSet;
+use std::collections::TryReserveError;
 use std::ffi::{CStr, c_char};
 use std::ops::Range;
 
@@ -172,41 +172,56 @@ impl TriggerSet {
     const BEFORE_OWNER: &[u8] = b" of role \"";
 
     /// A set that has room for this number of triggers.
-    pub fn with_capacity(count: usize) -> TriggerSet {
+    ///
+    /// # Errors
+    /// Returns an error if there is not so much memory.
+    pub fn try_with_capacity(count: usize) -> Result<TriggerSet, TryReserveError> {
         // Room for names of average length. If that is not enough, the buffer grows.
         const DESCRIPTION: usize = 80;
-        TriggerSet {
-            entries: Vec::with_capacity(count),
-            descriptions: Vec::with_capacity(count * DESCRIPTION),
-            delegated: false,
-        }
+        let mut set = TriggerSet::default();
+        set.entries.try_reserve_exact(count)?;
+        set.descriptions.try_reserve_exact(count * DESCRIPTION)?;
+        Ok(set)
     }
 
     /// Adds a trigger with that name, which is in the server's encoding. When all have
     /// been added, call [`TriggerSet::sort`]. If it is a delegated one, `owner` is the
     /// name of its owner, which the description then has, too (rule N3).
-    pub fn add(&mut self, name: &CStr, owner: Option<&CStr>, definition: Definition) {
+    ///
+    /// # Errors
+    /// Returns an error if there is no memory for it.
+    pub fn add(
+        &mut self,
+        name: &CStr,
+        owner: Option<&CStr>,
+        definition: Definition,
+    ) -> Result<(), TryReserveError> {
         let start = self.descriptions.len();
-        for part in [
-            TriggerSet::BEFORE_NAME,
-            name.to_bytes(),
-            TriggerSet::AFTER_NAME,
-            definition.event.name().to_bytes_with_nul(),
-        ] {
-            self.descriptions.extend_from_slice(part);
+        let event = definition.event.name().to_bytes();
+        let [before, after] = [TriggerSet::BEFORE_NAME, TriggerSet::AFTER_NAME];
+        for part in [before, name.to_bytes(), after, event] {
+            self.describe(part)?;
         }
         if let Some(owner) = owner {
-            self.descriptions.pop();
-            for part in [TriggerSet::BEFORE_OWNER, owner.to_bytes(), b"\"\0"] {
-                self.descriptions.extend_from_slice(part);
+            for part in [TriggerSet::BEFORE_OWNER, owner.to_bytes(), b"\""] {
+                self.describe(part)?;
             }
         }
+        self.describe(b"\0")?;
+        self.entries.try_reserve(1)?;
         self.delegated |= definition.standing == Standing::Delegated;
         self.entries.push(Entry {
             definition,
             description: start..self.descriptions.len(),
             name_length: name.count_bytes(),
         });
+        Ok(())
+    }
+
+    fn describe(&mut self, part: &[u8]) -> Result<(), TryReserveError> {
+        self.descriptions.try_reserve(part.len())?;
+        self.descriptions.extend_from_slice(part);
+        Ok(())
     }
 
     /// Sorts the triggers, which may have come in any order, into the order of rule F1,
@@ -255,12 +270,16 @@ impl TriggerSet {
             .map(|entry| self.trigger(entry))
     }
 
-    /// The triggers' OIDs.
-    pub fn ids(&self) -> BTreeSet<TriggerId> {
-        self.entries
-            .iter()
-            .map(|entry| entry.definition.id)
-            .collect()
+    /// The triggers' OIDs, sorted.
+    ///
+    /// # Errors
+    /// Returns an error if there is no memory for them.
+    pub fn ids(&self) -> Result<Vec<TriggerId>, TryReserveError> {
+        let mut ids = Vec::new();
+        ids.try_reserve_exact(self.entries.len())?;
+        ids.extend(self.entries.iter().map(|entry| entry.definition.id));
+        ids.sort_unstable();
+        Ok(ids)
     }
 
     fn trigger(&self, entry: &Entry) -> Trigger<'_> {
@@ -323,7 +342,8 @@ mod tests {
                     standing,
                     ..definition(*event, *enabled)
                 },
-            );
+            )
+            .unwrap();
         }
         set.sort();
         set
@@ -402,7 +422,8 @@ mod tests {
                     id: TriggerId(id),
                     ..definition(Event::Logon, Enabled::Never)
                 },
-            );
+            )
+            .unwrap();
         }
         set.sort();
         let name = |id| set.find(TriggerId(id)).map(|trigger| trigger.name());
@@ -435,7 +456,8 @@ mod tests {
                 standing: Standing::Delegated,
                 ..definition(Event::Logon, Enabled::Always)
             },
-        );
+        )
+        .unwrap();
         let trigger = set.to_fire(Event::Logon, false, Scope::All).next().unwrap();
         assert_eq!(trigger.name(), b"t\" of role \"x");
         assert_eq!(
