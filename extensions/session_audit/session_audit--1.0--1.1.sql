@@ -6,6 +6,20 @@
 -- The keeper is a worker of the server, which calls the functions below: make_months(),
 -- find_lost(), drop_months(), delete_rows() and note_pass(), each in a transaction of its own.
 
+-- Take from all but the owner what they have been given, by default privileges for instance:
+-- with more than SELECT they could change rows, or make a trigger, which would run with the
+-- rights of the table's owner.
+CREATE FUNCTION close(relation regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    other oid;
+BEGIN
+    FOR other IN SELECT DISTINCT grantee FROM pg_class, aclexplode(relacl) WHERE oid = relation AND grantee <> relowner LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', relation, CASE other WHEN 0 THEN 'PUBLIC' ELSE other::regrole::text END);
+    END LOOP;
+END
+$$;
+
 -- What it knows from one pass to the next.  It has one row, or none before the first pass.
 CREATE TABLE keeper (
     since timestamptz,
@@ -26,7 +40,10 @@ CREATE TABLE open_sessions (LIKE log);
 
 COMMENT ON TABLE open_sessions IS 'the sessions that ran when the keeper last looked';
 
-GRANT SELECT ON keeper, open_sessions TO pg_monitor;
+SELECT close(oid) FROM pg_class
+WHERE oid = ANY ('{log, keeper, open_sessions, sessions, last_logons}'::regclass[])
+    OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'log'::regclass);
+GRANT SELECT ON log, log_default, keeper, open_sessions, sessions, last_logons TO pg_monitor;
 
 -- Make the partition of a month in UTC, and move there what the default partition has of it.
 CREATE OR REPLACE FUNCTION add_month(month date) RETURNS regclass
@@ -69,6 +86,7 @@ BEGIN
         ' INSERT INTO @extschema@.%1$I (%2$s) SELECT %2$s FROM moved', name, columns) USING start, stop;
     EXECUTE format('ALTER TABLE @extschema@.log ATTACH PARTITION @extschema@.%I FOR VALUES FROM (%L) TO (%L)',
         name, start, stop);
+    PERFORM @extschema@.close(to_regclass('@extschema@.' || name));
     EXECUTE format('GRANT SELECT ON @extschema@.%I TO pg_monitor', name);
     EXECUTE format('ALTER TABLE @extschema@.%I OWNER TO %s', name,
         (SELECT relowner::regrole FROM pg_class WHERE oid = '@extschema@.log'::regclass));
@@ -292,7 +310,7 @@ $$;
 
 COMMENT ON FUNCTION status() IS 'the state of the log and of its keeper';
 
-REVOKE ALL ON FUNCTION make_months(timestamptz), drop_months(timestamptz, int), delete_rows(timestamptz, int),
+REVOKE ALL ON FUNCTION close(regclass), make_months(timestamptz), drop_months(timestamptz, int), delete_rows(timestamptz, int),
     find_lost(timestamptz, timestamptz), note_pass(timestamptz, text), refusals_waiting(), refusals_dropped(), status()
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION refusals_waiting(), refusals_dropped(), status() TO pg_monitor;

@@ -445,6 +445,37 @@ EOS
 	$auditor->quit;
 };
 
+subtest 'A3: rights that others were given for all tables' => sub {
+	admin($node, 'postgres', 'CREATE DATABASE given; CREATE ROLE given LOGIN IN ROLE pg_monitor; CREATE ROLE writer LOGIN IN ROLE pg_write_all_data');
+	admin($node, 'given', <<'EOS');
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO given, PUBLIC;
+CREATE EXTENSION session_audit;
+SELECT session_audit.add_month('2020-01-01');
+CREATE TABLE own (i int);
+EOS
+	is(admin($node, 'given', <<'EOS'), '', 'A3: default privileges give nobody a right on the log');
+SELECT relname, grantee::regrole, privilege_type FROM pg_class, aclexplode(relacl)
+WHERE relnamespace = 'session_audit'::regnamespace AND grantee <> relowner
+AND (grantee, privilege_type) <> ('pg_monitor'::regrole, 'SELECT')
+EOS
+	is(admin($node, 'given', q{SELECT count(*) FROM pg_class WHERE relnamespace = 'session_audit'::regnamespace AND has_table_privilege('given', oid, 'SELECT')}),
+		'7', 'A3: and take none from pg_monitor');
+
+	my $writer = open_session($node, 'writer', database => 'given');
+	for my $table (qw(log log_2020_01 keeper open_sessions))
+	{
+		is(($writer->query($_))[0]->{C}, '42501', "A3: pg_write_all_data: it is refused: $_")
+		  for "INSERT INTO session_audit.$table DEFAULT VALUES", "UPDATE session_audit.$table SET " . ($table eq 'keeper' ? 'since' : 'at') . ' = NULL', "DELETE FROM session_audit.$table";
+	}
+	is(scalar(grep { $_->{type} eq 'E' } $writer->query('INSERT INTO own VALUES (1)')), 0, 'A3: pg_write_all_data has other tables');
+	admin($node, 'given', 'GRANT DELETE ON session_audit.log TO writer');
+	is(scalar(grep { $_->{type} eq 'E' } $writer->query('DELETE FROM session_audit.log')), 0, 'A3: what a superuser grants counts');
+	$writer->quit;
+	wait_for_exit($node, $writer);
+	admin($node, 'postgres', 'DROP DATABASE given');
+	admin($node, 'postgres', 'DROP ROLE given, writer');
+};
+
 ### Partitions
 
 # Returns the partitions that have the rows of a session.

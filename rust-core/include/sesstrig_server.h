@@ -223,6 +223,9 @@ extern Node *sesstrig_trigger_rename(List *name, char *new_name);
 extern Node *sesstrig_trigger_drop(ObjectType type, List *name, bool missing_ok,
 								   DropBehavior behavior, core_yyscan_t yyscanner);
 
+/* Is this a table of the session audit, which pg_write_all_data does not include? */
+extern bool sesstrig_audit_has_table(Oid table);
+
 /*
  * Raise an error whose hint tells users what to write instead.  Some rules of the
  * grammar exist only to call one of these, as upstream has rules for CREATE

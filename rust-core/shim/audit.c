@@ -31,6 +31,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type_d.h"
 #include "commands/event_trigger.h"
+#include "commands/extension.h"
 #include "common/ip.h"
 #include "executor/instrument.h"
 #include "executor/spi.h"
@@ -61,11 +62,13 @@
 #include "sesstrig_audit_row.h"
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
+#include "sesstrig_server.h"
 #include "sesstrig_try.h"
 
 /* The table, in the schema of the function; its partitions are called log_YYYY_MM. */
 #define LOG_TABLE "log"
 #define LOG_SCHEMA "session_audit"
+#define AUDIT_EXTENSION "session_audit"
 
 /* The library by which the audit's function is known. */
 #define AUDIT_LIBRARY "$libdir/session_audit"
@@ -753,4 +756,17 @@ sesstrig_audit_check(Node *statement)
 				 errmsg("the log of the session audit cannot have rules or triggers for statements"),
 				 errdetail("Its rows are written without a statement."),
 				 errhint("Create a trigger FOR EACH ROW.")));
+}
+
+/*
+ * Is this table the audit's?  Nobody but a superuser may change its rows, which
+ * pg_write_all_data would otherwise allow (rule A3).
+ */
+bool
+sesstrig_audit_has_table(Oid table)
+{
+	Oid			schema = get_namespace_oid(LOG_SCHEMA, true);
+
+	return OidIsValid(schema) && get_rel_namespace(table) == schema &&
+		OidIsValid(get_extension_oid(AUDIT_EXTENSION, true));
 }
