@@ -3,50 +3,100 @@
 -- complain if script is sourced in psql, rather than via ALTER EXTENSION
 \echo Use "ALTER EXTENSION session_audit UPDATE TO '1.1'" to load this file. \quit
 
+-- Names without a schema are PostgreSQL's own: in the schema of the extension, others may have
+-- made what fits a call better.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- The keeper is a worker of the server, which calls the functions below: make_months(),
 -- find_lost(), drop_months(), delete_rows() and note_pass(), each in a transaction of its own.
+
+-- Whoever may create objects in the schema could put tables in the place of partitions, and
+-- functions that fit a call better than those of the extension.
+DO $$
+DECLARE
+    other oid;
+    object text;
+BEGIN
+    IF NOT (SELECT rolsuper FROM pg_roles JOIN pg_namespace ON nspowner = pg_roles.oid
+            WHERE nspname = '@extschema@') THEN
+        RAISE EXCEPTION 'schema "@extschema@" does not belong to a superuser'
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Drop the schema, or rename it.';
+    END IF;
+    -- Default privileges can have given this to others, too.
+    FOR other IN SELECT DISTINCT grantee FROM pg_namespace, aclexplode(nspacl)
+                 WHERE nspname = '@extschema@' AND grantee <> nspowner AND privilege_type = 'CREATE' LOOP
+        EXECUTE format('REVOKE CREATE ON SCHEMA @extschema@ FROM %s CASCADE',
+            CASE other WHEN 0 THEN 'PUBLIC' ELSE other::regrole::text END);
+    END LOOP;
+    SELECT pg_describe_object(inside.classid, inside.objid, 0) INTO object
+    FROM pg_namespace n
+    JOIN pg_depend inside ON inside.refclassid = 'pg_namespace'::regclass AND inside.refobjid = n.oid
+    JOIN pg_shdepend owned ON owned.classid = inside.classid AND owned.objid = inside.objid AND owned.deptype = 'o'
+    JOIN pg_database d ON d.oid = owned.dbid AND d.datname = current_database()
+    JOIN pg_roles r ON r.oid = owned.refobjid AND NOT r.rolsuper
+    LEFT JOIN pg_class c ON inside.classid = 'pg_class'::regclass AND c.oid = inside.objid
+    WHERE n.nspname = '@extschema@' AND c.relispartition IS NOT TRUE
+        AND NOT EXISTS (SELECT FROM pg_depend member
+                        WHERE member.classid = inside.classid AND member.objid = inside.objid AND member.deptype = 'e')
+    ORDER BY inside.classid, inside.objid LIMIT 1;
+    IF object IS NOT NULL THEN
+        RAISE EXCEPTION 'schema "@extschema@" has objects that do not belong to a superuser'
+            USING ERRCODE = 'insufficient_privilege', DETAIL = format('One of them is %s.', object),
+                HINT = 'Drop them, or move them to another schema.';
+    END IF;
+END
+$$;
 
 -- Take from all but the owner what they have been given, by default privileges for instance:
 -- with more than SELECT they could change rows, or make a trigger, which would run with the
 -- rights of the table's owner.
-CREATE FUNCTION close(relation regclass) RETURNS void
+CREATE FUNCTION @extschema@.close(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     other oid;
 BEGIN
-    FOR other IN SELECT DISTINCT grantee FROM pg_class, aclexplode(relacl) WHERE oid = relation AND grantee <> relowner LOOP
-        EXECUTE format('REVOKE ALL ON %s FROM %s', relation, CASE other WHEN 0 THEN 'PUBLIC' ELSE other::regrole::text END);
+    FOR other IN SELECT grantee FROM pg_class, aclexplode(relacl) WHERE oid = relation AND grantee <> relowner
+                 UNION SELECT grantee FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid, aclexplode(attacl)
+                 WHERE pg_class.oid = relation AND grantee <> relowner LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s CASCADE', relation,
+            CASE other WHEN 0 THEN 'PUBLIC' ELSE other::regrole::text END);
     END LOOP;
 END
 $$;
 
 -- What it knows from one pass to the next.  It has one row, or none before the first pass.
-CREATE TABLE keeper (
+CREATE TABLE @extschema@.keeper (
     since timestamptz,
     last_pass_at timestamptz,
     last_error text,
     last_error_at timestamptz
 );
 
-COMMENT ON TABLE keeper IS 'what the keeper of the log has done';
-COMMENT ON COLUMN keeper.since IS 'when lost sessions were last searched for';
-COMMENT ON COLUMN keeper.last_pass_at IS 'when the keeper last ran';
-COMMENT ON COLUMN keeper.last_error IS 'the last error of the keeper';
-COMMENT ON COLUMN keeper.last_error_at IS 'when that was';
+COMMENT ON TABLE @extschema@.keeper IS 'what the keeper of the log has done';
+COMMENT ON COLUMN @extschema@.keeper.since IS 'when lost sessions were last searched for';
+COMMENT ON COLUMN @extschema@.keeper.last_pass_at IS 'when the keeper last ran';
+COMMENT ON COLUMN @extschema@.keeper.last_error IS 'the last error of the keeper';
+COMMENT ON COLUMN @extschema@.keeper.last_error_at IS 'when that was';
 
 -- The rows of the logons of those sessions, or uses of one, that ran when lost ones were last
 -- searched for: these, and those that have begun since, are all that can have been lost.
-CREATE TABLE open_sessions (LIKE log);
+CREATE TABLE @extschema@.open_sessions (LIKE @extschema@.log);
 
-COMMENT ON TABLE open_sessions IS 'the sessions that ran when the keeper last looked';
+-- If a publication has all tables, their rows can be changed only if they have an identity.
+ALTER TABLE @extschema@.log_default REPLICA IDENTITY FULL;
+ALTER TABLE @extschema@.keeper REPLICA IDENTITY FULL;
+ALTER TABLE @extschema@.open_sessions REPLICA IDENTITY FULL;
 
-SELECT close(oid) FROM pg_class
-WHERE oid = ANY ('{log, keeper, open_sessions, sessions, last_logons}'::regclass[])
-    OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'log'::regclass);
-GRANT SELECT ON log, log_default, keeper, open_sessions, sessions, last_logons TO pg_monitor;
+COMMENT ON TABLE @extschema@.open_sessions IS 'the sessions that ran when the keeper last looked';
+
+SELECT @extschema@.close(c.oid::regclass) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = '@extschema@' AND c.relname IN ('log', 'keeper', 'open_sessions', 'sessions', 'last_logons')
+    OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = '@extschema@.log'::regclass);
+GRANT SELECT ON @extschema@.log, @extschema@.log_default, @extschema@.keeper, @extschema@.open_sessions,
+    @extschema@.sessions, @extschema@.last_logons TO pg_monitor;
 
 -- Make the partition of a month in UTC, and move there what the default partition has of it.
-CREATE OR REPLACE FUNCTION add_month(month date) RETURNS regclass
+CREATE OR REPLACE FUNCTION @extschema@.add_month(month date) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     start timestamptz := date_trunc('month', month);
@@ -97,7 +147,7 @@ $$;
 -- Make the partitions of the month of a time and of the one after it.  A partition that
 -- would have to be searched for in a large log_default is left to the administrator: while
 -- that is done, the logons for which log_default is the place wait.
-CREATE FUNCTION make_months(at timestamptz) RETURNS void
+CREATE FUNCTION @extschema@.make_months(at timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '100ms' AS $$
 DECLARE
     month date;
@@ -119,7 +169,7 @@ $$;
 
 -- Drop the partitions that are older than so many days.  One that cannot be dropped, for
 -- instance because somebody has made a view of it, does not keep the others from it.
-CREATE FUNCTION drop_months(at timestamptz, days int) RETURNS void
+CREATE FUNCTION @extschema@.drop_months(at timestamptz, days int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '100ms' AS $$
 DECLARE
     partition regclass;
@@ -148,7 +198,7 @@ $$;
 
 -- Delete the rows of log_default that are older than so many days.  This is not done
 -- together with the partitions, whose locks others would wait for.
-CREATE FUNCTION delete_rows(at timestamptz, days int) RETURNS void
+CREATE FUNCTION @extschema@.delete_rows(at timestamptz, days int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM @extschema@.log_default AS row
@@ -168,7 +218,7 @@ $$;
 -- DROP EXTENSION locks the tables in an order that nobody can rely on.  Each of the keeper's
 -- functions gives up a lock that it does not get long before the server looks for a deadlock,
 -- so that no other session has to.
-CREATE FUNCTION find_lost(at timestamptz, started_at timestamptz) RETURNS void
+CREATE FUNCTION @extschema@.find_lost(at timestamptz, started_at timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     -- A logon's row can appear late, by the time that its triggers take, and the clock may
@@ -244,7 +294,7 @@ END
 $$;
 
 -- Note when the keeper ran, and the error that it ended with, if any.
-CREATE FUNCTION note_pass(at timestamptz, error text) RETURNS void
+CREATE FUNCTION @extschema@.note_pass(at timestamptz, error text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 BEGIN
     LOCK TABLE @extschema@.keeper IN EXCLUSIVE MODE;
@@ -257,23 +307,23 @@ END
 $$;
 
 -- Refused logons wait in memory before they are written, for a minute or less.
-CREATE FUNCTION refusals_waiting() RETURNS int
+CREATE FUNCTION @extschema@.refusals_waiting() RETURNS int
 LANGUAGE C AS 'MODULE_PATHNAME', 'session_audit_waiting';
-CREATE FUNCTION refusals_dropped() RETURNS bigint
+CREATE FUNCTION @extschema@.refusals_dropped() RETURNS bigint
 LANGUAGE C AS 'MODULE_PATHNAME', 'session_audit_dropped';
 
-COMMENT ON FUNCTION refusals_waiting() IS 'how many different refused logons wait for being written';
-COMMENT ON FUNCTION refusals_dropped() IS 'how many refused logons were not recorded since the server was started';
+COMMENT ON FUNCTION @extschema@.refusals_waiting() IS 'how many different refused logons wait for being written';
+COMMENT ON FUNCTION @extschema@.refusals_dropped() IS 'how many refused logons were not recorded since the server was started';
 
-COMMENT ON COLUMN log.event IS 'logon, logoff, refused, or lost';
-COMMENT ON COLUMN log.logon_at IS 'when the session, or the use of it, began';
-COMMENT ON COLUMN log.ended_by IS 'how the session, or the use of it, ended';
-COMMENT ON COLUMN log.cpu IS 'processor time of the session''s process during the use';
-COMMENT ON VIEW sessions IS 'one row for each session, or for each use of one that DISCARD ALL ends';
+COMMENT ON COLUMN @extschema@.log.event IS 'logon, logoff, refused, or lost';
+COMMENT ON COLUMN @extschema@.log.logon_at IS 'when the session, or the use of it, began';
+COMMENT ON COLUMN @extschema@.log.ended_by IS 'how the session, or the use of it, ended';
+COMMENT ON COLUMN @extschema@.log.cpu IS 'processor time of the session''s process during the use';
+COMMENT ON VIEW @extschema@.sessions IS 'one row for each session, or for each use of one that DISCARD ALL ends';
 
 -- What a monitor needs to know, in one row.  Rows are written roughly in the order of their
 -- times, so only the first and the last blocks of each partition are read.
-CREATE FUNCTION status(OUT partitions int, OUT oldest timestamptz, OUT newest timestamptz, OUT size bigint,
+CREATE FUNCTION @extschema@.status(OUT partitions int, OUT oldest timestamptz, OUT newest timestamptz, OUT size bigint,
     OUT last_pass_at timestamptz, OUT last_error text, OUT last_error_at timestamptz,
     OUT queue_length int, OUT dropped bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -308,9 +358,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION status() IS 'the state of the log and of its keeper';
+COMMENT ON FUNCTION @extschema@.status() IS 'the state of the log and of its keeper';
 
-REVOKE ALL ON FUNCTION close(regclass), make_months(timestamptz), drop_months(timestamptz, int), delete_rows(timestamptz, int),
-    find_lost(timestamptz, timestamptz), note_pass(timestamptz, text), refusals_waiting(), refusals_dropped(), status()
-    FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION refusals_waiting(), refusals_dropped(), status() TO pg_monitor;
+REVOKE ALL ON FUNCTION @extschema@.close(regclass), @extschema@.make_months(timestamptz),
+    @extschema@.drop_months(timestamptz, int), @extschema@.delete_rows(timestamptz, int),
+    @extschema@.find_lost(timestamptz, timestamptz), @extschema@.note_pass(timestamptz, text),
+    @extschema@.refusals_waiting(), @extschema@.refusals_dropped(), @extschema@.status() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.refusals_waiting(), @extschema@.refusals_dropped(), @extschema@.status() TO pg_monitor;

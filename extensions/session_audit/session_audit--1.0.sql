@@ -3,11 +3,15 @@
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION session_audit" to load this file. \quit
 
+-- Names without a schema are PostgreSQL's own: in the schema of the extension, others may have
+-- made what fits a call better.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- First, so that a server that cannot record anything is refused by its library.
-CREATE FUNCTION record() RETURNS event_trigger
+CREATE FUNCTION @extschema@.record() RETURNS event_trigger
 LANGUAGE C AS 'MODULE_PATHNAME', 'session_audit_record';
 
-REVOKE ALL ON FUNCTION record() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.record() FROM PUBLIC;
 
 -- Whoever owns the schema could put tables of their own in the place of partitions.
 DO $$
@@ -23,7 +27,7 @@ $$;
 -- The server writes rows to the partitions itself, which it does without an INSERT as long
 -- as these tables have nothing but the columns.  No constraint is needed for what it writes,
 -- and each one would be read by every session.
-CREATE TABLE log (
+CREATE TABLE @extschema@.log (
     at timestamptz,
     event text,
     session_id text,
@@ -49,11 +53,11 @@ CREATE TABLE log (
 ) PARTITION BY RANGE (at);
 
 -- What no other partition takes.
-CREATE TABLE log_default PARTITION OF log DEFAULT;
+CREATE TABLE @extschema@.log_default PARTITION OF @extschema@.log DEFAULT;
 
 -- Make the partition of a month in UTC, and move there what the default partition has of it.
 -- It is no member of the extension, so that pg_dump dumps it with its rows.
-CREATE FUNCTION add_month(month date) RETURNS regclass
+CREATE FUNCTION @extschema@.add_month(month date) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     start timestamptz := date_trunc('month', month);
@@ -80,36 +84,36 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION add_month(date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.add_month(date) FROM PUBLIC;
 
-COMMENT ON TABLE log IS 'one row for each event of a session';
-COMMENT ON COLUMN log.at IS 'when the event occurred';
-COMMENT ON COLUMN log.event IS 'logon, logoff, refused, lost, or reset';
-COMMENT ON COLUMN log.session_id IS 'the session, as %c of log_line_prefix shows it';
-COMMENT ON COLUMN log.login_user IS 'the role that logged on';
-COMMENT ON COLUMN log.database IS 'the database that it logged on to';
-COMMENT ON COLUMN log.auth_method IS 'how it authenticated';
-COMMENT ON COLUMN log.system_identity IS 'as whom it authenticated, if the method has an identity';
-COMMENT ON COLUMN log.client_addr IS 'the client''s address; null over a Unix socket';
-COMMENT ON COLUMN log.client_port IS 'the client''s port; null over a Unix socket';
-COMMENT ON COLUMN log.application_name IS 'application_name at the time of the event';
-COMMENT ON COLUMN log.encryption IS 'the version of TLS, or GSS; null if the connection is not encrypted';
-COMMENT ON COLUMN log.instance_num IS 'session_triggers.instance_num at logon';
-COMMENT ON COLUMN log.logon_at IS 'when the session logged on';
-COMMENT ON COLUMN log.ended_by IS 'how the session ended';
-COMMENT ON COLUMN log.sqlstate IS 'the SQLSTATE of the error that ended or refused it';
-COMMENT ON COLUMN log.cpu IS 'processor time of the session''s process';
-COMMENT ON COLUMN log.blocks_hit IS 'blocks that the session found in the buffers';
-COMMENT ON COLUMN log.blocks_read IS 'blocks that the session read';
-COMMENT ON COLUMN log.blocks_written IS 'blocks that the session wrote';
-COMMENT ON COLUMN log.temp_blocks IS 'blocks of temporary files that the session read or wrote';
-COMMENT ON COLUMN log.wal_bytes IS 'WAL that the session produced';
-COMMENT ON COLUMN log.count IS 'the number of events that the row stands for';
+COMMENT ON TABLE @extschema@.log IS 'one row for each event of a session';
+COMMENT ON COLUMN @extschema@.log.at IS 'when the event occurred';
+COMMENT ON COLUMN @extschema@.log.event IS 'logon, logoff, refused, lost, or reset';
+COMMENT ON COLUMN @extschema@.log.session_id IS 'the session, as %c of log_line_prefix shows it';
+COMMENT ON COLUMN @extschema@.log.login_user IS 'the role that logged on';
+COMMENT ON COLUMN @extschema@.log.database IS 'the database that it logged on to';
+COMMENT ON COLUMN @extschema@.log.auth_method IS 'how it authenticated';
+COMMENT ON COLUMN @extschema@.log.system_identity IS 'as whom it authenticated, if the method has an identity';
+COMMENT ON COLUMN @extschema@.log.client_addr IS 'the client''s address; null over a Unix socket';
+COMMENT ON COLUMN @extschema@.log.client_port IS 'the client''s port; null over a Unix socket';
+COMMENT ON COLUMN @extschema@.log.application_name IS 'application_name at the time of the event';
+COMMENT ON COLUMN @extschema@.log.encryption IS 'the version of TLS, or GSS; null if the connection is not encrypted';
+COMMENT ON COLUMN @extschema@.log.instance_num IS 'session_triggers.instance_num at logon';
+COMMENT ON COLUMN @extschema@.log.logon_at IS 'when the session logged on';
+COMMENT ON COLUMN @extschema@.log.ended_by IS 'how the session ended';
+COMMENT ON COLUMN @extschema@.log.sqlstate IS 'the SQLSTATE of the error that ended or refused it';
+COMMENT ON COLUMN @extschema@.log.cpu IS 'processor time of the session''s process';
+COMMENT ON COLUMN @extschema@.log.blocks_hit IS 'blocks that the session found in the buffers';
+COMMENT ON COLUMN @extschema@.log.blocks_read IS 'blocks that the session read';
+COMMENT ON COLUMN @extschema@.log.blocks_written IS 'blocks that the session wrote';
+COMMENT ON COLUMN @extschema@.log.temp_blocks IS 'blocks of temporary files that the session read or wrote';
+COMMENT ON COLUMN @extschema@.log.wal_bytes IS 'WAL that the session produced';
+COMMENT ON COLUMN @extschema@.log.count IS 'the number of events that the row stands for';
 
 -- One row for each session, with the values of its end if it has ended: the log is read once,
 -- and a condition on logon_at is checked there.  A session that has not ended runs if a process
 -- with its identifier does.
-CREATE VIEW sessions AS
+CREATE VIEW @extschema@.sessions AS
 SELECT s.session_id, s.login_user, s.database, s.auth_method, s.system_identity, s.client_addr,
        s.client_port, s.application_name, s.encryption, s.instance_num, s.logon_at, s.logoff_at,
        CASE WHEN s.ended THEN s.logoff_at - s.logon_at
@@ -137,10 +141,10 @@ LEFT JOIN pg_stat_activity a
   ON NOT s.ended
      AND to_hex(floor(extract(epoch FROM a.backend_start))::bigint) || '.' || to_hex(a.pid) = s.session_id;
 
-COMMENT ON VIEW sessions IS 'one row for each session';
+COMMENT ON VIEW @extschema@.sessions IS 'one row for each session';
 
 -- One row for each role that may log on, also those that never did.
-CREATE VIEW last_logons AS
+CREATE VIEW @extschema@.last_logons AS
 SELECT r.rolname::text AS login_user, l.last_logon_at, l.client_addr, l.application_name,
        coalesce(l.logons, 0) AS logons
 FROM pg_roles r
@@ -153,15 +157,15 @@ LEFT JOIN (SELECT last.login_user, last.last_logon_at, last.logons, max(at.clien
            GROUP BY 1, 2, 3) l ON l.login_user = r.rolname
 WHERE r.rolcanlogin;
 
-COMMENT ON VIEW last_logons IS 'the last logon of each role that may log on';
+COMMENT ON VIEW @extschema@.last_logons IS 'the last logon of each role that may log on';
 
 -- Nobody but a superuser can change a row.
 GRANT USAGE ON SCHEMA @extschema@ TO pg_monitor;
-GRANT SELECT ON log, log_default, sessions, last_logons TO pg_monitor;
+GRANT SELECT ON @extschema@.log, @extschema@.log_default, @extschema@.sessions, @extschema@.last_logons TO pg_monitor;
 
-SELECT pg_extension_config_dump('log_default', '');
+SELECT pg_extension_config_dump('@extschema@.log_default', '');
 
-CREATE EVENT TRIGGER session_audit_logon ON after_user_logon EXECUTE FUNCTION record();
-CREATE EVENT TRIGGER session_audit_logoff ON before_user_logoff EXECUTE FUNCTION record();
+CREATE EVENT TRIGGER session_audit_logon ON after_user_logon EXECUTE FUNCTION @extschema@.record();
+CREATE EVENT TRIGGER session_audit_logoff ON before_user_logoff EXECUTE FUNCTION @extschema@.record();
 ALTER EVENT TRIGGER session_audit_logon ENABLE ALWAYS;
 ALTER EVENT TRIGGER session_audit_logoff ENABLE ALWAYS;

@@ -3,54 +3,84 @@
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION session_triggers" to load this file. \quit
 
+-- Names without a schema are PostgreSQL's own: in the schema of the extension, others may have
+-- made what fits a call better.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- First, so that a server that counts nothing is refused by its library.
-CREATE FUNCTION counters(OUT database_oid oid, OUT trigger_oid oid, OUT trigger name, OUT event text,
+CREATE FUNCTION @extschema@.counters(OUT database_oid oid, OUT trigger_oid oid, OUT trigger name, OUT event text,
     OUT fired bigint, OUT failed bigint, OUT timed_out bigint,
     OUT total_time double precision, OUT min_time double precision, OUT max_time double precision,
     OUT last_failure_at timestamptz, OUT last_failure_sqlstate text) RETURNS SETOF record
 LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'session_triggers_counters';
 
--- What the views below call is looked up in the schema too, so nobody else may own that.
+-- Whoever may create objects in the schema could make functions that fit a call better than
+-- those of the extension.
 DO $$
+DECLARE
+    other oid;
+    object text;
 BEGIN
     IF NOT (SELECT rolsuper FROM pg_roles JOIN pg_namespace ON nspowner = pg_roles.oid
             WHERE nspname = '@extschema@') THEN
         RAISE EXCEPTION 'schema "@extschema@" does not belong to a superuser'
             USING ERRCODE = 'insufficient_privilege', HINT = 'Drop the schema, or rename it.';
     END IF;
+    -- Default privileges can have given this to others, too.
+    FOR other IN SELECT DISTINCT grantee FROM pg_namespace, aclexplode(nspacl)
+                 WHERE nspname = '@extschema@' AND grantee <> nspowner AND privilege_type = 'CREATE' LOOP
+        EXECUTE format('REVOKE CREATE ON SCHEMA @extschema@ FROM %s CASCADE',
+            CASE other WHEN 0 THEN 'PUBLIC' ELSE other::regrole::text END);
+    END LOOP;
+    SELECT pg_describe_object(inside.classid, inside.objid, 0) INTO object
+    FROM pg_namespace n
+    JOIN pg_depend inside ON inside.refclassid = 'pg_namespace'::regclass AND inside.refobjid = n.oid
+    JOIN pg_shdepend owned ON owned.classid = inside.classid AND owned.objid = inside.objid AND owned.deptype = 'o'
+    JOIN pg_database d ON d.oid = owned.dbid AND d.datname = current_database()
+    JOIN pg_roles r ON r.oid = owned.refobjid AND NOT r.rolsuper
+    LEFT JOIN pg_class c ON inside.classid = 'pg_class'::regclass AND c.oid = inside.objid
+    WHERE n.nspname = '@extschema@' AND c.relispartition IS NOT TRUE
+        AND NOT EXISTS (SELECT FROM pg_depend member
+                        WHERE member.classid = inside.classid AND member.objid = inside.objid AND member.deptype = 'e')
+    ORDER BY inside.classid, inside.objid LIMIT 1;
+    IF object IS NOT NULL THEN
+        RAISE EXCEPTION 'schema "@extschema@" has objects that do not belong to a superuser'
+            USING ERRCODE = 'insufficient_privilege', DETAIL = format('One of them is %s.', object),
+                HINT = 'Drop them, or move them to another schema.';
+    END IF;
 END
 $$;
 
-CREATE FUNCTION server_counters(OUT let_in bigint, OUT warned bigint, OUT rejected bigint,
+CREATE FUNCTION @extschema@.server_counters(OUT let_in bigint, OUT warned bigint, OUT rejected bigint,
     OUT failed_logoffs bigint, OUT missed_logoffs bigint, OUT gave_way bigint, OUT uncounted bigint,
     OUT stats_reset timestamptz)
 LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'session_triggers_server_counters';
 
-CREATE FUNCTION stat_reset() RETURNS void
+CREATE FUNCTION @extschema@.stat_reset() RETURNS void
 LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'session_triggers_stat_reset';
-CREATE FUNCTION stat_reset(trigger name) RETURNS void
+CREATE FUNCTION @extschema@.stat_reset(trigger name) RETURNS void
 LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'session_triggers_stat_reset';
 
-COMMENT ON FUNCTION stat_reset() IS 'count everything from zero, in all databases';
-COMMENT ON FUNCTION stat_reset(name) IS 'count a trigger of this database from zero';
+COMMENT ON FUNCTION @extschema@.stat_reset() IS 'count everything from zero, in all databases';
+COMMENT ON FUNCTION @extschema@.stat_reset(name) IS 'count a trigger of this database from zero';
 
 -- The function itself asks who may try a trigger.
-CREATE FUNCTION try(trigger name, OUT run_time double precision, OUT notices text[],
+CREATE FUNCTION @extschema@.try(trigger name, OUT run_time double precision, OUT notices text[],
     OUT sqlstate text, OUT error text, OUT context text)
 LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'session_triggers_try';
 
-COMMENT ON FUNCTION try(name) IS 'run a trigger as if this session logged on or off, and roll back what it has done';
+COMMENT ON FUNCTION @extschema@.try(name) IS 'run a trigger as if this session logged on or off, and roll back what it has done';
 
 -- The triggers of this database are known, also those that have never fired.  Of other
 -- databases' triggers there is what was counted, with the name at that time.
-CREATE VIEW stat AS
+CREATE VIEW @extschema@.stat AS
 SELECT d.datname AS database,
        coalesce(t.evtname, c.trigger) AS trigger,
        coalesce(t.evtevent::text, c.event) AS event,
        coalesce(c.fired, 0) AS fired, coalesce(c.failed, 0) AS failed, coalesce(c.timed_out, 0) AS timed_out,
        coalesce(c.total_time, 0) AS total_time, c.min_time, c.total_time / nullif(c.fired, 0) AS mean_time, c.max_time,
        c.last_failure_at, c.last_failure_sqlstate
-FROM counters() AS c
+FROM @extschema@.counters() AS c
 FULL JOIN (SELECT d.oid AS datid, e.oid, e.evtname, e.evtevent
            FROM pg_event_trigger e JOIN pg_database d ON d.datname = current_database()
            WHERE e.evtevent IN ('after_user_logon', 'before_user_logoff')) AS t
@@ -58,27 +88,27 @@ FULL JOIN (SELECT d.oid AS datid, e.oid, e.evtname, e.evtevent
 JOIN pg_database d ON d.oid = coalesce(t.datid, c.database_oid)
 WHERE t.oid IS NOT NULL OR d.datname <> current_database();
 
-COMMENT ON VIEW stat IS 'how often each logon or logoff trigger has run and failed, and how long that took';
-COMMENT ON COLUMN stat.fired IS 'how many runs have ended';
-COMMENT ON COLUMN stat.failed IS 'how many of these failed';
-COMMENT ON COLUMN stat.timed_out IS 'how many of these failed because of the time limit';
-COMMENT ON COLUMN stat.total_time IS 'how long all runs took, in milliseconds';
+COMMENT ON VIEW @extschema@.stat IS 'how often each logon or logoff trigger has run and failed, and how long that took';
+COMMENT ON COLUMN @extschema@.stat.fired IS 'how many runs have ended';
+COMMENT ON COLUMN @extschema@.stat.failed IS 'how many of these failed';
+COMMENT ON COLUMN @extschema@.stat.timed_out IS 'how many of these failed because of the time limit';
+COMMENT ON COLUMN @extschema@.stat.total_time IS 'how long all runs took, in milliseconds';
 
-CREATE VIEW stat_server AS SELECT * FROM server_counters();
+CREATE VIEW @extschema@.stat_server AS SELECT * FROM @extschema@.server_counters();
 
-COMMENT ON VIEW stat_server IS 'what became of sessions because of their triggers, in all databases';
-COMMENT ON COLUMN stat_server.let_in IS 'sessions that have begun';
-COMMENT ON COLUMN stat_server.warned IS 'of these, sessions whose logon triggers failed';
-COMMENT ON COLUMN stat_server.rejected IS 'sessions that have not begun because their logon triggers failed';
-COMMENT ON COLUMN stat_server.failed_logoffs IS 'sessions whose logoff triggers failed';
-COMMENT ON COLUMN stat_server.missed_logoffs IS 'sessions that have ended without firing their logoff triggers';
-COMMENT ON COLUMN stat_server.gave_way IS 'triggers whose counters gave way to those of another trigger';
-COMMENT ON COLUMN stat_server.uncounted IS 'runs of triggers that could not be counted';
-COMMENT ON COLUMN stat_server.stats_reset IS 'since when this is counted';
+COMMENT ON VIEW @extschema@.stat_server IS 'what became of sessions because of their triggers, in all databases';
+COMMENT ON COLUMN @extschema@.stat_server.let_in IS 'sessions that have begun';
+COMMENT ON COLUMN @extschema@.stat_server.warned IS 'of these, sessions whose logon triggers failed';
+COMMENT ON COLUMN @extschema@.stat_server.rejected IS 'sessions that have not begun because their logon triggers failed';
+COMMENT ON COLUMN @extschema@.stat_server.failed_logoffs IS 'sessions whose logoff triggers failed';
+COMMENT ON COLUMN @extschema@.stat_server.missed_logoffs IS 'sessions that have ended without firing their logoff triggers';
+COMMENT ON COLUMN @extschema@.stat_server.gave_way IS 'triggers whose counters gave way to those of another trigger';
+COMMENT ON COLUMN @extschema@.stat_server.uncounted IS 'runs of triggers that could not be counted';
+COMMENT ON COLUMN @extschema@.stat_server.stats_reset IS 'since when this is counted';
 
 -- What is wrong with the triggers of this database.  Whether a role may execute a trigger's
 -- function is not looked at, because the server does not look at it either.
-CREATE VIEW problems AS
+CREATE VIEW @extschema@.problems AS
 SELECT t.evtname AS trigger, c.problem, c.detail
 FROM (SELECT e.evtname, e.evtenabled, e.evtfoid, p.oid AS function, p.prosecdef,
              l.lanname IN ('c', 'internal') AS is_compiled, coalesce(o.rolsuper, false) AS owner_super, f.rolsuper AS function_super,
@@ -136,15 +166,15 @@ WHERE (s.setdatabase = 0 OR d.datname = current_database())
     AND starts_with(setting, 'session_triggers.enabled=')
     AND NOT substr(setting, length('session_triggers.enabled=') + 1)::boolean;
 
-COMMENT ON VIEW problems IS 'what is wrong with the logon and logoff triggers of this database';
+COMMENT ON VIEW @extschema@.problems IS 'what is wrong with the logon and logoff triggers of this database';
 
-CREATE VIEW triggers AS
+CREATE VIEW @extschema@.triggers AS
 SELECT (row_number() OVER (PARTITION BY e.evtevent ORDER BY coalesce(o.rolsuper, false) DESC, e.evtname))::int AS position,
        e.evtname AS trigger, e.evtevent::text AS event, o.rolname AS owner,
        quote_ident(n.nspname) || '.' || quote_ident(p.proname) AS function, f.rolname AS function_owner,
        CASE WHEN p.prosecdef THEN 'definer' WHEN NOT p.prosecdef THEN 'invoker' END AS rights,
        CASE e.evtenabled WHEN 'O' THEN 'origin' WHEN 'R' THEN 'replica' WHEN 'A' THEN 'always' ELSE 'disabled' END AS enabled,
-       ARRAY(SELECT q.problem FROM problems q WHERE q.trigger = e.evtname ORDER BY q.problem) AS problems
+       ARRAY(SELECT q.problem FROM @extschema@.problems q WHERE q.trigger = e.evtname ORDER BY q.problem) AS problems
 FROM pg_event_trigger e
 LEFT JOIN pg_roles o ON o.oid = e.evtowner
 LEFT JOIN pg_proc p ON p.oid = e.evtfoid
@@ -153,10 +183,11 @@ LEFT JOIN pg_roles f ON f.oid = p.proowner
 WHERE e.evtevent IN ('after_user_logon', 'before_user_logoff')
 ORDER BY e.evtevent, position;
 
-COMMENT ON VIEW triggers IS 'the logon and logoff triggers of this database, in the order in which they fire';
+COMMENT ON VIEW @extschema@.triggers IS 'the logon and logoff triggers of this database, in the order in which they fire';
 
-REVOKE ALL ON FUNCTION counters(), server_counters(), stat_reset(), stat_reset(name) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION counters(), server_counters() TO pg_monitor;
-GRANT SELECT ON stat, stat_server, problems, triggers TO pg_monitor;
+REVOKE ALL ON FUNCTION @extschema@.counters(), @extschema@.server_counters(), @extschema@.stat_reset(),
+    @extschema@.stat_reset(name) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.counters(), @extschema@.server_counters() TO pg_monitor;
+GRANT SELECT ON @extschema@.stat, @extschema@.stat_server, @extschema@.problems, @extschema@.triggers TO pg_monitor;
 -- for the owners of triggers, who may try them
 GRANT USAGE ON SCHEMA @extschema@ TO PUBLIC;

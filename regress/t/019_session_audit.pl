@@ -472,6 +472,24 @@ EOS
 	is(scalar(grep { $_->{type} eq 'E' } $writer->query('DELETE FROM session_audit.log')), 0, 'A3: what a superuser grants counts');
 	$writer->quit;
 	wait_for_exit($node, $writer);
+	# An update takes what was granted, on columns and by those who had it, too.
+	admin($node, 'given', <<'EOS');
+DROP EXTENSION session_audit;
+CREATE EXTENSION session_audit VERSION '1.0';
+GRANT UPDATE (login_user) ON session_audit.log_default TO writer;
+GRANT SELECT ON session_audit.log TO writer WITH GRANT OPTION;
+SET ROLE writer;
+GRANT SELECT ON session_audit.log TO given;
+RESET ROLE;
+ALTER EXTENSION session_audit UPDATE;
+EOS
+	is(admin($node, 'given', <<'EOS'), '', 'A3: nor is any left after an update');
+SELECT attrelid::regclass, attname, attacl FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+WHERE relnamespace = 'session_audit'::regnamespace AND attacl IS NOT NULL
+UNION ALL
+SELECT oid::regclass, '', relacl FROM pg_class
+WHERE relnamespace = 'session_audit'::regnamespace AND relacl::text ~ 'writer=|given='
+EOS
 	admin($node, 'postgres', 'DROP DATABASE given');
 	admin($node, 'postgres', 'DROP ROLE given, writer');
 };
@@ -822,21 +840,23 @@ EOC
 	my $host = '127.0.0.1';
 	if ($tls)
 	{
-		for my $name (qw(server client))
+		my %subjects = (server => '/CN=server', client => '/O=audited/CN=dave', long => ('/OU=' . "\xc3\xa9" x 60) x 20 . '/CN=erin');
+		for my $name (sort keys %subjects)
 		{
-			my $subject = $name eq 'client' ? '/O=audited/CN=dave' : '/CN=server';
-			system_or_bail('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', $subject,
+			my $subject = $subjects{$name};
+			system_or_bail('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-utf8', '-subj', $subject,
 				'-keyout', "$data/$name.key", '-out', "$data/$name.crt");
 			chmod 0600, "$data/$name.key";
 		}
-		$connections->append_conf('postgresql.conf', "ssl = on\nssl_ca_file = 'client.crt'");
+		append_to_file("$data/clients.crt", join '', map { slurp_file("$data/$_.crt") } qw(client long));
+		$connections->append_conf('postgresql.conf', "ssl = on\nssl_ca_file = 'clients.crt'");
 	}
 	unlink "$data/pg_hba.conf";
 	append_to_file("$data/pg_hba.conf", join "\n", 'local all all trust', "host all sue $host/32 scram-sha-256",
-		$tls ? "hostssl all dave $host/32 cert" : (), "host all all $host/32 trust", 'host all all ::1/128 trust', '');
+		$tls ? ("hostssl all dave $host/32 cert", "hostssl all erin $host/32 cert") : (), "host all all $host/32 trust", 'host all all ::1/128 trust', '');
 	$connections->start;
 	admin($connections, 'postgres', q{CREATE DATABASE app});
-	admin($connections, 'app', q{CREATE ROLE alice LOGIN; CREATE ROLE sue LOGIN PASSWORD 'secret'; CREATE ROLE dave LOGIN; CREATE EXTENSION session_audit});
+	admin($connections, 'app', q{CREATE ROLE alice LOGIN; CREATE ROLE sue LOGIN PASSWORD 'secret'; CREATE ROLE dave LOGIN; CREATE ROLE erin LOGIN; CREATE EXTENSION session_audit});
 	my $addresses = 'event, auth_method, system_identity, client_addr, client_port';
 
 	for my $address ($host, slurp_file("$data/log/server.csv") =~ /listening on IPv6 address ""::1""/ ? '::1' : ())
@@ -865,6 +885,20 @@ EOC
 		is($psql->('sue', 'password=secret sslmode=require'), "sue|scram-sha-256|sue|$host|t|TLSv1.3", 'A2: TLS');
 		is($psql->('dave', "sslmode=require sslcert=$data/client.crt sslkey=$data/client.key"),
 			"dave|cert|CN=dave,O=audited|$host|t|TLSv1.3", 'A2: a certificate');
+
+		# An identity can be long.
+		my $long = "sslmode=require sslcert=$data/long.crt sslkey=$data/long.key";
+		admin($connections, 'app', q{ALTER ROLE erin SET session_audit.log_to_server = on});
+		my ($identity) = $psql->('erin', $long) =~ /^erin\|cert\|(.*)\|$host\|t\|/;
+		cmp_ok(length $identity, '>', 3500, 'A2: a long identity');
+		my ($in_log) = slurp_file("$data/log/server.csv") =~ /{""at"".*""event"": ""logoff"", .*""login_user"": ""erin"".*""system_identity"": ""([^"]*)""/;
+		is($in_log =~ s/\\\\/\\/gr, $identity, 'A4: and in the server log');
+		admin($connections, 'app', q{ALTER ROLE erin SET session_triggers.fault = 'no_memory'});
+		my $position = -s "$data/log/server.csv";
+		$connections->psql('postgres', 'SELECT 1', connstr => "host=$host port=@{[$connections->port]} dbname=app user=erin $long");
+		my $errors = qr/"(LOGO\w+)",[^"]*,ERROR,53200,"out of memory"/;
+		ok(poll_until(sub { return join(' ', slurp_file("$data/log/server.csv", $position) =~ /$errors/g) eq 'LOGON LOGOFF' }), 'F13: without memory for the line, an error');
+		unlike(slurp_file("$data/log/server.csv", $position), qr/terminated by signal|TRAP/, 'F13: and no crash');
 	}
 
 	my $client = connect_as($connections, 'alice', application_name => 'csv');

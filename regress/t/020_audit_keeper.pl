@@ -513,6 +513,19 @@ SELECT session_audit.find_lost(now(), now() + interval '1 hour');
 EOS
 	is(admin($node, 'app', q{SELECT event, ended_by, note, twice, tableoid <> 'session_audit.log_default'::regclass FROM session_audit.log WHERE session_id = '1.1' ORDER BY at}),
 		"logon||noted|2|t\nlost|crash|noted|2|t", 'A6: the keeper makes months, and finds what is lost');
+
+	admin($node, 'app', 'DROP EXTENSION session_audit; CREATE EXTENSION session_audit; CREATE PUBLICATION everything FOR ALL TABLES');
+	admin($node, 'app', <<'EOS');
+INSERT INTO session_audit.log (at, event, session_id, logon_at) VALUES (now(), 'logon', '1.1', now()), ('-infinity', 'logon', '1.2', '-infinity');
+SELECT session_audit.add_month(now()::date);
+SELECT session_audit.find_lost(now(), now() + interval '1 hour');
+SELECT session_audit.delete_rows(now(), 1);
+SELECT session_audit.note_pass(now(), NULL);
+SELECT session_audit.note_pass(now(), NULL);
+EOS
+	is(admin($node, 'app', q{SELECT event, tableoid <> 'session_audit.log_default'::regclass FROM session_audit.log WHERE session_id LIKE '1.%' ORDER BY at}),
+		"logon|t\nlost|t\nlost|t", 'A6: also if all tables are published');
+	admin($node, 'app', 'DROP PUBLICATION everything');
 };
 
 # Runs statements of which alice's logon waits for the first one's locks. Returns the errors of

@@ -213,18 +213,14 @@ sesstrig_try_connect_worker(Oid database)
 		}
 		else
 			BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+
+		/*
+		 * A commit that waits for a standby keeps its locks, for which logons wait, and the
+		 * launcher waits for the worker; and that standby can be away.
+		 */
+		SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_OVERRIDE);
 		/* No setting of the database takes the place of this one, either. */
 		SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
-	}
-	GUARD_END();
-}
-
-ErrorData *
-sesstrig_try_commit_locally(void)
-{
-	GUARD_BEGIN();
-	{
-		SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_OVERRIDE);
 	}
 	GUARD_END();
 }

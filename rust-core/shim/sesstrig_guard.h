@@ -129,7 +129,6 @@ typedef struct SesstrigDatabase
 extern ErrorData *sesstrig_try_start_worker(Oid database, bool refusals, bool wait,
 											bool *started);
 extern ErrorData *sesstrig_try_connect_worker(Oid database);
-extern ErrorData *sesstrig_try_commit_locally(void);
 extern ErrorData *sesstrig_try_list_databases(SesstrigDatabase **databases, int *count);
 
 /* Sleep so long, in ms, or up to a signal, and read the configuration file if asked to. */

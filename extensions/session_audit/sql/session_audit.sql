@@ -5,6 +5,28 @@ CREATE SCHEMA session_audit AUTHORIZATION regress_trapper;
 CREATE EXTENSION session_audit; -- error
 \set SHOW_CONTEXT errors
 DROP SCHEMA session_audit;
+-- Others may have been given the schema, and objects of theirs could wait in it.
+ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO regress_trapper;
+CREATE EXTENSION session_audit VERSION '1.0';
+SET ROLE regress_trapper;
+CREATE FUNCTION session_audit.close(oid) RETURNS void LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'trapped'; END$$;
+CREATE FUNCTION session_audit.trap(oid, regclass) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'trapped'; END$$;
+CREATE OPERATOR session_audit.= (LEFTARG = oid, RIGHTARG = regclass, FUNCTION = session_audit.trap);
+RESET ROLE;
+\set SHOW_CONTEXT never
+ALTER EXTENSION session_audit UPDATE; -- error
+DROP EXTENSION session_audit;
+CREATE EXTENSION session_audit; -- error
+\set SHOW_CONTEXT errors
+-- Those of a superuser may stay, and are not called.
+ALTER FUNCTION session_audit.close(oid) OWNER TO CURRENT_USER;
+ALTER FUNCTION session_audit.trap(oid, regclass) OWNER TO CURRENT_USER;
+ALTER OPERATOR session_audit.= (oid, regclass) OWNER TO CURRENT_USER;
+CREATE EXTENSION session_audit;
+SELECT has_schema_privilege('regress_trapper', 'session_audit', 'CREATE');
+DROP EXTENSION session_audit;
+DROP SCHEMA session_audit CASCADE;
+ALTER DEFAULT PRIVILEGES REVOKE ALL ON SCHEMAS FROM regress_trapper;
 DROP ROLE regress_trapper;
 
 -- Rules A1 and A3: what the extension consists of, and who may use it.

@@ -5,6 +5,26 @@ CREATE SCHEMA session_triggers AUTHORIZATION regress_trapper;
 CREATE EXTENSION session_triggers; -- error
 \set SHOW_CONTEXT errors
 DROP SCHEMA session_triggers;
+-- Others may have been given the schema, and objects of theirs could wait in it.
+ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO regress_trapper;
+CREATE SCHEMA session_triggers;
+SET ROLE regress_trapper;
+CREATE FUNCTION session_triggers.trap(oid, int) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'trapped'; END$$;
+CREATE OPERATOR session_triggers.= (LEFTARG = oid, RIGHTARG = int, FUNCTION = session_triggers.trap);
+RESET ROLE;
+\set SHOW_CONTEXT never
+CREATE EXTENSION session_triggers; -- error
+\set SHOW_CONTEXT errors
+-- Those of a superuser may stay, and are not called.
+ALTER FUNCTION session_triggers.trap(oid, int) OWNER TO CURRENT_USER;
+ALTER OPERATOR session_triggers.= (oid, int) OWNER TO CURRENT_USER;
+CREATE EXTENSION session_triggers;
+ALTER ROLE regress_trapper SET session_triggers.enabled = off;
+SELECT problem, detail FROM session_triggers.problems;
+SELECT has_schema_privilege('regress_trapper', 'session_triggers', 'CREATE');
+DROP EXTENSION session_triggers;
+DROP SCHEMA session_triggers CASCADE;
+ALTER DEFAULT PRIVILEGES REVOKE ALL ON SCHEMAS FROM regress_trapper;
 DROP ROLE regress_trapper;
 
 -- Rule T1: what the extension consists of, and who may use it.

@@ -10,6 +10,7 @@ use crate::domain::session::event::{Event, Occasion};
 use crate::domain::session::refusal::{Counted, Text};
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::TryReserveError;
 use std::ffi::{CStr, CString};
 
 thread_local! {
@@ -80,7 +81,7 @@ pub(super) fn write(function: u32, record: &Record, context: &CStr) -> PgResult<
         Some(guard::audit_write(function, record, context)?)
     };
     if month_missing.is_none() || settings::audit_log_to_server() {
-        guard::audit_log(&record.line())?;
+        guard::audit_log(&record.line()?)?;
     }
     Ok(month_missing)
 }
@@ -152,8 +153,7 @@ impl Record {
                 .process
                 .and_then(|(start, number)| CString::new(audit::session_id(start, number)).ok()),
             login_user: column(&first.login_user),
-            // Without its role, a record stands for refusals in several databases.
-            database: column(&first.login_user).and(column(&first.database)),
+            database: column(&first.database),
             auth_method: column(&first.auth_method),
             system_identity: column(&first.system_identity),
             client_addr: first
@@ -172,11 +172,14 @@ impl Record {
     }
 
     /// The record as a line of the server log, which is a JSON object.
-    pub(super) fn line(&self) -> CString {
-        CString::new(self.json()).unwrap_or_default()
+    ///
+    /// # Errors
+    /// Fails if there is no memory for it.
+    pub(super) fn line(&self) -> Result<CString, TryReserveError> {
+        Ok(CString::new(self.json()?).unwrap_or_default())
     }
 
-    fn json(&self) -> String {
+    fn json(&self) -> Result<String, TryReserveError> {
         fn text<T: AsRef<CStr>>(text: &Option<T>) -> Value<'_> {
             text.as_ref()
                 .map_or(Value::Null, |text| Value::Text(text.as_ref().to_bytes()))
@@ -186,7 +189,7 @@ impl Record {
         let usage = self.usage.as_ref();
         let counter =
             |get: fn(&Usage) -> i64| usage.map_or(Value::Null, |usage| Value::Integer(get(usage)));
-        audit::json([
+        audit::json(&[
             ("at", text(&at)),
             ("event", text(&Some(self.event))),
             ("session_id", text(&self.session_id)),

@@ -357,12 +357,6 @@ pub(super) fn connect_worker(database: Option<u32>) -> PgResult<()> {
     }
 }
 
-/// Has the commits of a worker wait for no standby.
-pub(super) fn commit_locally() -> PgResult<()> {
-    // SAFETY: the call takes nothing; the worker is connected, so settings can be changed.
-    unsafe { PgError::check(sys::sesstrig_try_commit_locally()) }
-}
-
 /// Has the launcher sleep for so many milliseconds, or up to a request to end, and read
 /// the configuration file if it has changed. Returns whether it has been asked to end.
 pub(super) fn sleep(ms: i32) -> PgResult<bool> {

@@ -183,9 +183,6 @@ pub(super) fn keep(shared: &Shared, database: u32) -> PgResult<()> {
     // Unless all goes well, this pass has failed.
     let failed = shared.passes.failed.swap(true, SeqCst);
     guard::connect_worker(Some(database))?;
-    // Logons wait for the locks of a commit that waits for a standby, and that standby can be
-    // away. What is lost with this server, the next pass does again.
-    guard::commit_locally()?;
     guard::start_transaction()?;
     guard::override_settings()?;
     let owner = guard::query_oid(FIND_OWNER)?;

@@ -103,13 +103,19 @@ unsafe impl GlobalAlloc for Allocator {
             return object;
         }
         #[cfg(feature = "faults")]
-        let from_reserve = from_reserve || super::fault::no_memory();
-        if !from_reserve {
+        let refused = super::fault::no_memory();
+        #[cfg(not(feature = "faults"))]
+        let refused = false;
+        if !from_reserve && !refused {
             // SAFETY: what is not from the reserve is from there.
             let moved = unsafe { System.realloc(object, layout, size) };
             if !moved.is_null() {
                 return moved;
             }
+        }
+        if !from_reserve && size <= layout.size() {
+            // It has room, and the C library does not ask for the size when it is freed.
+            return object;
         }
         // SAFETY: the size is not zero, as the caller promises.
         let moved = unsafe { self.alloc(new_layout) };

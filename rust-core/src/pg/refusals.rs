@@ -14,7 +14,7 @@ use super::lock::Lock;
 use super::shared::{self, Shared};
 use super::{backend, guard, keeper, launcher, session, settings};
 use crate::domain::session::refusal::{
-    Counted, Home, PLACES, Refusal, SETS, Seed, Set, Text, WINDOW, is_due, is_refusal,
+    Counted, Home, PLACES, Refusal, SETS, Seed, Set, Text, WINDOW, database_key, is_due, is_refusal,
 };
 use std::cell::UnsafeCell;
 use std::collections::BTreeSet;
@@ -29,6 +29,10 @@ use std::sync::atomic::{
 /// known on this server. A logon that is recorded ends this.
 const QUIET: i64 = 10 * 60 * 1_000_000;
 
+/// How many databases with a session audit are known by name. Of others, refusals are counted
+/// together if there are too many different ones.
+const KNOWN: usize = 64;
+
 /// The refused logons that wait for being written.
 pub(super) struct Queue {
     seed: Seed,
@@ -42,6 +46,9 @@ pub(super) struct Queue {
     done: AtomicBool,
     /// How many have not been recorded since the server was started.
     dropped: AtomicU64,
+    /// The keys of the databases where a logon has been recorded since the server was started;
+    /// 0 for those that are still free.
+    known: [AtomicU64; KNOWN],
     sets: [Locked; SETS],
 }
 
@@ -81,6 +88,7 @@ impl Queue {
             (&raw mut (*queue).audited).write(AtomicBool::new(false));
             (&raw mut (*queue).done).write(AtomicBool::new(false));
             (&raw mut (*queue).dropped).write(AtomicU64::new(0));
+            (&raw mut (*queue).known).write([const { AtomicU64::new(0) }; KNOWN]);
             for number in 0..SETS {
                 (&raw mut (*queue).sets[number]).write(Locked {
                     lock: Lock::default(),
@@ -107,9 +115,31 @@ impl Queue {
         self.dropped.fetch_add(count.into(), SeqCst);
     }
 
+    /// Whether a logon to a database with this name has been recorded.
+    fn is_known(&self, database: &[u8]) -> bool {
+        let key = database_key(database, self.seed).number();
+        self.known.iter().any(|known| known.load(Relaxed) == key)
+    }
+
+    fn note_known(&self, database: &[u8]) {
+        let key = database_key(database, self.seed).number();
+        for known in &self.known {
+            let found = match known.load(Relaxed) {
+                0 => known
+                    .compare_exchange(0, key, SeqCst, SeqCst)
+                    .unwrap_or_else(|other| other),
+                other => other,
+            };
+            if found == 0 || found == key {
+                return;
+            }
+        }
+    }
+
     fn note(&self, refusal: &Refusal) {
         let set = &self.sets[refusal.set(self.seed)];
-        if set.with(|set| set.note(refusal, self.seed)) != Some(true) {
+        let is_audited = self.is_known(refusal.database.bytes());
+        if set.with(|set| set.note(refusal, is_audited, self.seed)) != Some(true) {
             self.drop_some(1);
         }
         self.plan();
@@ -182,6 +212,9 @@ impl Queue {
         if !self.audited.load(Relaxed) {
             self.audited.store(true, SeqCst);
             self.quiet_until.store(0, SeqCst);
+        }
+        if let Some(database) = backend::database_name() {
+            self.note_known(database.to_bytes());
         }
         let planned = self.planned.load(Relaxed);
         if planned != 0 && is_due(planned, backend::now()) {
@@ -309,14 +342,24 @@ fn distribute_all(shared: &Shared) -> PgResult<bool> {
     }
     let homeless = queue.waiting(|home| home == Home::Nowhere);
     queue.remove(&homeless);
-    if let (Some(name), false) = (refuge, homeless.is_empty()) {
-        homeless
+    let mut dropped = homeless;
+    if refuge.is_none() {
+        // Those of a database without a log are nobody's, but these can be of any.
+        dropped.retain(|counted| counted.is_nameless);
+    }
+    if !dropped.is_empty() {
+        dropped
             .iter()
             .for_each(|counted| queue.drop_some(counted.count));
-        log::warn!(
-            "refused logons were not recorded: database \"{}\", which session_audit.refused_database names, has no session audit",
-            name.to_string_lossy()
-        );
+        match refuge {
+            Some(name) => log::warn!(
+                "refused logons were not recorded: database \"{}\", which session_audit.refused_database names, has no session audit",
+                name.to_string_lossy()
+            ),
+            None => log::warn!(
+                "refused logons were not recorded: there were too many different ones, and session_audit.refused_database is not set"
+            ),
+        }
     }
     Ok(all)
 }
@@ -392,7 +435,7 @@ const CONTEXT: &CStr = c"session audit of refused logons";
 pub(super) fn log_all(shared: &Shared) -> PgResult<()> {
     let waiting = shared.refusals.waiting(|_| true);
     for counted in &waiting {
-        guard::audit_log(&Record::from_refusal(counted).line())?;
+        guard::audit_log(&Record::from_refusal(counted).line()?)?;
     }
     shared.refusals.remove(&waiting);
     Ok(())

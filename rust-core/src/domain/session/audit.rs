@@ -4,6 +4,7 @@
 //! the row is written, is not decided here.
 
 use super::event::Event;
+use std::collections::TryReserveError;
 use std::ffi::CStr;
 use std::fmt::Write;
 
@@ -92,14 +93,38 @@ pub enum Value<'a> {
     Microseconds(i64),
 }
 
+impl Value<'_> {
+    /// How many bytes the line needs for it at the most.
+    fn room(&self) -> usize {
+        match self {
+            Value::Null => 0,
+            // A byte can become one character, as \u0000.
+            Value::Text(text) => 2 + 6 * text.len(),
+            // The digits and signs of an i64, and the point.
+            Value::Integer(_) | Value::Microseconds(_) => 28,
+        }
+    }
+}
+
 /// Formats a record as one line that is a JSON object (rule A4).
 ///
 /// The line is pure ASCII whatever the values: the log's encoding may be another one
 /// than JSON's, and names may be hostile. Bytes that are not UTF-8 are shown as the
 /// characters of Latin-1 with these codes, so that no two values look the same.
-pub fn json<'a>(fields: impl IntoIterator<Item = (&'a str, Value<'a>)>) -> String {
-    let mut line = String::from("{");
-    for (name, value) in fields {
+///
+/// # Errors
+/// Fails if there is no memory for the line: the identity of a client can be of any length
+/// (rule F13).
+pub fn json(fields: &[(&str, Value)]) -> Result<String, TryReserveError> {
+    const PUNCTUATION: usize = "\"\": , ".len();
+    let room = fields
+        .iter()
+        .map(|(name, value)| name.len() + PUNCTUATION + value.room());
+    let mut line = String::new();
+    // And a terminator, which the caller may add.
+    line.try_reserve_exact(room.sum::<usize>() + "{}\0".len())?;
+    line.push('{');
+    for &(name, value) in fields {
         if value == Value::Null {
             continue;
         }
@@ -124,7 +149,7 @@ pub fn json<'a>(fields: impl IntoIterator<Item = (&'a str, Value<'a>)>) -> Strin
         };
     }
     line.push('}');
-    line
+    Ok(line)
 }
 
 fn push_string(line: &mut String, text: &[u8]) {
@@ -190,19 +215,39 @@ mod tests {
     /// Rule A4.
     #[test]
     fn lines_are_json_and_ascii() {
-        let line = json([
+        let line = json(&[
             ("a", Value::Text(b"x \"\\\n\x01\x7f")),
             ("b", Value::Null),
             ("c", Value::Integer(-5)),
             ("d", Value::Microseconds(1_000_020)),
             ("e", Value::Text("é€😀".as_bytes())),
             ("f", Value::Text(b"\xe9\xff")),
-        ]);
+        ])
+        .unwrap();
         assert_eq!(
             line,
             r#"{"a": "x \"\\\u000a\u0001\u007f", "c": -5, "d": 1.000020, "e": "\u00e9\u20ac\ud83d\ude00", "f": "\u00e9\u00ff"}"#
         );
-        assert_eq!(json([]), "{}");
+        assert_eq!(json(&[]).as_deref(), Ok("{}"));
         assert!(line.is_ascii());
+    }
+
+    /// Rule F13: what a line needs is known before, whatever the values.
+    #[test]
+    fn lines_have_room() {
+        let values = [
+            Value::Null,
+            Value::Text("é€😀".as_bytes()),
+            Value::Text(&[0xff; 100]),
+            Value::Text(b"\"\\\x01"),
+            Value::Integer(i64::MIN),
+            Value::Microseconds(i64::MIN),
+        ];
+        for value in values {
+            let line = json(&[("name", value), ("name", value)]).unwrap();
+            let room = 2 * ("\"name\": , ".len() + value.room()) + "{}\0".len();
+            assert!(line.len() < room, "{line}");
+            assert_eq!(line.capacity(), room);
+        }
     }
 }

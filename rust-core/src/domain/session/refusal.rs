@@ -5,8 +5,9 @@
 //! What is noted comes from strangers, who may try any number of names. So there is room
 //! for [`PLACES`] different refusals in each of [`SETS`] sets, and a client's address
 //! decides in which set its refusals are: one host cannot fill the others. A few places of
-//! each set are kept for refusals without their names, so that nobody can hide an attempt
-//! behind many others. What finds no place is only counted.
+//! each set are kept for refusals without their role, and without a database that is not known
+//! to have a log, so that nobody can hide an attempt behind many others. What finds no place is
+//! only counted.
 //!
 //! Times are in microseconds since 2000.
 
@@ -167,24 +168,20 @@ impl Refusal {
         .max(1))
     }
 
-    /// The same without the role. The database still decides where it is recorded.
-    fn without_role(&self) -> Refusal {
+    /// The same without the names that a stranger can choose at will. The one of a database
+    /// that has a log is kept, since that is where it is recorded.
+    fn without_names(&self, is_audited: bool) -> Refusal {
         Refusal {
             login_user: Text::EMPTY,
+            database: if is_audited {
+                self.database
+            } else {
+                Text::EMPTY
+            },
             system_identity: Text::EMPTY,
             application_name: Text::EMPTY,
             ..*self
         }
-    }
-
-    /// The key of what has no place with its names: the address and the SQLSTATE.
-    fn nameless_key(&self, seed: Seed) -> Key {
-        Refusal {
-            login_user: Text::EMPTY,
-            database: Text::EMPTY,
-            ..*self
-        }
-        .key(seed)
     }
 
     /// In which of the sets this refusal is. Who has one IPv6 address mostly has all that
@@ -199,6 +196,11 @@ impl Refusal {
     }
 }
 
+/// The databases that are known to have a log, by what stands for their names in shared memory.
+pub fn database_key(name: &[u8], seed: Seed) -> Key {
+    Key(hash(seed, &Text::<63>::new(name).bytes()).max(1))
+}
+
 fn hash(seed: Seed, value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     seed.0.hash(&mut hasher);
@@ -206,13 +208,19 @@ fn hash(seed: Seed, value: &impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// Stands for the role, database, address and SQLSTATE of refusals. It is not 0.
+/// Stands for the role, database, address and SQLSTATE of refusals, or for the name of a
+/// database. It is not 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key(u64);
 
 impl Key {
     /// No refusal has this one.
     const FREE: Key = Key(0);
+
+    /// The number that it is.
+    pub fn number(self) -> u64 {
+        self.0
+    }
 }
 
 /// The database to whose log refusals go.
@@ -235,6 +243,8 @@ pub struct Counted {
     pub count: u32,
     /// Where they go.
     pub home: Home,
+    /// Whether there are some among them whose role, or database, was another one.
+    pub is_nameless: bool,
     /// How often they could not be written there.
     failures: u8,
     /// The first of them.
@@ -261,25 +271,33 @@ impl Set {
             key: Key::FREE,
             count: 0,
             home: Home::Unknown,
+            is_nameless: false,
             failures: 0,
             first: Refusal::EMPTY,
         }; PLACES],
     };
 
-    /// Counts a refusal, without its names if there is no place for these. Returns false if
-    /// there is no place for it at all.
+    /// Counts a refusal, without its names if there is no place for these. `is_audited` says
+    /// whether its database is known to have a log. Returns false if there is no place for it
+    /// at all.
     #[must_use]
-    pub fn note(&mut self, refusal: &Refusal, seed: Seed) -> bool {
-        self.count(refusal.key(seed), refusal, PLACES - NAMELESS)
-            || self.count(refusal.nameless_key(seed), &refusal.without_role(), PLACES)
+    pub fn note(&mut self, refusal: &Refusal, is_audited: bool, seed: Seed) -> bool {
+        let nameless = refusal.without_names(is_audited);
+        self.count(refusal, false, seed) || self.count(&nameless, true, seed)
     }
 
-    /// Counts a refusal with this key. Only the first places are used for a new one.
-    fn count(&mut self, key: Key, refusal: &Refusal, places: usize) -> bool {
+    /// Counts a refusal. The last places are only for new ones without names.
+    fn count(&mut self, refusal: &Refusal, is_nameless: bool, seed: Seed) -> bool {
+        let key = refusal.key(seed);
         if let Some(known) = self.places.iter_mut().find(|place| place.key == key) {
             known.count = known.count.saturating_add(1);
+            known.is_nameless |= is_nameless;
             return true;
         }
+        let places = match is_nameless {
+            true => PLACES,
+            false => PLACES - NAMELESS,
+        };
         let Some(free) = self.places[..places]
             .iter_mut()
             .find(|place| place.key == Key::FREE)
@@ -290,6 +308,7 @@ impl Set {
             key,
             count: 1,
             home: Home::Unknown,
+            is_nameless,
             failures: 0,
             first: *refusal,
         };
@@ -370,7 +389,7 @@ mod tests {
     }
 
     fn note(set: &mut Set, refusal: &Refusal) -> bool {
-        set.note(refusal, SEED)
+        set.note(refusal, refusal.database.bytes() == b"audited", SEED)
     }
 
     fn counts(set: &Set) -> Vec<u32> {
@@ -426,6 +445,32 @@ mod tests {
             .map(|counted| counted.count)
             .collect();
         assert_eq!(nameless, [1000 - (PLACES - NAMELESS) as u32]);
+        // Where there is a log, that of its database is counted apart.
+        let audited = Refusal {
+            database: Text::new(b"audited"),
+            ..refusal("alice")
+        };
+        let mut other = Set::EMPTY;
+        for number in 0..1000 {
+            assert!(note(&mut other, &refusal(&number.to_string())));
+        }
+        assert!(note(&mut other, &audited) && note(&mut other, &audited));
+        let nameless: Vec<_> = other
+            .waiting()
+            .filter(|counted| counted.is_nameless)
+            .map(|counted| (counted.first.database.bytes(), counted.count))
+            .collect();
+        assert_eq!(
+            nameless,
+            [
+                (&b""[..], 1000 - (PLACES - NAMELESS) as u32),
+                (b"audited", 2)
+            ]
+        );
+        // Who sends no name at all is not one of those.
+        let mut other = Set::EMPTY;
+        assert!(note(&mut other, &Refusal::EMPTY));
+        assert_eq!(other.waiting().filter(|one| one.is_nameless).count(), 0);
         // Other databases are no way around that, but other addresses fill it.
         let with = |last| Refusal {
             client_addr: Some(Ipv4Addr::new(192, 0, 2, last).into()),
@@ -436,6 +481,16 @@ mod tests {
         assert_eq!(set.waiting().count(), PLACES - NAMELESS + 1);
         assert!((2..=NAMELESS as u8).all(|last| note(&mut set, &with(last))));
         assert!(!note(&mut set, &with(200)));
+    }
+
+    /// Rule A7: a name is cut as in a refusal.
+    #[test]
+    fn databases_have_keys() {
+        let long = [b'x'; 70];
+        assert_eq!(database_key(b"a", SEED), database_key(b"a", SEED));
+        assert_ne!(database_key(b"a", SEED), database_key(b"b", SEED));
+        assert_ne!(database_key(b"a", SEED), database_key(b"a", Seed(8)));
+        assert_eq!(database_key(&long, SEED), database_key(&long[..63], SEED));
     }
 
     /// Rule A7: what is counted while the rest is written is not lost.
