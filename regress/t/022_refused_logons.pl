@@ -474,5 +474,18 @@ subtest 'A7: too many connections' => sub {
 	is(take_refused('login_user, sqlstate, count'), 'alice|53300|3', 'A7: the next logon has it written');
 };
 
+# Whoever has no audit is not told what it lacks.
+subtest 'A7: nobody has used the audit' => sub {
+	admin($node, $_, 'DROP EXTENSION session_audit') for qw(app refuge);
+	admin($node, 'bare', 'CREATE EXTENSION session_audit');
+	$node->restart;
+	my $position = log_position($node);
+	over_socket("name$_") for 1 .. 60;
+	let_a_minute_pass();
+	ok(wait_until($node, 'bare', 'SELECT session_audit.refusals_waiting()', '0'), 'A7: they are not waited for');
+	is(admin($node, 'bare', 'SELECT session_audit.refusals_dropped()'), '4', 'A7: what can be of any database is counted');
+	unlike(slurp_file($node->logfile, $position), qr/refused logons were not recorded/, 'A7: and the log does not complain');
+};
+
 log_is_clean($node, 'F12: nothing is left behind');
 done_testing();

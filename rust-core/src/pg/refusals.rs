@@ -344,7 +344,7 @@ fn distribute_all(shared: &Shared) -> PgResult<bool> {
     queue.remove(&homeless);
     let mut dropped = homeless;
     if refuge.is_none() {
-        // Those of a database without a log are nobody's, but these can be of any.
+        // Nobody wants those of a database without a log; but these can be of any.
         dropped.retain(|counted| counted.is_nameless);
     }
     if !dropped.is_empty() {
@@ -356,9 +356,10 @@ fn distribute_all(shared: &Shared) -> PgResult<bool> {
                 "refused logons were not recorded: database \"{}\", which session_audit.refused_database names, has no session audit",
                 name.to_string_lossy()
             ),
-            None => log::warn!(
+            None if queue.audited.load(SeqCst) => log::warn!(
                 "refused logons were not recorded: there were too many different ones, and session_audit.refused_database is not set"
             ),
+            None => {}
         }
     }
     Ok(all)

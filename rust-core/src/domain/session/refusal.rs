@@ -196,7 +196,7 @@ impl Refusal {
     }
 }
 
-/// The databases that are known to have a log, by what stands for their names in shared memory.
+/// What stands in shared memory for the name of a database that is known to have a log.
 pub fn database_key(name: &[u8], seed: Seed) -> Key {
     Key(hash(seed, &Text::<63>::new(name).bytes()).max(1))
 }
@@ -243,7 +243,7 @@ pub struct Counted {
     pub count: u32,
     /// Where they go.
     pub home: Home,
-    /// Whether there are some among them whose role, or database, was another one.
+    /// Whether they are counted without their roles, and perhaps without their databases.
     pub is_nameless: bool,
     /// How often they could not be written there.
     failures: u8,
