@@ -541,6 +541,21 @@ cmp_ok($used[1] - $used[0], '<', 20_000, "F12: 900 uses leave no memory behind (
 is($client->query('SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype NOT IN ($$virtualxid$$, $$relation$$)'), '0', 'F12: nor locks');
 $client->quit;
 
+# The same for each copy of an error.
+for my $event (qw(logon logoff))
+{
+	set_triggers($event => 'fail');
+	$client = open_session($node, 'alice');
+	my $used = sub {
+		$client->query('DISCARD ALL') for 1 .. 30;
+		return join ' ', map { scalar $client->query("SELECT $_ FROM pg_backend_memory_contexts WHERE name = 'TopMemoryContext'") } 'sum(used_bytes)', 'sum(total_bytes)';
+	};
+	$used->();
+	is($used->(), $used->(), "F12: a $event that fails leaves no memory behind");
+	is($client->query(q{SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'session trigger%'}), '0', 'F12: nor a memory context');
+	$client->quit;
+}
+
 ### R3: the session audit
 
 set_triggers();

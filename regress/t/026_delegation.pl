@@ -7,6 +7,7 @@ use warnings FATAL => 'all';
 use FindBin;
 use lib $FindBin::RealBin;
 use PostgreSQL::Test::Cluster;
+use POSIX ();
 use PostgreSQL::Test::Utils;
 use SessionTriggers;
 use Test::More;
@@ -459,6 +460,39 @@ subtest 'try() runs only what would fire here' => sub {
 	is(attempt('alice', q{SELECT session_triggers.try('a_on')}), 'done', 'the owner can try a trigger');
 	is(attempt('root', q{SELECT session_triggers.try('a_on')}),
 		'55000 event trigger "a_on" does not fire in this session', 'a superuser cannot');
+};
+
+# Somewhere between too little memory for the error and enough for a copy of it, an error
+# occurs while the error is taken care of.
+subtest 'F13: try() survives an error that is too large to be copied' => sub {
+	as('alice', <<'EOS', 'CREATE EVENT TRIGGER huge ON after_user_logon EXECUTE FUNCTION huge()', 'ALTER EVENT TRIGGER huge DISABLE');
+CREATE FUNCTION huge() RETURNS event_trigger LANGUAGE plpgsql AS $$
+DECLARE
+    large text := repeat('x', 30 * 1000 * 1000);
+BEGIN
+    RAISE EXCEPTION USING MESSAGE = large, DETAIL = large, HINT = large, COLUMN = large, TABLE = large;
+END
+$$
+EOS
+	my %seen;
+	for my $megabytes (map { 30 * $_ } 4 .. 26)
+	{
+		my $client = open_session($node, 'alice');
+		$client->query("SELECT session_triggers.try('huge')") if $megabytes == 120;
+		my ($pages) = slurp_file('/proc/' . $client->pid . '/statm') =~ /^(\d+)/;
+		my $limit = $pages * POSIX::sysconf(POSIX::_SC_PAGESIZE()) + $megabytes * 1000 * 1000;
+		system_or_bail('prlimit', '--pid', $client->pid, "--as=$limit:");
+		my @messages = $client->query("SELECT sqlstate FROM session_triggers.try('huge')");
+		my ($found) = map { $_->{type} eq 'D' ? $_->{values}[0] : $_->{type} eq 'E' ? $_->{C} : () } @messages;
+		$seen{ $found // 'nothing' }++;
+		my @told = eval { $client->query(q{DO $$ BEGIN RAISE NOTICE 'still here'; END $$}) };
+		is(join(' ', map { $_->{M} } grep { $_->{type} eq 'N' } @told), 'still here', "F13: $megabytes MB more than the session has: it goes on");
+		$client->quit;
+	}
+	note join ', ', map { "$_: $seen{$_}" } sort keys %seen;
+	cmp_ok($seen{53200} // 0, '>', 1, 'F13: some had too little memory');
+	cmp_ok($seen{P0001} // 0, '>', 1, 'F13: others had enough');
+	as('alice', 'DROP EVENT TRIGGER huge', 'DROP FUNCTION huge()');
 };
 
 # --- N3 ---------------------------------------------------------------------------

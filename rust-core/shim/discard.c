@@ -30,6 +30,7 @@
 #include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
 #include "sesstrig_server.h"
+#include "sesstrig_try.h"
 
 bool		sesstrig_fire_on_discard = false;
 
@@ -149,14 +150,14 @@ fire_logon(void)
  * pool looks at whether its command has failed.
  */
 static void
-end_session(void)
+end_session(MemoryContext context)
 {
-	int			sqlerrcode = geterrcode();
+	ErrorData  *error = sesstrig_take_error(TopMemoryContext, context);
 
-	EmitErrorReport();
-	FlushErrorState();
+	/* Whether or not it can be reported. */
+	(void) sesstrig_try_report_error(error);
 	ereport(FATAL,
-			(errcode(sqlerrcode),
+			(errcode(error->sqlerrcode),
 			 errmsg("terminating connection because %s failed", GetCommandTagName(CMDTAG_DISCARD_ALL)),
 			 errdetail("Logon event triggers have not fired for the next use of the session.")));
 }
@@ -195,7 +196,7 @@ discard_between_uses(void (*discard) (bool is_top_level), bool is_top_level)
 	}
 	PG_CATCH();
 	{
-		end_session();
+		end_session(memory);
 	}
 	PG_END_TRY();
 

@@ -61,18 +61,20 @@ static ErrorData out_of_memory = {
 };
 
 /*
- * Copy the error that is being handled, and remove it from elog's stack.  The
- * copy must outlive the transaction, so it is allocated in TopMemoryContext.
- * "context" is the memory context to return to.
+ * Copy the error that is being handled, and remove it from elog's stack.  The copy
+ * is in a memory context of its own below "parent", because FreeErrorData() does not
+ * free all that CopyErrorData() copies.  "context" is the memory context to return to.
  */
 ErrorData *
-sesstrig_take_error(MemoryContext context)
+sesstrig_take_error(MemoryContext parent, MemoryContext context)
 {
 	ErrorData  *volatile error = &out_of_memory;
+	volatile MemoryContext copied = NULL;
 
-	MemoryContextSwitchTo(TopMemoryContext);
 	PG_TRY();
 	{
+		copied = AllocSetContextCreate(parent, "session trigger error", ALLOCSET_SMALL_SIZES);
+		MemoryContextSwitchTo(copied);
 		error = CopyErrorData();
 	}
 	PG_CATCH();
@@ -82,6 +84,8 @@ sesstrig_take_error(MemoryContext context)
 	PG_END_TRY();
 	FlushErrorState();
 	MemoryContextSwitchTo(context);
+	if (error == &out_of_memory && copied)
+		MemoryContextDelete(copied);
 
 	return error;
 }
@@ -96,8 +100,9 @@ sesstrig_out_of_memory(void)
 void
 sesstrig_error_free(ErrorData *error)
 {
+	/* The context in which the copy is. */
 	if (error != &out_of_memory)
-		FreeErrorData(error);
+		MemoryContextDelete(error->assoc_context);
 }
 
 /*
@@ -221,6 +226,19 @@ sesstrig_try_define_bool(const char *name, const char *description,
 	GUARD_END();
 }
 
+static ErrorData *
+try_define_int(const char *name, const char *description, int *variable, int boot_value,
+			   int min_value, int max_value, GucContext context, int flags)
+{
+	GUARD_BEGIN();
+	{
+		DefineCustomIntVariable(name, description, NULL, variable, boot_value,
+								min_value, max_value,
+								context, flags, NULL, NULL, NULL);
+	}
+	GUARD_END();
+}
+
 ErrorData *
 sesstrig_try_define_int(const char *name, const char *description,
 						int *variable, int boot_value,
@@ -228,17 +246,14 @@ sesstrig_try_define_int(const char *name, const char *description,
 						int flags)
 {
 	bool		preloading = process_shared_preload_libraries_in_progress;
+	ErrorData  *error;
 
-	GUARD_BEGIN();
-	{
-		/* The server must not think that it has started already. */
-		process_shared_preload_libraries_in_progress = true;
-		DefineCustomIntVariable(name, description, NULL, variable, boot_value,
-								min_value, max_value,
-								context, flags, NULL, NULL, NULL);
-		process_shared_preload_libraries_in_progress = preloading;
-	}
-	GUARD_END();
+	/* The server must not think that it has started already. */
+	process_shared_preload_libraries_in_progress = true;
+	error = try_define_int(name, description, variable, boot_value, min_value, max_value,
+						   context, flags);
+	process_shared_preload_libraries_in_progress = preloading;
+	return error;
 }
 
 ErrorData *

@@ -8,6 +8,8 @@
 
 #include "postgres.h"
 
+#include "utils/memutils.h"
+
 /*
  * A guard consists of GUARD_BEGIN(), a block, and GUARD_END(), which returns from
  * the function.  The block must not return, and local variables that it changes
@@ -20,16 +22,17 @@
 #define GUARD_END() \
 	PG_CATCH(); \
 	{ \
-		guard_error = sesstrig_take_error(guard_context); \
+		guard_error = sesstrig_take_error(TopMemoryContext, guard_context); \
 	} \
 	PG_END_TRY(); \
 	return guard_error
 
 /*
- * Copy the error that is being handled, remove it from elog's stack, and switch
- * to the memory context.
+ * Copy the error that is being handled into a memory context below "parent", remove it
+ * from elog's stack, and switch to "context".  This cannot raise: if there is no memory
+ * for the copy, the result is an error that says so.
  */
-extern ErrorData *sesstrig_take_error(MemoryContext context);
+extern ErrorData *sesstrig_take_error(MemoryContext parent, MemoryContext context);
 
 /* Error context callback of a firing; "arg" is the text. */
 extern void sesstrig_add_context(void *arg);

@@ -171,12 +171,8 @@ sesstrig_explain_timeout(ErrorData *error)
 	if (!reached || !may_be_cancel(error->sqlerrcode))
 		return false;
 	error->sqlerrcode = ERRCODE_QUERY_CANCELED;
-	copy = MemoryContextAllocExtended(TopMemoryContext, strlen(message) + 1, MCXT_ALLOC_NO_OOM);
+	copy = MemoryContextAllocExtended(error->assoc_context, strlen(message) + 1, MCXT_ALLOC_NO_OOM);
 	if (copy)
-	{
-		if (error->message)
-			pfree(error->message);
 		error->message = strcpy(copy, message);
-	}
 	return true;
 }

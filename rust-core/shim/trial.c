@@ -30,6 +30,7 @@
 #include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
 #include "sesstrig_stat.h"
+#include "sesstrig_try.h"
 
 /* A trial; what it allocates is in the context. */
 typedef struct Trial
@@ -79,9 +80,12 @@ start_noting(Trial *next)
 		log_min_messages = INFO;
 }
 
+/* Undo that, once; nothing here can fail. */
 static void
 stop_noting(void)
 {
+	if (!trial)
+		return;
 	emit_log_hook = previous_hook;
 	log_min_messages = previous_level;
 	trial = NULL;
@@ -189,15 +193,15 @@ try_trigger(const FormData_pg_event_trigger *form, Trial *next)
 	}
 	PG_CATCH();
 	{
-		MemoryContextSwitchTo(trial->context);
-		trial->error = CopyErrorData();
-		FlushErrorState();
+		/* First of all, since the error can be too large to be copied. */
+		stop_noting();
+		next->error = sesstrig_take_error(next->context, next->context);
 	}
 	PG_END_TRY();
+	stop_noting();
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);
 	next->run_time = INSTR_TIME_GET_MILLISEC(end);
-	stop_noting();
 	sesstrig_end_timeout();
 	sesstrig_forget_encoding();
 	timed_out = next->error && sesstrig_explain_timeout(next->error);
