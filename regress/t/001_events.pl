@@ -258,8 +258,8 @@ is( admin(
 	'0',
 	'E3: no session fired an event twice');
 my $before = admin($node, 'app', 'SELECT count(*) FROM session_log');
-my $nobody = connect_as($node, 'nobody');
-is(($nobody->messages)[-1]{C}, '28000', 'a role that does not exist is refused');
+my $unknown = connect_as($node, 'no_such_role');
+is(($unknown->messages)[-1]{C}, '28000', 'a role that does not exist is refused');
 admin($node, 'app', 'ALTER ROLE bob CONNECTION LIMIT 0');
 my $limited = connect_as($node, 'bob');
 is(($limited->messages)[-1]{C}, '53300', 'a role at its connection limit is refused');

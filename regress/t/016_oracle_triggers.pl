@@ -161,8 +161,8 @@ subtest 'D9: whose sessions' => sub {
 	is(fired('bob'), '', 'D9: and for no other');
 	is(fired('root'), 'mine', 'D9: ON SCHEMA is for the role that created it');
 	is(fired('o\'\\d "d'), 'odd', 'D9: the name of the role is quoted');
-	is_deeply([ errors('CREATE TRIGGER e AFTER LOGON ON nobody.SCHEMA BEGIN NULL; END') ],
-		['42704: role "nobody" does not exist'], 'D9: the role must exist');
+	is_deeply([ errors('CREATE TRIGGER e AFTER LOGON ON no_such_role.SCHEMA BEGIN NULL; END') ],
+		['42704: role "no_such_role" does not exist'], 'D9: the role must exist');
 	run('DROP TRIGGER on_schema; DROP TRIGGER on_alice; DROP TRIGGER on_odd; DROP ROLE "o\'\\d ""d"');
 
 	run(<<"EOF");
@@ -348,6 +348,18 @@ EOF
 	is(fired('bob'), 'root', 'D9: a new owner of the trigger is that of its function');
 	run('DROP OWNED BY other');
 	is(triggers(), 't after_user_logon public.t O', 'D9: the former owner owns nothing of it');
+
+	# Upstream's code does not ask who says that the owner of a trigger stays the same.
+	run(q{CREATE FUNCTION public.u() RETURNS event_trigger LANGUAGE plpgsql AS $$/* CREATE TRIGGER */ BEGIN NULL; END$$; ALTER FUNCTION public.u() OWNER TO other});
+	run('CREATE EVENT TRIGGER u ON after_user_logon EXECUTE FUNCTION public.u(); ALTER FUNCTION public.u() OWNER TO root');
+	my $bonds = q{SELECT count(*) FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = 'u()'::regprocedure AND deptype = 'e'};
+	my $stranger = open_session($node, 'alice');
+	$stranger->try_query('ALTER EVENT TRIGGER u OWNER TO root');
+	$stranger->quit;
+	is(admin($node, 'app', $bonds), '0', 'D9: who may not change a trigger does not bind a function to it');
+	run('ALTER EVENT TRIGGER u OWNER TO root');
+	is(admin($node, 'app', $bonds), '1', 'D9: its owner does');
+	run('DROP EVENT TRIGGER u');
 
 	# What anybody can create must not keep the trigger.
 	my $alice = open_session($node, 'alice');

@@ -546,22 +546,29 @@ give_function(Oid function, RoleSpec *owner)
  * The function behind a trigger gets the new owner of the trigger, too.  A dump first
  * creates a trigger as whoever restores it, while the function has its owner already;
  * then the function comes to belong to its trigger here.
+ *
+ * Whether the user may change the trigger is asked here, since upstream's code does not
+ * ask where the owner stays the same.  If not, nothing is done, and upstream's code says
+ * so where the owner would change.
  */
 static void
 before_owner_change(const char *name, RoleSpec *owner)
 {
 	HeapTuple	tuple = SearchSysCacheCopy1(EVENTTRIGGERNAME, CStringGetDatum(name));
-	Oid			function = function_of(name);
 	Form_pg_event_trigger form;
+	Oid			function;
 
+	if (!HeapTupleIsValid(tuple))
+		return;
+	form = (Form_pg_event_trigger) GETSTRUCT(tuple);
+	if (!SESSTRIG_OWNS_EVENT_TRIGGER(form->oid, GetUserId()))
+		return;
+	function = function_of(name);
 	if (OidIsValid(function))
 		give_function(function, owner);
-	else if (HeapTupleIsValid(tuple))
-	{
-		form = (Form_pg_event_trigger) GETSTRUCT(tuple);
+	else
 		bind_function(form->oid, name, NameStr(form->evtevent), get_rolespec_oid(owner, false),
 					  form->evtfoid);
-	}
 }
 
 /* --- Oracle's statements: executed ---------------------------------------------- */
