@@ -138,6 +138,64 @@ for my $policy (qw(continue reject))
 	admin($node, 'app', 'DROP EVENT TRIGGER logon');
 }
 
+### A trigger that goes while its function runs, or before that
+admin($node, 'app', <<'EOS');
+ALTER DATABASE app SET session_triggers.logon_failure = reject;
+CREATE FUNCTION wait_and_fail() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(42);
+    RAISE EXCEPTION 'it has run';
+END
+$$;
+CREATE EVENT TRIGGER other ON after_user_logon EXECUTE FUNCTION log_session();
+EOS
+for my $change (
+	'DROP EVENT TRIGGER logon',
+	'ALTER EVENT TRIGGER logon DISABLE',
+	'DROP EVENT TRIGGER logon; CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION log_session()',
+	undef)
+{
+	admin($node, 'app', 'DROP EVENT TRIGGER IF EXISTS logon; CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION wait_and_fail(); TRUNCATE fired');
+	my $holder = hold_lock($node);
+	my $position = log_position($node);
+	my $client = connect_as($node, 'alice');
+	wait_for_event($node, 'alice', 'advisory');
+	admin($node, 'app', $change) if $change;
+	$holder->quit;
+	my @told = grep { $_->{type} =~ /[EN]/ } $client->messages;
+	is(scalar @told, $change ? 0 : 1, 'E9, S: ' . ($change // 'no change') . ': who logs on is ' . ($change ? 'let in' : 'refused'));
+	is(scalar(grep { /it has run/ } log_lines($node, $position, $client)), $change ? 0 : 2, 'E9: and what has failed for nothing is not reported');
+	is(admin($node, 'app', q{SELECT count(*) FROM fired WHERE event = 'after_user_logon'}),
+		!$change ? 0 : $change =~ /CREATE/ ? 2 : 1, 'E9: the triggers that are there have run once');
+	$client->quit;
+	wait_for_exit($node, 'alice');
+}
+admin($node, 'app', 'DROP EVENT TRIGGER logon');
+# Functions, and roles as their owners, that come and go while sessions begin
+{
+	my ($clients, $sessions) = (8, 100);
+	my $number = 0;
+	my @refused = run_clients(1, $clients,
+		sub {
+			return map { $_->{M} } grep { $_->{type} =~ /[EN]/ } map { my $client = connect_as($node, 'alice'); my @told = $client->messages; $client->quit; @told } 1 .. $sessions;
+		},
+		sub {
+			$number++;
+			admin($node, 'app', <<"EOS");
+DROP EVENT TRIGGER IF EXISTS logon;
+DROP FUNCTION IF EXISTS brief();
+DROP ROLE IF EXISTS brief;
+CREATE ROLE brief SUPERUSER;
+SET ROLE brief;
+CREATE FUNCTION brief() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+CREATE EVENT TRIGGER logon ON after_user_logon EXECUTE FUNCTION brief();
+EOS
+		});
+	is(join("\n", @refused), '', 'E9, S: nobody is refused, or warned, because a trigger is gone');
+	cmp_ok($number, '>', 5, "it came and went $number times");
+	admin($node, 'app', 'DROP EVENT TRIGGER logon; DROP FUNCTION brief(); DROP EVENT TRIGGER other');
+}
+
 log_is_clean($node, 'no server process has crashed', expected => qr/panic in the session trigger core/);
 $node->stop;
 done_testing();

@@ -10,6 +10,11 @@ use crate::domain::session::stat::Failure;
 use crate::domain::session::trigger::{Scope, Trigger, TriggerSet, describe_commit};
 use std::cell::OnceCell;
 use std::rc::Rc;
+use std::time::Instant;
+
+/// How often a firing begins at most, if again and again a trigger is dropped or replaced
+/// that it has read before.
+const ATTEMPTS: u32 = 10;
 
 /// How a firing ended.
 pub(super) enum Outcome {
@@ -23,35 +28,59 @@ pub(super) enum Outcome {
 }
 
 /// Fires the event's triggers that `scope` names. No transaction may be open.
+///
+/// A trigger counts if it is there when it runs. If one has failed and is found to be gone,
+/// all begins anew, without it: nobody fails, and least of all is refused, because another
+/// session drops or replaces a trigger meanwhile.
 pub(super) fn fire(event: Event, occasion: Occasion, scope: Scope) -> Outcome {
-    let triggers = OnceCell::new();
-    let mut running = None;
-    backend::lend_credentials(scope != Scope::Delegated);
-    let result = panic::catch(|| run(event, occasion, scope, &triggers, &mut running));
-    backend::lend_credentials(true);
-    match result {
-        Ok(Ok(())) => Outcome::Done,
-        Ok(Err(error)) => clean_up(error, running),
-        Err(panic) => {
-            let place = running.map_or(describe_commit(event, scope), |trigger| {
-                trigger.description.as_c_str()
-            });
-            clean_up(panic.into_error(place), running)
+    let begun = Instant::now();
+    for attempt in 1.. {
+        let triggers = OnceCell::new();
+        let mut running = None;
+        let timeout = time_left(event, begun);
+        backend::lend_credentials(scope != Scope::Delegated);
+        let result = panic::catch(|| run(event, occasion, scope, timeout, &triggers, &mut running));
+        backend::lend_credentials(true);
+        let error = match result {
+            Ok(Ok(())) => break,
+            Ok(Err(error)) => error,
+            Err(panic) => panic.into_error(
+                running.map_or(describe_commit(event, scope), |trigger: Trigger| {
+                    trigger.description.as_c_str()
+                }),
+            ),
+        };
+        let timeout = (attempt < ATTEMPTS).then(|| time_left(event, begun));
+        if let Some(outcome) = clean_up(error, running, timeout) {
+            return outcome;
         }
+    }
+    Outcome::Done
+}
+
+/// What is left of the event's time limit (rule F10), in milliseconds; 0 if it has none.
+fn time_left(event: Event, begun: Instant) -> i32 {
+    let limit = settings::timeout(event);
+    let elapsed = i32::try_from(begun.elapsed().as_millis()).unwrap_or(i32::MAX);
+    match limit {
+        0 => 0,
+        _ => limit.saturating_sub(elapsed).max(1),
     }
 }
 
-/// Runs the triggers, which it reads into `triggers`, and commits. `running` always says
-/// which trigger runs, if one does; that is the context of a panic.
+/// Runs the triggers, which it reads into `triggers`, and commits, within `timeout`
+/// milliseconds. `running` always says which trigger runs, if one does; that is the context
+/// of a panic.
 fn run<'a>(
     event: Event,
     occasion: Occasion,
     scope: Scope,
+    timeout: i32,
     triggers: &'a OnceCell<Rc<TriggerSet>>,
     running: &mut Option<Trigger<'a>>,
 ) -> PgResult<()> {
     guard::ignore_cancels();
-    guard::start_timeout(settings::timeout(event), timeout_message(event))?;
+    guard::start_timeout(timeout, timeout_message(event))?;
     guard::start_transaction()?;
     guard::override_settings()?;
     guard::set_title(event.tag(occasion))?;
@@ -88,11 +117,19 @@ fn run<'a>(
     Ok(())
 }
 
-/// Reports the error that a firing failed with to the server log alone, and rolls
-/// the transaction back. `running` is the trigger that ran last.
-fn clean_up(mut error: PgError, running: Option<Trigger>) -> Outcome {
+/// Rolls the transaction back, and reports the error that it failed with to the server log
+/// alone. `running` is the trigger that ran last. Returns `None`, and reports nothing, if
+/// that trigger is gone, and there is a `timeout` for finding that out.
+fn clean_up(mut error: PgError, running: Option<Trigger>, timeout: Option<i32>) -> Option<Outcome> {
     let timed_out = guard::explain_timeout(&mut error);
+    error.hide_from_client();
+    let aborted = guard::abort_transaction();
     if let Some(trigger) = running {
+        if !timed_out && aborted.is_ok() && timeout.is_some_and(|timeout| is_gone(trigger, timeout))
+        {
+            stat::forget_running();
+            return None;
+        }
         let sqlstate = error.sqlstate();
         stat::end(
             trigger,
@@ -102,11 +139,35 @@ fn clean_up(mut error: PgError, running: Option<Trigger>) -> Outcome {
             }),
         );
     }
-    error.hide_from_client();
-    // Roll back whether or not the error could be reported.
+    // Whether or not it can be reported, the session goes on.
     let _ = guard::report_error(&error);
-    match guard::abort_transaction() {
+    Some(match aborted {
         Ok(()) => Outcome::Failed(error),
         Err(error) => Outcome::Broken(error),
+    })
+}
+
+/// Whether a trigger has been dropped, or is not what it was. If that cannot be found out
+/// within `timeout` milliseconds, it is not.
+fn is_gone(trigger: Trigger, timeout: i32) -> bool {
+    let event = trigger.definition.event;
+    let look = || {
+        guard::start_timeout(timeout, timeout_message(event))?;
+        guard::start_transaction()?;
+        // The session may not have been told yet of what it has run into.
+        triggers::invalidate();
+        let fires = triggers::still_fires(trigger, backend::is_replica())?;
+        guard::commit_transaction(describe_commit(event, Scope::All))?;
+        guard::end_timeout();
+        Ok(!fires)
+    };
+    match look() {
+        Ok(gone) => gone,
+        Err(error) => {
+            drop::<PgError>(error);
+            // The firing has failed in any case.
+            let _ = guard::abort_transaction();
+            false
+        }
     }
 }

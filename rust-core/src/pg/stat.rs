@@ -351,6 +351,11 @@ pub(super) fn begin(trigger: Trigger) {
     }
 }
 
+/// Has the run of the trigger not count that began last.
+pub(super) fn forget_running() {
+    RUNNING.set(None);
+}
+
 /// Counts the run of a trigger, which has ended; nothing if it has been counted.
 pub(super) fn end(trigger: Trigger, failure: Option<Failure>) {
     if let (Some((_, since)), Some(shared)) = (RUNNING.take(), shared::get()) {
