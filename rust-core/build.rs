@@ -67,7 +67,7 @@ mod server {
             .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()))
             .allowlist_function("sesstrig_try_.*|sesstrig_error_free|sesstrig_out_of_memory|sesstrig_end_timeout|sesstrig_ignore_cancels|sesstrig_lend_credentials|sesstrig_explain_timeout|sesstrig_event_triggers_on")
             .allowlist_function("IsTransactionOrTransactionBlock|message_level_is_interesting")
-            .allowlist_function("sesstrig_(client|format|in_recovery|read_usage|exit_sqlstate|is_shutdown|may_start_worker|stop_requested).*")
+            .allowlist_function("sesstrig_(client|format|in_recovery|read_usage|exit|is_shutdown|release_lwlocks|stop_requested).*")
             .allowlist_function("GetCurrentTimestamp|sesstrig_assign_creator_role")
             .allowlist_type("SesstrigAuditRow")
             .allowlist_var("MyStartTime|MyProcPid|MyDatabaseId|application_name|sesstrig_fire_on_discard|sesstrig_creator_role")

@@ -84,6 +84,9 @@ my $both = "logon\nlogoff";
 
 subtest 'A1: CREATE EXTENSION and DROP EXTENSION' => sub {
 	my $older = open_session($node, 'alice');
+	my @terminated = map { open_session($node, 'alice') } 1 .. 3;
+	$terminated[1]->query('BEGIN; SELECT 1');
+	$terminated[2]->query('BEGIN');
 	like(($older->query('CREATE EXTENSION session_audit'))[0]->{M},
 		qr/^permission denied to create extension "session_audit"$/, 'A1: only superusers create it');
 	run('CREATE EXTENSION session_audit');
@@ -92,6 +95,14 @@ subtest 'A1: CREATE EXTENSION and DROP EXTENSION' => sub {
 	$older->quit;
 	is(rows($older, 'event, ended_by, logon_at < at'), 'logoff|client|t',
 		'A1, E9: a session that is older than the extension leaves its logoff');
+	$terminated[2]->try_query('SELECT 1/0');
+	for my $what ('while idle', 'in a transaction', 'in a failed transaction')
+	{
+		my $client = shift @terminated;
+		$root->query('SELECT pg_terminate_backend(' . $client->pid . ')');
+		wait_for_exit($node, $client);
+		is(rows($client, 'event, ended_by'), 'logoff|terminated', "A4, E9: also one that is terminated $what");
+	}
 	is(rows(one_session('alice')), $both, 'A1: a role without any right on the log leaves both rows');
 	is(rows(one_session('root', options => '-c session_replication_role=replica')),
 		$both, 'A1: so does a session with session_replication_role = replica');
@@ -199,6 +210,15 @@ my @ends = (
 		sub { $_[0]->query('SET idle_in_transaction_session_timeout = 10; BEGIN') } ],
 	[ 'exit_on_error', 0, 'fatal|22012', sub { $_[0]->query('SET exit_on_error = on'); $_[0]->try_query('SELECT 1/0') } ],
 	[ 'a violation of the protocol', 0, 'fatal|08P01', sub { $_[0]->send_message('!', ''); $_[0]->messages } ]);
+# What a session raises itself is no interrupt, whatever it calls it.
+push @ends, map {
+	my $code = $_;
+	[   "exit_on_error, and RAISE with $code", 0, "fatal|$code",
+		sub {
+			$_[0]->query('SET exit_on_error = on');
+			$_[0]->try_query("DO \$\$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '$code'; END \$\$");
+		} ]
+} qw(57P01 57P05 25P03 25P04 08006 08003);
 push @ends,
   [ 'transaction_timeout', 0, 'transaction_timeout|25P04',
 	sub { $_[0]->try_query($_) for 'SET transaction_timeout = 10', 'SELECT pg_advisory_lock(42)' } ],

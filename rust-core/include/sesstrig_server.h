@@ -90,8 +90,8 @@ extern void sesstrig_discard_all(void (*discard) (bool is_top_level), bool is_to
  */
 extern void sesstrig_exit_defer(int code);
 
-/* Note the SQLSTATE of a FATAL error, which is about to end the process. */
-extern void sesstrig_exit_note(int sqlerrcode);
+/* Note the FATAL error that is about to end the process. */
+extern void sesstrig_exit_note(const ErrorData *error);
 
 /* Called in PostgresMain() after every error: finish a deferred exit, if any. */
 extern void sesstrig_exit_finish(void);

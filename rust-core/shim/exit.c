@@ -48,10 +48,26 @@ static int	exit_code;
 /* The SQLSTATE of the FATAL error that ends the session; empty if there is none. */
 static char exit_sqlstate[6];
 
+/* Was that error raised where the server processes interrupts? */
+static bool exit_is_interrupt = false;
+
+/*
+ * The SQLSTATE alone does not tell why the session ends: RAISE takes any, and with
+ * exit_on_error = on each error is FATAL.  But requests to end, timeouts and the loss of
+ * the client are reported in one function of the server, whose name no statement can
+ * choose.
+ */
 void
-sesstrig_exit_note(int sqlerrcode)
+sesstrig_exit_note(const ErrorData *error)
 {
-	strlcpy(exit_sqlstate, unpack_sql_state(sqlerrcode), sizeof(exit_sqlstate));
+	strlcpy(exit_sqlstate, unpack_sql_state(error->sqlerrcode), sizeof(exit_sqlstate));
+	exit_is_interrupt = error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
+}
+
+bool
+sesstrig_exit_is_interrupt(void)
+{
+	return exit_is_interrupt;
 }
 
 const char *
@@ -203,8 +219,15 @@ sesstrig_exit_is_deferred(void)
 void
 sesstrig_exit_finish(void)
 {
+	static bool finishing = false;
+
+	/* An error in here leads back here; the session must not go on then, either. */
+	if (finishing)
+		proc_exit(exit_code);
 	if (!deferred)
 		return;
+	finishing = true;
+	/* The triggers may catch their errors. */
 	deferred = false;
 	InterruptHoldoffCount = 0;
 	fire();

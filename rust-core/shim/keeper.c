@@ -125,11 +125,10 @@ sesstrig_stop_requested(void)
 }
 
 bool
-sesstrig_may_start_worker(void)
+sesstrig_release_lwlocks(void)
 {
 	if (!MyProc)
 		return false;
-	/* The exit would do this, too. */
 	LWLockReleaseAll();
 	return true;
 }

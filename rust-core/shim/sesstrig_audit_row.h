@@ -79,6 +79,9 @@ extern bool sesstrig_client_is_lost(void);
 /* The SQLSTATE of the error that ends the session, or NULL; five characters. */
 extern const char *sesstrig_exit_sqlstate(void);
 
+/* Was that error raised where the server processes interrupts? */
+extern bool sesstrig_exit_is_interrupt(void);
+
 /* Is the server shutting down?  Reads a file. */
 extern bool sesstrig_is_shutdown(void);
 

@@ -138,10 +138,11 @@ extern ErrorData *sesstrig_try_sleep(int ms);
 extern bool sesstrig_stop_requested(void);
 
 /*
- * Can this process, which is about to exit, start a worker?  Releases the LWLocks that an
- * error may have left.  Cannot raise.
+ * Release the LWLocks that an error may have left, as the exit of this process would do.
+ * Returns false if it has no place among the server's processes, and so cannot take any.
+ * Cannot raise.
  */
-extern bool sesstrig_may_start_worker(void);
+extern bool sesstrig_release_lwlocks(void);
 
 /* The OID that a query finds, or InvalidOid. */
 extern ErrorData *sesstrig_try_query_oid(const char *query, Oid *result);

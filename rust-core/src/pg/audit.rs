@@ -128,10 +128,11 @@ fn end(occasion: Occasion) -> (End, Option<&'static CStr>) {
         return (End::Reset, None);
     }
     match backend::exit_sqlstate() {
-        Some(sqlstate) => (
-            End::from_error(sqlstate.to_bytes(), backend::is_shutdown()),
+        Some(sqlstate) if backend::exit_is_interrupt() => (
+            End::from_interrupt(sqlstate.to_bytes(), backend::is_shutdown()),
             Some(sqlstate),
         ),
+        Some(sqlstate) => (End::Fatal, Some(sqlstate)),
         None if backend::client_is_lost() => (End::ClientLost, None),
         None => (End::Client, None),
     }

@@ -133,11 +133,11 @@ pub(super) fn is_running(process: i32) -> bool {
     process != 0 && unsafe { libc::kill(process, 0) } == 0
 }
 
-/// Whether this process can have a worker started although it is about to exit because of
-/// an error. It gives up the locks on shared memory that the error may have left it with.
-pub(super) fn may_start_worker() -> bool {
+/// Gives up the locks on shared memory that an error may have left this process with, which
+/// is about to exit. Returns whether it can take such locks, and so have a worker started.
+pub(super) fn release_lwlocks() -> bool {
     // SAFETY: the function cannot raise, and what the locks protect is not used any more.
-    unsafe { sys::sesstrig_may_start_worker() }
+    unsafe { sys::sesstrig_release_lwlocks() }
 }
 
 /// Whether the launcher has been asked to end.
@@ -250,6 +250,13 @@ pub(super) fn exit_sqlstate() -> Option<&'static CStr> {
     // SAFETY: the function returns null or a string in static memory, which does not
     // change any more when a session ends.
     unsafe { optional(sys::sesstrig_exit_sqlstate()) }
+}
+
+/// Whether that error was raised because the session was told to end, has waited for too
+/// long, or has lost its client, rather than by what it has executed.
+pub(super) fn exit_is_interrupt() -> bool {
+    // SAFETY: the function only reads a variable, and cannot raise.
+    unsafe { sys::sesstrig_exit_is_interrupt() }
 }
 
 /// Whether the server is shutting down.

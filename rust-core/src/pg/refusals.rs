@@ -250,7 +250,7 @@ pub(crate) fn note() {
     queue.note(&refusal);
     let quiet_until = queue.quiet_until.load(SeqCst);
     let quiet = quiet_until - refusal.at;
-    if !(1..=QUIET).contains(&quiet) && backend::may_start_worker() {
+    if !(1..=QUIET).contains(&quiet) && backend::release_lwlocks() {
         match launcher::ask(shared) {
             Ok(true) => {}
             Ok(false) => log::warn!(

@@ -207,10 +207,20 @@ fn warn_client(warn: bool) -> PgResult<()> {
     }
 }
 
-/// Whether logoff must still fire if the server ends the session (table X).
+/// Whether logoff must still fire if the server ends the session (table X). The session may
+/// be in the middle of a command, and does not go on with it if this is false.
 pub(crate) fn fires_at_exit() -> bool {
-    matches!(SESSION.get(), Some(Session { open: true, .. }))
-        && (settings::logoff_on() == LogoffOn::Exit || may_fire(Event::Logoff, Scope::Audit))
+    if !matches!(SESSION.get(), Some(Session { open: true, .. })) {
+        return false;
+    }
+    if settings::logoff_on() == LogoffOn::Exit {
+        return true;
+    }
+    // With such locks the session could wait for itself.
+    if backend::release_lwlocks() {
+        learn_of_changes();
+    }
+    may_fire(Event::Logoff, Scope::Audit)
 }
 
 /// Fires logoff, unless it has fired or the logon has not succeeded. `by_server` says
@@ -250,7 +260,7 @@ pub(crate) fn logoff(by_server: bool) -> PgResult<()> {
 }
 
 /// Learns of the triggers that other sessions have created or dropped since this one's
-/// last command, which count, too (rule E9). No transaction may be open.
+/// last command, which count, too (rule E9). In a transaction this can wait for a lock.
 fn learn_of_changes() {
     if let Err(error) = guard::accept_invalidations() {
         triggers::invalidate();
@@ -320,6 +330,7 @@ pub(crate) fn may_discard() -> PgResult<bool> {
         superuser: guard::superuser()?,
         ..session
     }));
+    learn_of_changes();
     Ok(Event::ALL.into_iter().any(|event| {
         [false, true]
             .into_iter()

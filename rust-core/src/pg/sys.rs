@@ -44,10 +44,10 @@ pub(crate) use bindings::{
     GetCurrentTimestamp, IsTransactionOrTransactionBlock, message_level_is_interesting,
     sesstrig_assign_creator_role, sesstrig_client_auth_method, sesstrig_client_encryption,
     sesstrig_client_identity, sesstrig_client_is_lost, sesstrig_client_port, sesstrig_end_timeout,
-    sesstrig_error_free, sesstrig_event_triggers_on, sesstrig_exit_sqlstate,
-    sesstrig_explain_timeout, sesstrig_format_time, sesstrig_ignore_cancels, sesstrig_in_recovery,
-    sesstrig_is_shutdown, sesstrig_lend_credentials, sesstrig_may_start_worker,
-    sesstrig_out_of_memory, sesstrig_read_usage, sesstrig_stop_requested,
+    sesstrig_error_free, sesstrig_event_triggers_on, sesstrig_exit_is_interrupt,
+    sesstrig_exit_sqlstate, sesstrig_explain_timeout, sesstrig_format_time,
+    sesstrig_ignore_cancels, sesstrig_in_recovery, sesstrig_is_shutdown, sesstrig_lend_credentials,
+    sesstrig_out_of_memory, sesstrig_read_usage, sesstrig_release_lwlocks, sesstrig_stop_requested,
 };
 // Guards, which return the error
 pub(crate) use bindings::{

@@ -32,10 +32,11 @@ pub enum End {
 }
 
 impl End {
-    /// The end that a FATAL error with this SQLSTATE means. The server reports its
-    /// shutdown to its sessions as if somebody terminated each of them, so the caller
-    /// says whether one is under way.
-    pub fn from_error(sqlstate: &[u8], shutdown: bool) -> End {
+    /// The end by a request, a timeout, or the loss of the client, which the server reports
+    /// as a FATAL error with this SQLSTATE. Other errors can have the same ones, since RAISE
+    /// takes any. The server reports its shutdown to its sessions as if somebody terminated
+    /// each of them, so the caller says whether one is under way.
+    pub fn from_interrupt(sqlstate: &[u8], shutdown: bool) -> End {
         match sqlstate {
             b"57P01" if shutdown => End::Shutdown,
             b"57P01" => End::Terminated,
@@ -195,7 +196,7 @@ mod tests {
             ("53200", true, "fatal"),
         ];
         for (sqlstate, shutdown, name) in table {
-            let end = End::from_error(sqlstate.as_bytes(), shutdown);
+            let end = End::from_interrupt(sqlstate.as_bytes(), shutdown);
             assert_eq!(end.name().to_str(), Ok(name), "{sqlstate} {shutdown}");
         }
     }
