@@ -93,6 +93,14 @@ sub refused_with
 	return '';
 }
 
+# Of the lines of the server log that record refused logons: role, SQLSTATE and count.
+sub counted_lines
+{
+	my ($position) = @_;
+	my @records = map { decode_json($_) } slurp_file($node->logfile, $position) =~ /LOG:  (\{.*"refused".*\})/g;
+	return join "\n", map { join '|', @{$_}{qw(login_user sqlstate count)} } @records;
+}
+
 sub over_tcp
 {
 	my ($role, $password, %params) = @_;
@@ -115,8 +123,8 @@ subtest 'A7: every reason' => sub {
 	$refused->('28P01', 'a wrong password', 'alice', over_tcp('alice', 'wrong'), '127.0.0.1', 'password');
 	$refused->('28P01', 'an empty password', 'expired', over_tcp('expired', 'right'), '127.0.0.1', 'password');
 	$refused->('28000', 'pg_hba.conf', 'alice', refused_with(connect_as($node, 'alice', tcp => '127.0.0.1', from => '127.0.0.2')), '127.0.0.2', 'reject');
-	$refused->('28000', 'no such role', 'nobody', over_socket('nobody'), '', 'trust');
-	$refused->('28P01', 'no such role, with a password', 'nobody', over_tcp('nobody', 'right'), '127.0.0.1', 'password');
+	$refused->('28000', 'no such role', 'no_such_role', over_socket('no_such_role'), '', 'trust');
+	$refused->('28P01', 'no such role, with a password', 'no_such_role', over_tcp('no_such_role', 'right'), '127.0.0.1', 'password');
 	$refused->('28000', 'NOLOGIN', 'nologin', over_socket('nologin'), '', 'trust');
 	$refused->('42501', 'no CONNECT right', 'stranger', over_socket('stranger'), '', 'trust');
 	$refused->('53300', 'too many connections of the role', 'bob', over_socket('bob'), '', 'trust');
@@ -176,14 +184,14 @@ subtest 'A7: no refusal' => sub {
 	my $client = connect_as($node, 'alice', tcp => '127.0.0.1');
 	$client->next_message;
 	$client->drop;
-	is(system('pg_isready', '-q', '-h', $node->host, '-p', $node->port, '-U', 'nobody'), 0, 'A7: pg_isready');
+	is(system('pg_isready', '-q', '-h', $node->host, '-p', $node->port, '-U', 'no_such_role'), 0, 'A7: pg_isready');
 	$client = open_session($node, 'alice');
 	admin($node, 'postgres', 'SELECT pg_terminate_backend(' . $client->pid . ')');
 	like(join('', map { $_->{C} // '' } $client->messages), qr/57P01/, 'A7: a session that is ended');
 	$node->append_conf('postgresql.conf', 'session_triggers.enabled = off');
 	$node->reload;
 	wait_until($node, 'postgres', 'SHOW session_triggers.enabled', 'off');
-	is(over_socket('nobody'), '28000', 'A7: nobody is recorded while the triggers are off');
+	is(over_socket('no_such_role'), '28000', 'A7: nobody is recorded while the triggers are off');
 	$node->append_conf('postgresql.conf', 'session_triggers.enabled = on');
 	$node->reload;
 	is(take_refused('login_user'), '', 'A7: these are none');
@@ -221,16 +229,16 @@ subtest 'A7: names of strangers' => sub {
 
 subtest 'A7: databases without the audit' => sub {
 	admin($node, 'refuge', 'CREATE EXTENSION session_audit');
-	over_socket('nobody', database => $_) for 'bare', 'missing', '', 'x' x 70;
+	over_socket('no_such_role', database => $_) for 'bare', 'missing', '', 'x' x 70;
 	is(take_refused('database'), '', 'A7: nowhere, if there is no database for them');
 	is(admin($node, 'refuge', q{SELECT count(*) FROM session_audit.log WHERE event = 'refused'}), '0', 'A7: not in any that has an audit');
 	is(admin($node, 'app', 'SELECT queue_length, dropped FROM session_audit.status()'), '0|0', 'A7: and are not waited for');
 
 	$node->append_conf('postgresql.conf', q{session_audit.refused_database = 'refuge'});
 	$node->reload;
-	over_socket('nobody', database => $_) for 'bare', 'missing', 'app', 'x' x 70;
+	over_socket('no_such_role', database => $_) for 'bare', 'missing', 'app', 'x' x 70;
 	over_socket('stranger', database => 'app');
-	$node->psql('postgres', 'SELECT 1', replication => 'true', extra_params => [ '-U', 'nobody' ]);
+	$node->psql('postgres', 'SELECT 1', replication => 'true', extra_params => [ '-U', 'no_such_role' ]);
 	is(take_refused('database, sqlstate'), "app|28000\napp|42501", 'A7: those of a database with an audit go there');
 	is(admin($node, 'refuge', q{SELECT database, sqlstate FROM session_audit.log WHERE event = 'refused' ORDER BY 1}),
 		"bare|28000\nmissing|28000\n" . ('x' x 63) . "|28000\n|28000", 'A7: session_audit.refused_database takes the others');
@@ -243,7 +251,7 @@ subtest 'A7: databases without the audit' => sub {
 		$node->append_conf('postgresql.conf', "session_audit.refused_database = '$name'");
 		$node->reload;
 		wait_until($node, 'postgres', 'SHOW session_audit.refused_database', $name);
-		over_socket('nobody', database => 'bare') for 1 .. 3;
+		over_socket('no_such_role', database => 'bare') for 1 .. 3;
 		over_socket('alice');
 		wait_for_rows();
 		is(admin($node, 'app', 'SELECT dropped FROM session_audit.status()'), $dropped + 3, "A7: a database $name drops them, counted");
@@ -258,14 +266,14 @@ subtest 'A7: databases without the audit' => sub {
 subtest 'A7: what fails is written later' => sub {
 	my $holder = open_quiet_session($node);
 	$holder->query('BEGIN; LOCK TABLE session_audit.log IN ACCESS EXCLUSIVE MODE');
-	over_socket('nobody');
+	over_socket('no_such_role');
 	my $position = log_position($node);
 	let_a_minute_pass();
 	ok($node->wait_for_log(qr/55P03\|ERROR:  canceling statement due to lock timeout/, $position), 'A7: the log is locked');
-	over_socket('nobody');
+	over_socket('no_such_role');
 	$holder->query('ROLLBACK');
 	$holder->quit;
-	is(take_refused('login_user, count'), 'nobody|2', 'A7: nothing is lost');
+	is(take_refused('login_user, count'), 'no_such_role|2', 'A7: nothing is lost');
 
 	# Whoever owns a database can have it fail for ever.
 	for my $refuge ('', 'refuge')
@@ -276,12 +284,12 @@ subtest 'A7: what fails is written later' => sub {
 		my $dropped = admin($node, 'app', 'SELECT dropped FROM session_audit.status()');
 		$holder = open_quiet_session($node);
 		$holder->query('BEGIN; LOCK TABLE session_audit.log IN ACCESS EXCLUSIVE MODE');
-		over_socket('nobody') for 1 .. 2;
+		over_socket('no_such_role') for 1 .. 2;
 		for my $try (1 .. 3)
 		{
 			$position = log_position($node);
 			let_a_minute_pass();
-			over_socket('nobody', database => 'missing');
+			over_socket('no_such_role', database => 'missing');
 			ok($node->wait_for_log(qr/55P03\|ERROR:  canceling statement due to lock timeout/, $position), "A7: refuge '$refuge', try $try");
 			wait_until($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'session audit keeper'}, '0');
 		}
@@ -298,10 +306,10 @@ subtest 'A7: what fails is written later' => sub {
 
 	# The database is in nobody's way, and may go while something waits for it.
 	admin($node, 'postgres', 'CREATE DATABASE brief TEMPLATE app');
-	over_socket('nobody', database => 'brief');
+	over_socket('no_such_role', database => 'brief');
 	admin($node, 'postgres', 'DROP DATABASE brief');
-	over_socket('nobody');
-	is(take_refused('login_user, database'), 'nobody|app', 'A7: a database that is dropped');
+	over_socket('no_such_role');
+	is(take_refused('login_user, database'), 'no_such_role|app', 'A7: a database that is dropped');
 	is(admin($node, 'app', 'SELECT queue_length FROM session_audit.status()'), '0', 'A7: leaves nothing behind');
 };
 
@@ -309,23 +317,35 @@ subtest 'A7: no worker is free' => sub {
 	$node->append_conf('postgresql.conf', 'max_worker_processes = 0');
 	$node->restart;
 	my $position = log_position($node);
-	is(over_socket('nobody'), '28000', 'A7: refused as ever') for 1 .. 3;
+	is(over_socket('no_such_role'), '28000', 'A7: refused as ever') for 1 .. 3;
 	is(over_socket('alice'), '', 'A7: and let in');
 	my @said = slurp_file($node->logfile, $position) =~ /no background worker is free/g;
 	is(scalar @said, 1, 'A7: the log says once why it is not recorded');
 	is(admin($node, 'app', 'SELECT queue_length FROM session_audit.status()'), '1', 'A7: it waits');
+	let_a_minute_pass();
+	connect_as($node, 'alice')->quit;
+	$node->wait_for_log(qr/LOG:  \{.*"refused"/, $position);
+	is(counted_lines($position), 'no_such_role|28000|3', 'A7: when it is due, whoever finds that out writes it to the server log');
+	is(admin($node, 'app', 'SELECT queue_length FROM session_audit.status()'), '0', 'A7: and nothing waits');
+	is(over_socket('no_such_role'), '28000', 'A7: one more') for 1 .. 2;
+	$position = log_position($node);
+	my $last = open_session($node, 'alice');
+	$node->stop('fast');
+	is(counted_lines($position), 'no_such_role|28000|2', 'A7: so does who is there at a shutdown');
+	$last->messages;
+	$node->start;
 	$node->append_conf('postgresql.conf', 'max_worker_processes = 8');
 	$node->restart;
 };
 
 subtest 'A7: shutdown' => sub {
-	over_socket('nobody', application_name => 'last "words"') for 1 .. 2;
+	over_socket('no_such_role', application_name => 'last "words"') for 1 .. 2;
 	wait_until($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'session audit launcher'}, '1');
 	my $position = log_position($node);
 	$node->stop('fast');
 	my ($line) = slurp_file($node->logfile, $position) =~ /LOG:  (\{.*"refused".*\})/;
 	my $record = decode_json($line // '{}');
-	is_deeply([ @{$record}{qw(event login_user database sqlstate count)} ], [ 'refused', 'nobody', 'app', '28000', 2 ],
+	is_deeply([ @{$record}{qw(event login_user database sqlstate count)} ], [ 'refused', 'no_such_role', 'app', '28000', 2 ],
 		'A7: what cannot be written any more is in the server log');
 	$node->start;
 };
@@ -337,13 +357,13 @@ subtest 'A4, A7: a standby' => sub {
 	$standby->start;
 	$node->wait_for_catchup($standby);
 	my $position = log_position($standby);
-	is(refused_with(connect_as($standby, 'nobody')), '28000', 'A7: refused') for 1 .. 2;
-	is(refused_with(connect_as($standby, 'nobody', database => 'bare')), '28000', 'A7: refused elsewhere');
+	is(refused_with(connect_as($standby, 'no_such_role')), '28000', 'A7: refused') for 1 .. 2;
+	is(refused_with(connect_as($standby, 'no_such_role', database => 'bare')), '28000', 'A7: refused elsewhere');
 	$standby->append_conf('postgresql.conf', 'session_triggers.fault_days = 500');
 	$standby->reload;
 	$standby->wait_for_log(qr/LOG:  \{.*"refused"/, $position);
 	my @lines = map { decode_json($_) } slurp_file($standby->logfile, $position) =~ /LOG:  (\{.*"refused".*\})/g;
-	is_deeply([ map { [ @{$_}{qw(login_user database sqlstate count)} ] } @lines ], [ [ 'nobody', 'app', '28000', 2 ] ],
+	is_deeply([ map { [ @{$_}{qw(login_user database sqlstate count)} ] } @lines ], [ [ 'no_such_role', 'app', '28000', 2 ] ],
 		'A4, A7: one line in the log, for what has an audit');
 
 	# A process that finds no place among the server's can start no worker, and on a standby
@@ -415,8 +435,8 @@ subtest 'A7: a standby that is away' => sub {
 	$client->send_query('CREATE TABLE of_nobody ()');
 	wait_until($node, 'postgres', 'SELECT wait_event FROM pg_stat_activity WHERE pid = ' . $client->pid, 'SyncRep');
 	take_refused('login_user');
-	over_socket('nobody');
-	is(take_refused('login_user'), 'nobody', 'A7: who writes refused logons does not wait for it');
+	over_socket('no_such_role');
+	is(take_refused('login_user'), 'no_such_role', 'A7: who writes refused logons does not wait for it');
 	admin($node, 'postgres', 'SELECT pg_cancel_backend(' . $client->pid . ')');
 	$client->quit;
 	$node->append_conf('postgresql.conf', q{synchronous_standby_names = ''});
@@ -433,11 +453,11 @@ subtest 'A7: too many names' => sub {
 	over_tcp("name$_", 'wrong') for 1 .. 100;
 	over_tcp('name3', 'wrong');
 	# Few of these are in the same set, whatever the secret of this server.
-	is(refused_with(connect_as($node, 'nobody', tcp => '127.0.0.1', from => "127.0.0.$_")), '28000', "A7: 127.0.0.$_") for 2 .. 21;
+	is(refused_with(connect_as($node, 'no_such_role', tcp => '127.0.0.1', from => "127.0.0.$_")), '28000', "A7: 127.0.0.$_") for 2 .. 21;
 	wait_for_rows();
 	is(admin($node, 'app', q{SELECT count(DISTINCT login_user), sum(count), max(count) FROM session_audit.log WHERE event = 'refused' AND client_addr = '127.0.0.1'}),
 		'56|101|44', 'A7: there is room for 56 names of one host, and others are counted without theirs');
-	is(admin($node, 'app', q{SELECT sum(count), count(*) FILTER (WHERE login_user = 'nobody') > 10 FROM session_audit.log WHERE event = 'refused' AND client_addr <> '127.0.0.1'}),
+	is(admin($node, 'app', q{SELECT sum(count), count(*) FILTER (WHERE login_user = 'no_such_role') > 10 FROM session_audit.log WHERE event = 'refused' AND client_addr <> '127.0.0.1'}),
 		'20|t', 'A7: there is room for other hosts');
 	is(admin($node, 'app', 'SELECT dropped FROM session_audit.status()'), $dropped, 'A7: nothing is dropped');
 	# With databases that do not exist, the same; and they take nothing from those that do.
@@ -451,9 +471,33 @@ subtest 'A7: too many names' => sub {
 	is(admin($node, 'app', 'SELECT dropped FROM session_audit.status()') - $dropped, 15, 'A7: those that can be of any database are counted');
 	like(slurp_file($node->logfile, $position), qr/refused logons were not recorded: there were too many different ones, and session_audit.refused_database is not set/, 'A7: and the log says so');
 	$dropped += 15;
+	# Other errors, for which one need not know anything, hide no wrong password.
+	for my $database ('app', 'missing')
+	{
+		for (1 .. 30)
+		{
+			my $client = connect_as($node, "name$_", tcp => '127.0.0.1', database => $database);
+			$client->next_message;
+			$client->send_query('SELECT 1');
+			is(refused_with($client), '08P01', 'A7: a message that is no password');
+		}
+		for (1 .. 2)
+		{
+			is(over_tcp("name$_", undef, database => $database, replication => 'x'), '22023', 'A7: a bad parameter');
+			is(refused_with(connect_raw($node, tcp => '127.0.0.1', database => $database)), '28000', 'A7: no role');
+		}
+	}
+	my $client = connect_raw($node, tcp => '127.0.0.1', protocol => 99 << 16);
+	is(refused_with($client), '0A000', 'A7: no protocol that is known');
+	over_tcp('alice', 'wrong') for 1 .. 10;
+	wait_for_rows();
+	is(admin($node, 'app', q{SELECT database, client_addr, count FROM session_audit.log WHERE event = 'refused' AND sqlstate = '28P01'}),
+		'app|127.0.0.1|10', 'A7: a wrong password is seen as one, whatever else the client sends');
+	$dropped = admin($node, 'app', 'SELECT dropped FROM session_audit.status()');
+	admin($node, 'app', q{DELETE FROM session_audit.log});
 	# More than there is room for at all, in some of the sets.
 	over_tcp("name$_", 'wrong') for 1 .. 60;
-	is(refused_with(connect_as($node, 'nobody', tcp => '127.0.0.1', from => "127.0.1.$_")), '28000', "A7: 127.0.1.$_") for 1 .. 254;
+	is(refused_with(connect_as($node, 'no_such_role', tcp => '127.0.0.1', from => "127.0.1.$_")), '28000', "A7: 127.0.1.$_") for 1 .. 254;
 	wait_for_rows();
 	my ($count, $more) = split /\|/, admin($node, 'app',
 		"SELECT sum(count), (SELECT dropped FROM session_audit.status()) - $dropped FROM session_audit.log WHERE event = 'refused'");

@@ -129,7 +129,6 @@ fn start_pass(shared: &Shared, month_missing: bool) -> PgResult<()> {
     if !launcher::ask(shared)? {
         passes.wanted.store(false, SeqCst);
         passes.failures.fetch_add(1, SeqCst);
-        log::warn!("could not start the keeper of the session audit: no background worker is free");
     }
     Ok(())
 }

@@ -8,8 +8,8 @@ use super::{backend, guard, keeper, refusals};
 use crate::domain::session::refusal::is_due;
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering::SeqCst};
 
-/// How long nobody asks for a launcher again, in microseconds, if there should be one: it
-/// may need a while to start, and that no worker is free is not said too often.
+/// How long nobody asks for a launcher again, in microseconds, if there should be one, since
+/// it may need a while to start; and how long nobody says again that no worker is free.
 const PATIENCE: i64 = 60 * 1_000_000;
 
 /// For how long the launcher sleeps, in milliseconds, before it looks again.
@@ -20,8 +20,10 @@ const NAP: i32 = 1000;
 pub(super) struct Launcher {
     /// Its process; 0 if there is none.
     process: AtomicI32,
-    /// When one was last asked for; 0 if that one has ended.
+    /// When one was last asked for; 0 if that one has ended, or could not be started.
     asked_at: AtomicI64,
+    /// When the server log was last told that none could be started.
+    complained_at: AtomicI64,
 }
 
 /// What the launcher has done when it stops.
@@ -32,13 +34,19 @@ enum Stop {
     Asked,
 }
 
-/// Sees to it that there is a launcher. Returns false if none could be started.
+/// Whether there is a launcher.
+pub(super) fn is_running(shared: &Shared) -> bool {
+    backend::is_running(shared.launcher.process.load(SeqCst))
+}
+
+/// Sees to it that there is a launcher. Returns false, and says so in the server log, if
+/// none could be started.
 ///
 /// # Errors
 /// Returns the server's error if the request for a worker is not valid.
 pub(super) fn ask(shared: &Shared) -> PgResult<bool> {
     let launcher = &shared.launcher;
-    if backend::is_running(launcher.process.load(SeqCst)) {
+    if is_running(shared) {
         return Ok(true);
     }
     let now = backend::now();
@@ -52,7 +60,18 @@ pub(super) fn ask(shared: &Shared) -> PgResult<bool> {
     {
         return Ok(true);
     }
-    guard::start_worker(Task::Launch, false)
+    let started = guard::start_worker(Task::Launch, false)?;
+    if !started {
+        launcher.asked_at.store(0, SeqCst);
+        let complained_at = launcher.complained_at.load(SeqCst);
+        if !(0..PATIENCE).contains(&(now - complained_at)) {
+            launcher.complained_at.store(now, SeqCst);
+            log::warn!(
+                "could not start the session audit's launcher: no background worker is free"
+            );
+        }
+    }
+    Ok(started)
 }
 
 /// What a worker is started for.

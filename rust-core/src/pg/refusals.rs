@@ -5,10 +5,12 @@
 //!
 //! Who refuses a logon may have no place among the server's processes, as when there are
 //! too many of them, and then can neither wait for a lock nor start a worker. So the queue
-//! has locks of its own, and those who can start a worker do so for all.
+//! has locks of its own, and those who can start a worker do so for all. If none is free
+//! for so long that what waits is due, or the server shuts down, whoever finds that out
+//! writes it to the server log.
 
 use super::audit::{self, Record};
-use super::error::PgResult;
+use super::error::{PgError, PgResult};
 use super::launcher::Task;
 use super::lock::Lock;
 use super::shared::{self, Shared};
@@ -92,7 +94,7 @@ impl Queue {
             for number in 0..SETS {
                 (&raw mut (*queue).sets[number]).write(Locked {
                     lock: Lock::default(),
-                    set: UnsafeCell::new(Set::EMPTY),
+                    set: UnsafeCell::new(Set::empty(number as u8)),
                 });
             }
         }
@@ -139,7 +141,10 @@ impl Queue {
     fn note(&self, refusal: &Refusal) {
         let set = &self.sets[refusal.set(self.seed)];
         let is_audited = self.is_known(refusal.database.bytes());
-        if set.with(|set| set.note(refusal, is_audited, self.seed)) != Some(true) {
+        if set
+            .with(|set| set.note(refusal, is_audited, self.seed))
+            .is_none()
+        {
             self.drop_some(1);
         }
         self.plan();
@@ -202,7 +207,7 @@ impl Queue {
         let now = backend::now();
         for counted in written {
             // What cannot be removed is written again, which is better than not at all.
-            let _ = self.sets[counted.first.set(self.seed)].with(|set| set.remove(counted, now));
+            let _ = self.sets[usize::from(counted.set)].with(|set| set.remove(counted, now));
         }
     }
 
@@ -216,11 +221,29 @@ impl Queue {
         if let Some(database) = backend::database_name() {
             self.note_known(database.to_bytes());
         }
-        let planned = self.planned.load(Relaxed);
-        if planned != 0 && is_due(planned, backend::now()) {
-            launcher::ask(shared)?;
+        self.look_after(shared)
+    }
+
+    /// Has what is due written.
+    fn look_after(&self, shared: &Shared) -> PgResult<()> {
+        match self.planned() {
+            Some(planned) if is_due(planned, backend::now()) && !launcher::ask(shared)? => {
+                log_all(shared)
+            }
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Takes all that waits.
+    fn take(&self) -> Vec<Counted> {
+        self.planned.store(0, SeqCst);
+        let mut taken = Vec::new();
+        for set in &self.sets {
+            // As in `waiting`.
+            taken.reserve(PLACES);
+            set.with(|set| set.take(&mut taken));
+        }
+        taken
     }
 }
 
@@ -251,13 +274,38 @@ pub(crate) fn note() {
     let quiet_until = queue.quiet_until.load(SeqCst);
     let quiet = quiet_until - refusal.at;
     if !(1..=QUIET).contains(&quiet) && backend::release_lwlocks() {
-        match launcher::ask(shared) {
-            Ok(true) => {}
-            Ok(false) => log::warn!(
-                "could not start a worker of the session audit: no background worker is free"
-            ),
-            Err(error) => drop(guard::report_error(&error)),
-        }
+        report(launcher::ask(shared).and_then(|_| look_after_end(shared)));
+    }
+}
+
+/// Sees to it that what waits is written although this process, which had a session, is
+/// about to exit: it can be the last one that can do that.
+pub(super) fn leave() {
+    let Some(shared) = shared::get() else {
+        return;
+    };
+    if shared.refusals.planned().is_some() && backend::release_lwlocks() {
+        report(look_after_end(shared));
+    }
+}
+
+/// Unless the launcher does it: at a shutdown no worker is started any more.
+fn look_after_end(shared: &Shared) -> PgResult<()> {
+    let queue = &shared.refusals;
+    if !queue.audited.load(Relaxed) || launcher::is_running(shared) {
+        Ok(())
+    } else if backend::is_shutdown() {
+        log_all(shared)
+    } else {
+        queue.look_after(shared)
+    }
+}
+
+/// Reports an error to the server log. Nothing can be done about it in a process that is
+/// about to exit.
+fn report(result: PgResult<()>) {
+    if let Err(error) = result {
+        let _ = guard::report_error(&error);
     }
 }
 
@@ -428,16 +476,23 @@ pub(super) fn write(shared: &Shared, database: u32) -> PgResult<()> {
 /// The context of errors
 const CONTEXT: &CStr = c"session audit of refused logons";
 
-/// Writes what waits to the server log, since the server shuts down, and no database can
-/// be written to any more.
+/// Writes what waits to the server log, since no worker can write it to a database: there is
+/// none, or the server shuts down.
 ///
 /// # Errors
 /// Returns the server's error if that is not possible.
 pub(super) fn log_all(shared: &Shared) -> PgResult<()> {
-    let waiting = shared.refusals.waiting(|_| true);
-    for counted in &waiting {
-        guard::audit_log(&Record::from_refusal(counted).line()?)?;
+    let mut result = Ok(());
+    // Others may find out the same, but each takes what it writes.
+    for counted in shared.refusals.take() {
+        let written = Record::from_refusal(&counted)
+            .line()
+            .map_err(PgError::from)
+            .and_then(|line| guard::audit_log(&line));
+        if written.is_err() {
+            shared.refusals.drop_some(counted.count);
+            result = written;
+        }
     }
-    shared.refusals.remove(&waiting);
-    Ok(())
+    result
 }

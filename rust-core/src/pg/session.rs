@@ -4,7 +4,7 @@
 use super::error::{PgError, PgResult};
 use super::firing::{self, Outcome};
 use super::stat::{self, Tally};
-use super::{audit, backend, guard, keeper, settings, triggers};
+use super::{audit, backend, guard, keeper, refusals, settings, triggers};
 use crate::domain::session::event::{Event, Occasion};
 use crate::domain::session::policy::{
     LOGON_WARNING, LogoffOn, Verdict, after_failed_delegation, after_failed_logon,
@@ -304,6 +304,9 @@ pub(crate) fn leave() {
             ..session
         }));
         count_missed();
+    }
+    if SESSION.get().is_some() {
+        refusals::leave();
     }
 }
 

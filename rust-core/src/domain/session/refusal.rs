@@ -4,15 +4,19 @@
 //!
 //! What is noted comes from strangers, who may try any number of names. So there is room
 //! for [`PLACES`] different refusals in each of [`SETS`] sets, and a client's address
-//! decides in which set its refusals are: one host cannot fill the others. A few places of
-//! each set are kept for refusals without their role, and without a database that is not known
-//! to have a log, so that nobody can hide an attempt behind many others. What finds no place is
-//! only counted.
+//! decides in which set its refusals are: one host cannot fill the others.
+//!
+//! Nobody can hide an attempt behind many others. What finds no place among the refusals
+//! with names is counted without its role, and without a database that is not known to have
+//! a log. For that there are places of their own for each [`Class`] of refusals, so that a
+//! wrong password is seen as one whatever else the same client sends; and the last of these
+//! is for all addresses that find no other.
 //!
 //! Times are in microseconds since 2000.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
+use std::ops::Range;
 
 /// For how long what is the same is counted, before it is written.
 pub const WINDOW: i64 = 60 * 1_000_000;
@@ -25,11 +29,44 @@ const TRIES: u8 = 3;
 /// How many sets there are.
 pub const SETS: usize = 16;
 
-/// How many different refusals a set has room for.
-pub const PLACES: usize = 64;
+/// How many different refusals a set has room for with their names.
+const NAMED: usize = 56;
 
-/// How many of these places are for what has no place with its names.
-const NAMELESS: usize = 8;
+/// How many different refusals of a class a set has room for without their names. One of
+/// these places is for those of all addresses.
+const NAMELESS: usize = 6;
+
+/// How many places a set has.
+pub const PLACES: usize = NAMED + Class::NUMBER * NAMELESS;
+
+/// Why a client is refused, as far as this must not be hidden behind other reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    /// The password is wrong.
+    Password,
+    /// The client is not who it says, or may not log on as that.
+    Identity,
+    /// Anything else, for which a client need not know anything.
+    Other,
+}
+
+impl Class {
+    const NUMBER: usize = 3;
+
+    fn of(sqlstate: &[u8]) -> Class {
+        match sqlstate {
+            b"28P01" => Class::Password,
+            b"28000" => Class::Identity,
+            _ => Class::Other,
+        }
+    }
+
+    /// The places for refusals of this class without their names.
+    fn places(self) -> Range<usize> {
+        let start = NAMED + self as usize * NAMELESS;
+        start..start + NAMELESS
+    }
+}
 
 /// SQLSTATE 57P03, with which a server that starts or shuts down sends everybody away. It
 /// has not asked who they are.
@@ -154,11 +191,13 @@ impl Refusal {
         sqlstate: Text::EMPTY,
     };
 
-    /// The key of this refusal: what has the same is counted together.
-    pub fn key(&self, seed: Seed) -> Key {
+    /// The key of this refusal among those of the places from `start` on: what has the same
+    /// is counted together.
+    fn key(&self, start: usize, seed: Seed) -> Key {
         Key(hash(
             seed,
             &(
+                start,
                 self.login_user.bytes(),
                 self.database.bytes(),
                 self.client_addr,
@@ -168,8 +207,9 @@ impl Refusal {
         .max(1))
     }
 
-    /// The same without the names that a stranger can choose at will. The one of a database
-    /// that has a log is kept, since that is where it is recorded.
+    /// The same without the names that a stranger can choose at will, and without what a
+    /// stranger can provoke at will. The name of a database that has a log is kept, since
+    /// that is where it is recorded.
     fn without_names(&self, is_audited: bool) -> Refusal {
         Refusal {
             login_user: Text::EMPTY,
@@ -180,8 +220,25 @@ impl Refusal {
             },
             system_identity: Text::EMPTY,
             application_name: Text::EMPTY,
+            sqlstate: match self.class() {
+                Class::Other => Text::EMPTY,
+                Class::Password | Class::Identity => self.sqlstate,
+            },
             ..*self
         }
+    }
+
+    /// What all refusals of its class have in common.
+    fn of_class(&self) -> Refusal {
+        Refusal {
+            at: self.at,
+            sqlstate: self.without_names(false).sqlstate,
+            ..Refusal::EMPTY
+        }
+    }
+
+    fn class(&self) -> Class {
+        Class::of(self.sqlstate.bytes())
     }
 
     /// In which of the sets this refusal is. Who has one IPv6 address mostly has all that
@@ -245,6 +302,8 @@ pub struct Counted {
     pub home: Home,
     /// Whether they are counted without their roles, and perhaps without their databases.
     pub is_nameless: bool,
+    /// The number of the set that they are in.
+    pub set: u8,
     /// How often they could not be written there.
     failures: u8,
     /// The first of them.
@@ -265,43 +324,42 @@ pub struct Set {
 }
 
 impl Set {
-    /// No refusals.
-    pub const EMPTY: Set = Set {
-        places: [Counted {
-            key: Key::FREE,
-            count: 0,
-            home: Home::Unknown,
-            is_nameless: false,
-            failures: 0,
-            first: Refusal::EMPTY,
-        }; PLACES],
-    };
-
-    /// Counts a refusal, without its names if there is no place for these. `is_audited` says
-    /// whether its database is known to have a log. Returns false if there is no place for it
-    /// at all.
-    #[must_use]
-    pub fn note(&mut self, refusal: &Refusal, is_audited: bool, seed: Seed) -> bool {
-        let nameless = refusal.without_names(is_audited);
-        self.count(refusal, false, seed) || self.count(&nameless, true, seed)
+    /// No refusals, in the set with that number.
+    pub const fn empty(number: u8) -> Set {
+        Set {
+            places: [Counted {
+                key: Key::FREE,
+                count: 0,
+                home: Home::Unknown,
+                is_nameless: false,
+                set: number,
+                failures: 0,
+                first: Refusal::EMPTY,
+            }; PLACES],
+        }
     }
 
-    /// Counts a refusal. The last places are only for new ones without names.
-    fn count(&mut self, refusal: &Refusal, is_nameless: bool, seed: Seed) -> bool {
-        let key = refusal.key(seed);
-        if let Some(known) = self.places.iter_mut().find(|place| place.key == key) {
+    /// Counts a refusal, without its names if there is no place for these. `is_audited` says
+    /// whether its database is known to have a log.
+    pub fn note(&mut self, refusal: &Refusal, is_audited: bool, seed: Seed) {
+        let nameless = refusal.without_names(is_audited);
+        let Range { start, end } = refusal.class().places();
+        let _ = self.count(refusal, 0..NAMED, seed)
+            || self.count(&nameless, start..end - 1, seed)
+            || self.count(&refusal.of_class(), end - 1..end, seed);
+    }
+
+    /// Counts a refusal, for which one of these places can be used. Returns false if they
+    /// are taken by others.
+    fn count(&mut self, refusal: &Refusal, places: Range<usize>, seed: Seed) -> bool {
+        let key = refusal.key(places.start, seed);
+        let is_nameless = places.start >= NAMED;
+        let places = &mut self.places[places];
+        if let Some(known) = places.iter_mut().find(|place| place.key == key) {
             known.count = known.count.saturating_add(1);
-            known.is_nameless |= is_nameless;
             return true;
         }
-        let places = match is_nameless {
-            true => PLACES,
-            false => PLACES - NAMELESS,
-        };
-        let Some(free) = self.places[..places]
-            .iter_mut()
-            .find(|place| place.key == Key::FREE)
-        else {
+        let Some(free) = places.iter_mut().find(|place| place.key == Key::FREE) else {
             return false;
         };
         *free = Counted {
@@ -311,8 +369,17 @@ impl Set {
             is_nameless,
             failures: 0,
             first: *refusal,
+            ..*free
         };
         true
+    }
+
+    /// Moves all that waits to the end of `taken`.
+    pub fn take(&mut self, taken: &mut Vec<Counted>) {
+        taken.extend(self.waiting());
+        for place in &mut self.places {
+            place.key = Key::FREE;
+        }
     }
 
     /// What waits.
@@ -388,8 +455,26 @@ mod tests {
         }
     }
 
-    fn note(set: &mut Set, refusal: &Refusal) -> bool {
-        set.note(refusal, refusal.database.bytes() == b"audited", SEED)
+    fn note(set: &mut Set, refusal: &Refusal) {
+        set.note(refusal, refusal.database.bytes() == b"audited", SEED);
+    }
+
+    /// What is counted without names: SQLSTATE, database, whether it has an address, count.
+    fn nameless(set: &Set) -> Vec<(&[u8], &[u8], bool, u32)> {
+        set.waiting()
+            .filter(|counted| counted.is_nameless)
+            .map(|counted| {
+                let first = &counted.first;
+                let known = first.client_addr.is_some();
+                assert!(first.login_user.bytes().is_empty());
+                (
+                    first.sqlstate.bytes(),
+                    first.database.bytes(),
+                    known,
+                    counted.count,
+                )
+            })
+            .collect()
     }
 
     fn counts(set: &Set) -> Vec<u32> {
@@ -422,65 +507,113 @@ mod tests {
                 ..one
             },
         ];
-        let mut set = Set::EMPTY;
-        assert!(note(&mut set, &one) && note(&mut set, &later));
+        let mut set = Set::empty(0);
+        note(&mut set, &one);
+        note(&mut set, &later);
         assert_eq!(counts(&set), [2]);
         assert_eq!(set.waiting().next().map(|counted| counted.first), Some(one));
-        assert!(others.iter().all(|other| note(&mut set, other)));
+        others.iter().for_each(|other| note(&mut set, other));
         assert_eq!(counts(&set), [2, 1, 1, 1, 1]);
     }
 
     /// Rule A7: bounded, and no attempt is hidden behind others.
     #[test]
     fn a_full_set_counts_without_names() {
-        let mut set = Set::EMPTY;
+        let mut set = Set::empty(0);
         for number in 0..1000 {
-            assert!(note(&mut set, &refusal(&number.to_string())));
+            note(&mut set, &refusal(&number.to_string()));
         }
-        assert!(note(&mut set, &refusal("3")));
-        assert_eq!(set.waiting().count(), PLACES - NAMELESS + 1);
-        let nameless: Vec<_> = set
-            .waiting()
-            .filter(|counted| counted.first.login_user.bytes().is_empty())
-            .map(|counted| counted.count)
-            .collect();
-        assert_eq!(nameless, [1000 - (PLACES - NAMELESS) as u32]);
+        note(&mut set, &refusal("3"));
+        assert_eq!(set.waiting().count(), NAMED + 1);
+        let rest = 1000 - NAMED as u32;
+        assert_eq!(nameless(&set), [(&b"28P01"[..], &b""[..], true, rest)]);
         // Where there is a log, that of its database is counted apart.
         let audited = Refusal {
             database: Text::new(b"audited"),
             ..refusal("alice")
         };
-        let mut other = Set::EMPTY;
-        for number in 0..1000 {
-            assert!(note(&mut other, &refusal(&number.to_string())));
-        }
-        assert!(note(&mut other, &audited) && note(&mut other, &audited));
-        let nameless: Vec<_> = other
-            .waiting()
-            .filter(|counted| counted.is_nameless)
-            .map(|counted| (counted.first.database.bytes(), counted.count))
-            .collect();
-        assert_eq!(
-            nameless,
-            [
-                (&b""[..], 1000 - (PLACES - NAMELESS) as u32),
-                (b"audited", 2)
-            ]
+        note(&mut set, &audited);
+        note(&mut set, &audited);
+        assert_eq!(nameless(&set)[1], (&b"28P01"[..], &b"audited"[..], true, 2));
+        // Other databases are no way around that.
+        note(
+            &mut set,
+            &Refusal {
+                database: Text::new(b"other"),
+                ..refusal("alice")
+            },
         );
+        assert_eq!(set.waiting().count(), NAMED + 2);
         // Who sends no name at all is not one of those.
-        let mut other = Set::EMPTY;
-        assert!(note(&mut other, &Refusal::EMPTY));
-        assert_eq!(other.waiting().filter(|one| one.is_nameless).count(), 0);
-        // Other databases are no way around that, but other addresses fill it.
-        let with = |last| Refusal {
-            client_addr: Some(Ipv4Addr::new(192, 0, 2, last).into()),
-            database: Text::new(b"other"),
-            ..refusal("alice")
-        };
-        assert!(note(&mut set, &with(1)));
-        assert_eq!(set.waiting().count(), PLACES - NAMELESS + 1);
-        assert!((2..=NAMELESS as u8).all(|last| note(&mut set, &with(last))));
-        assert!(!note(&mut set, &with(200)));
+        let mut other = Set::empty(0);
+        note(&mut other, &Refusal::EMPTY);
+        assert_eq!(nameless(&other), []);
+    }
+
+    /// Rule A7: a wrong password of an address is seen as one, whatever else it sends.
+    #[test]
+    fn no_mix_hides_a_wrong_password() {
+        let mut set = Set::empty(0);
+        let codes: [&[u8]; 4] = [b"08P01", b"0A000", b"22023", b"28000"];
+        for number in 0..1000 {
+            note(
+                &mut set,
+                &Refusal {
+                    database: Text::new([&b"audited"[..], b"x"][number % 2]),
+                    sqlstate: Text::new(codes[number / 2 % codes.len()]),
+                    ..refusal(&number.to_string())
+                },
+            );
+        }
+        (0..10).for_each(|_| note(&mut set, &refusal("alice")));
+        assert!(nameless(&set).contains(&(b"28P01", b"", true, 10)));
+        let rest: u32 = nameless(&set).iter().map(|one| one.3).sum();
+        assert_eq!(rest, 1010 - NAMED as u32);
+        assert_eq!(nameless(&set).len(), 5);
+    }
+
+    /// Rule A7: many addresses have one place together, for each class.
+    #[test]
+    fn what_finds_no_place_is_counted_for_all_addresses() {
+        let mut set = Set::empty(0);
+        for number in 0..1000u32 {
+            note(
+                &mut set,
+                &Refusal {
+                    client_addr: Some(Ipv4Addr::from(number).into()),
+                    ..refusal("alice")
+                },
+            );
+        }
+        let last = 1000 - NAMED as u32 - (NAMELESS as u32 - 1);
+        assert_eq!(set.waiting().count(), NAMED + NAMELESS);
+        assert_eq!(
+            nameless(&set).last(),
+            Some(&(&b"28P01"[..], &b""[..], false, last))
+        );
+        note(
+            &mut set,
+            &Refusal {
+                sqlstate: Text::new(b"08P01"),
+                ..refusal("alice")
+            },
+        );
+        assert_eq!(nameless(&set).last(), Some(&(&b""[..], &b""[..], true, 1)));
+    }
+
+    /// Rule A7: what is taken does not wait any more, and is known by its set.
+    #[test]
+    fn all_that_waits_is_taken() {
+        let mut set = Set::empty(5);
+        let mut taken = Vec::new();
+        note(&mut set, &refusal("alice"));
+        note(&mut set, &refusal("alice"));
+        set.take(&mut taken);
+        assert_eq!((taken.len(), taken[0].count, taken[0].set), (1, 2, 5));
+        assert_eq!(set.waiting().count(), 0);
+        note(&mut set, &refusal("alice"));
+        assert_eq!(counts(&set), [1]);
+        assert_eq!(set.waiting().next().map(|counted| counted.set), Some(5));
     }
 
     /// Rule A7: a name is cut as in a refusal.
@@ -496,10 +629,11 @@ mod tests {
     /// Rule A7: what is counted while the rest is written is not lost.
     #[test]
     fn what_comes_while_rows_are_written_stays() {
-        let mut set = Set::EMPTY;
-        assert!(note(&mut set, &refusal("alice")) && note(&mut set, &refusal("bob")));
+        let mut set = Set::empty(0);
+        note(&mut set, &refusal("alice"));
+        note(&mut set, &refusal("bob"));
         let written: Vec<Counted> = set.waiting().copied().collect();
-        assert!(note(&mut set, &refusal("bob")));
+        note(&mut set, &refusal("bob"));
         written.iter().for_each(|counted| set.remove(counted, 77));
         let left: Vec<_> = set
             .waiting()
@@ -513,17 +647,18 @@ mod tests {
     /// Rule A7: what has a home moves, and what comes meanwhile has none yet.
     #[test]
     fn what_waits_moves() {
-        let mut set = Set::EMPTY;
+        let mut set = Set::empty(0);
         let other = Refusal {
             database: Text::new(b"other"),
             ..refusal("alice")
         };
-        assert!(note(&mut set, &refusal("alice")) && note(&mut set, &other));
+        note(&mut set, &refusal("alice"));
+        note(&mut set, &other);
         set.move_to(|counted| match counted.first.database.bytes() {
             b"app" => Home::Database(5),
             _ => Home::Nowhere,
         });
-        assert!(note(&mut set, &refusal("bob")));
+        note(&mut set, &refusal("bob"));
         set.move_to(|counted| match counted.home {
             Home::Nowhere => Home::Database(6),
             home => home,
@@ -535,24 +670,24 @@ mod tests {
     /// Rule A7: nobody can have the refusals of others wait for ever.
     #[test]
     fn tries_end() {
-        let mut set = Set::EMPTY;
+        let mut set = Set::empty(0);
         let home = Home::Database(5);
         let given_up =
             |set: &Set| -> Vec<bool> { set.waiting().map(Counted::is_given_up).collect() };
-        assert!(note(&mut set, &refusal("alice")));
+        note(&mut set, &refusal("alice"));
         set.move_to(|_| home);
         for _ in 1..TRIES {
             set.note_failure(home);
             set.note_failure(Home::Database(6));
         }
         assert_eq!(given_up(&set), [false]);
-        assert!(note(&mut set, &refusal("bob")));
+        note(&mut set, &refusal("bob"));
         set.move_to(|_| home);
         set.note_failure(home);
         assert_eq!(given_up(&set), [true, false]);
         // What is counted after it was written has tries of its own.
         let written = *set.waiting().next().unwrap();
-        assert!(note(&mut set, &refusal("alice")));
+        note(&mut set, &refusal("alice"));
         set.remove(&written, 0);
         assert_eq!(given_up(&set), [false, false]);
     }
