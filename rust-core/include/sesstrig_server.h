@@ -96,6 +96,13 @@ extern void sesstrig_exit_note(const ErrorData *error);
 /* Called in PostgresMain() after every error: finish a deferred exit, if any. */
 extern void sesstrig_exit_finish(void);
 
+/*
+ * Write a message to the server log by calling log().  If it looks like a record of the
+ * session audit and is none, it is written with a word before it: statements can write
+ * any text there, for instance by RAISE LOG.
+ */
+extern void sesstrig_log_message(ErrorData *error, void (*log) (ErrorData *error));
+
 /* Would this text, sent during a firing, fail to convert to the client's encoding? */
 extern bool sesstrig_session_cannot_send(const char *text);
 

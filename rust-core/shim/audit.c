@@ -262,8 +262,11 @@ sesstrig_try_audit_is_function(Oid function, bool *is_audit)
 	GUARD_END();
 }
 
-ErrorData *
-sesstrig_try_audit_log(const char *line)
+/* Is the message that is being logged a record of the audit? */
+static bool logs_record = false;
+
+static ErrorData *
+try_log_record(const char *line)
 {
 	GUARD_BEGIN();
 	{
@@ -273,6 +276,33 @@ sesstrig_try_audit_log(const char *line)
 				 errhidecontext(true)));
 	}
 	GUARD_END();
+}
+
+ErrorData *
+sesstrig_try_audit_log(const char *line)
+{
+	ErrorData  *error;
+
+	logs_record = true;
+	error = try_log_record(line);
+	logs_record = false;
+	return error;
+}
+
+void
+sesstrig_log_message(ErrorData *error, void (*log) (ErrorData *error))
+{
+	char	   *message = error->message;
+
+	if (logs_record || !message || !sesstrig_audit_is_record(message))
+	{
+		log(error);
+		return;
+	}
+	error->message = psprintf("message: %s", message);
+	log(error);
+	/* The client gets what the session has written. */
+	error->message = message;
 }
 
 /* --- the row ----------------------------------------------------------------------- */

@@ -256,6 +256,14 @@ typedef struct SesstrigValue {
 enum SesstrigStatus sesstrig_audit_fire(const char *event, uint32_t function, ErrorData **error);
 
 /*
+ Whether a message for the server log begins as a record of the session audit does.
+
+ # Safety
+ `message` must point to a terminated string.
+ */
+bool sesstrig_audit_is_record(const char *message);
+
+/*
  Fires the delegated logon triggers, after those of superusers and in a transaction of
  their own. An error must end the session.
 

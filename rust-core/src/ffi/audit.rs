@@ -1,6 +1,8 @@
-//! The export through which `shim/audit.c` has an event recorded (section A).
+//! The exports through which `shim/audit.c` has an event recorded, and knows what is like a
+//! record (section A).
 
-use super::boundary::{SesstrigStatus, boundary};
+use super::boundary::{SesstrigStatus, answer, boundary};
+use crate::domain::session::audit::is_like_record;
 use crate::domain::session::event::Event;
 use crate::pg::{ErrorData, audit};
 use std::ffi::{CStr, c_char};
@@ -25,4 +27,17 @@ pub unsafe extern "C" fn sesstrig_audit_fire(
     };
     // SAFETY: the caller promises that `error` is writable.
     unsafe { boundary(error, record) }
+}
+
+/// Whether a message for the server log begins as a record of the session audit does.
+///
+/// # Safety
+/// `message` must point to a terminated string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_audit_is_record(message: *const c_char) -> bool {
+    // A message that is marked for nothing does no harm.
+    answer(true, || {
+        // SAFETY: the caller promises that `message` is terminated.
+        is_like_record(unsafe { CStr::from_ptr(message) }.to_bytes())
+    })
 }

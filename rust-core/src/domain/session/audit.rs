@@ -107,6 +107,15 @@ impl Value<'_> {
     }
 }
 
+/// What each line of the server log begins with that is a record, and no other does
+/// (rule A4): the first column is the time.
+const RECORD_START: &[u8] = b"{\"at\": \"";
+
+/// Whether a message for the server log could be taken for a record.
+pub fn is_like_record(message: &[u8]) -> bool {
+    message.starts_with(RECORD_START)
+}
+
 /// Formats a record as one line that is a JSON object (rule A4).
 ///
 /// The line is pure ASCII whatever the values: the log's encoding may be another one
@@ -231,6 +240,15 @@ mod tests {
         );
         assert_eq!(json(&[]).as_deref(), Ok("{}"));
         assert!(line.is_ascii());
+    }
+
+    /// Rule A4: what is like a record is known by the way in which all of them begin.
+    #[test]
+    fn records_are_known_by_their_start() {
+        let line = json(&[("at", Value::Text(b"2026")), ("event", Value::Text(b"x"))]).unwrap();
+        assert!(is_like_record(line.as_bytes()));
+        assert!(!is_like_record(b"{\"event\": \"x\"}"));
+        assert!(!is_like_record(b""));
     }
 
     /// Rule F13: what a line needs is known before, whatever the values.
