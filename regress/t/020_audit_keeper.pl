@@ -187,7 +187,7 @@ subtest 'A6: no deadlocks' => sub {
 	no_deadlock('A6: add_month() locks the log first', 'LOCK TABLE ONLY session_audit.log IN SHARE UPDATE EXCLUSIVE MODE',
 		$_, q{SELECT session_audit.add_month('2099-01-01')})
 	  for map { "SELECT session_audit.add_month('$_')" } '2099-01-01', '2001-01-01';
-	no_deadlock('A8: so does status()', 'LOCK TABLE ONLY session_audit.log', 'SELECT * FROM session_audit.status()', 'LOCK TABLE session_audit.log');
+	no_deadlock('A6: so does status()', 'LOCK TABLE ONLY session_audit.log', 'SELECT * FROM session_audit.status()', 'LOCK TABLE session_audit.log');
 
 	# DROP EXTENSION locks the tables in any order; the server looks for deadlocks after a second.
 	my $dropper = open_quiet_session($node);
