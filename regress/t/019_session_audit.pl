@@ -932,7 +932,7 @@ EOC
 	my $psql = sub {
 		my ($role, $parameters) = @_;
 		admin($connections, 'app', 'TRUNCATE session_audit.log');
-		is($connections->psql('postgres', 'SELECT 1', connstr => "host=$host port=@{[$connections->port]} dbname=app user=$role $parameters"),
+		is((try_psql($connections, 'app', 'SELECT 1', connstr => "host=$host port=@{[$connections->port]} dbname=app user=$role $parameters"))[0],
 			0, "$role connects: $parameters");
 		wait_until($connections, 'app', q{SELECT count(*) FROM session_audit.log WHERE event = 'logoff'}, '1');
 		return admin($connections, 'app',
@@ -954,7 +954,7 @@ EOC
 		is($in_log =~ s/\\\\/\\/gr, $identity, 'A4: and in the server log');
 		admin($connections, 'app', q{ALTER ROLE erin SET session_triggers.fault = 'no_memory'});
 		my $position = -s "$data/log/server.csv";
-		$connections->psql('postgres', 'SELECT 1', connstr => "host=$host port=@{[$connections->port]} dbname=app user=erin $long");
+		try_psql($connections, 'app', 'SELECT 1', connstr => "host=$host port=@{[$connections->port]} dbname=app user=erin $long");
 		my $errors = qr/"(LOGO\w+)",[^"]*,ERROR,53200,"out of memory"/;
 		ok(poll_until(sub { return join(' ', slurp_file("$data/log/server.csv", $position) =~ /$errors/g) eq 'LOGON LOGOFF' }), 'F13: without memory for the line, an error');
 		unlike(slurp_file("$data/log/server.csv", $position), qr/terminated by signal|TRAP/, 'F13: and no crash');

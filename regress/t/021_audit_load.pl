@@ -65,7 +65,7 @@ sub one_of
 {
 	my ($condition) = @_;
 	local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off';
-	$node->psql('postgres', "SELECT pid FROM pg_stat_activity WHERE $condition ORDER BY random() LIMIT 1", stdout => \my $pid, stderr => \my $ignored);
+	my (undef, $pid) = try_psql($node, 'postgres', "SELECT pid FROM pg_stat_activity WHERE $condition ORDER BY random() LIMIT 1");
 	return $pid;
 }
 
@@ -119,4 +119,10 @@ is(admin($node, 'app', q{SELECT count(*) FROM session_audit.sessions WHERE state
 	'0', 'A6: lost sessions were lost in crashes');
 
 $node->stop;
+
+# What disturb() and wait_until() do while the server is down, with more than fits in a pipe.
+my ($status, undef, $error) = try_psql($node, 'postgres', 'SELECT 1 --' . 'x' x 100_000);
+is($status, 2, 'psql finds no server');
+like($error, qr/connection to server .* failed/, 'and says so');
+
 done_testing();

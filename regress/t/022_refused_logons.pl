@@ -238,7 +238,7 @@ subtest 'A7: databases without the audit' => sub {
 	$node->reload;
 	over_socket('no_such_role', database => $_) for 'bare', 'missing', 'app', 'x' x 70;
 	over_socket('stranger', database => 'app');
-	$node->psql('postgres', 'SELECT 1', replication => 'true', extra_params => [ '-U', 'no_such_role' ]);
+	try_psql($node, 'postgres', 'SELECT 1', replication => 'true', extra_params => [ '-U', 'no_such_role' ]);
 	is(take_refused('database, sqlstate'), "app|28000\napp|42501", 'A7: those of a database with an audit go there');
 	is(admin($node, 'refuge', q{SELECT database, sqlstate FROM session_audit.log WHERE event = 'refused' ORDER BY 1}),
 		"bare|28000\nmissing|28000\n" . ('x' x 63) . "|28000\n|28000", 'A7: session_audit.refused_database takes the others');

@@ -19,7 +19,7 @@ use Time::HiRes qw(usleep);
 
 use Exporter 'import';
 our @EXPORT = qw(
-  new_node admin start_smart_shutdown finish_shutdown
+  new_node admin try_psql start_smart_shutdown finish_shutdown
   connect_raw connect_as open_session open_quiet_session hold_lock
   poll_until wait_until wait_for_event wait_for_exit wait_until_ready run_clients
   take_rows session_rows
@@ -61,6 +61,21 @@ sub admin
 	my ($node, $database, $sql) = @_;
 	local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off';
 	return $node->safe_psql($database, $sql);
+}
+
+# Runs SQL with psql, like the method psql() of the node, whose parameters it takes, where
+# the server may refuse the session, or die meanwhile. Returns the exit status of psql,
+# which is 2 if it has no session, what it prints, and its errors. The SQL is an argument
+# of psql, not its input: if psql ends before it has read that, IPC::Run dies with "Broken
+# pipe".
+sub try_psql
+{
+	my ($node, $database, $sql, %params) = @_;
+	my @more = @{ delete $params{extra_params} // [] };
+	my ($stdout, $stderr);
+	my $status = $node->psql($database, undef, %params, stdout => \$stdout, stderr => \$stderr,
+		extra_params => [ '--command' => $sql, @more ]);
+	return ($status, $stdout, $stderr);
 }
 
 # Starts a smart shutdown, which waits until the clients have left, and returns
@@ -163,7 +178,7 @@ sub wait_until
 	local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off';
 	my $met = _poll(
 		sub {
-			my ($status, $result) = $node->psql($database, $sql);
+			my ($status, $result) = try_psql($node, $database, $sql);
 			return $status == 0 && $result eq ($expected // 't');
 		});
 	return _waited($met, qq{"$sql"});

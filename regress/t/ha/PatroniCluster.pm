@@ -264,14 +264,15 @@ sub admin
 	return $output;
 }
 
+# Returns that and the errors. The SQL is an argument, as in SessionTriggers::try_psql().
 sub try_admin
 {
 	my ($self, $database, $sql) = @_;
 	local $ENV{PGPASSWORD} = 'choose-one';
 	my ($output, $error) = ('', '');
 	IPC::Run::run(
-		[ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', "host=127.0.0.1 port=$self->{port} user=patroni dbname=$database" ],
-		'<', \$sql, '>', \$output, '2>', \$error);
+		[ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', "host=127.0.0.1 port=$self->{port} user=patroni dbname=$database", '-c', $sql ],
+		'<', \undef, '>', \$output, '2>', \$error);
 	chomp $output;
 	return ($output, $error);
 }
