@@ -240,7 +240,14 @@ sub run_clients
 	srand($seed);
 	while (%running)
 	{
-		$disturb->();
+		if (!eval { $disturb->(); 1 })
+		{
+			# They would go on, and whoever reads the output of the test would wait for them.
+			my $error = $@;
+			kill 'KILL', keys %running;
+			waitpid $_, 0 for keys %running;
+			die $error;
+		}
 		for my $child (keys %running)
 		{
 			delete $running{$child} if waitpid($child, POSIX::WNOHANG()) != 0;
