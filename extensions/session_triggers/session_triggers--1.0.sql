@@ -108,6 +108,15 @@ COMMENT ON COLUMN @extschema@.stat_server.stats_reset IS 'since when this is cou
 
 -- What is wrong with the triggers of this database.  Whether a role may execute a trigger's
 -- function is not looked at, because the server does not look at it either.
+--
+-- "reached" and "left_out" are about the roles that may log on to this database and are not
+-- superusers.  A trigger whose owner is not a superuser fires for those that the owner is or
+-- can become by SET ROLE; a role that the owner administers need not be one of these.  From 16
+-- on, whoever creates a role administers it.  Before, whoever has CREATEROLE administers all
+-- roles, also those of others, so that is worth a word only if the trigger fires for no role
+-- but the owner.
+--
+-- "schema_role" is the role of a trigger on ROLE.SCHEMA, whose function compares names.
 CREATE VIEW @extschema@.problems AS
 SELECT t.evtname AS trigger, c.problem, c.detail
 FROM (SELECT e.evtname, e.evtenabled, e.evtfoid, p.oid AS function, p.prosecdef,
@@ -115,6 +124,8 @@ FROM (SELECT e.evtname, e.evtenabled, e.evtfoid, p.oid AS function, p.prosecdef,
              coalesce(l.lanname = 'c' AND p.probin = '$libdir/session_audit', false) AS is_audit,
              e.evtowner, p.proowner,
              (SELECT c.oid FROM pg_roles c WHERE c.rolname = current_setting('session_triggers.creator_role')) AS creator,
+             w.reached, w.left_out,
+             replace(substring(p.prosrc FROM '^/\* CREATE TRIGGER \*/ BEGIN IF polar_login_user = ''((?:[^'']|'''')*)'''), '''''', '''') AS schema_role,
              (SELECT array_agg(trim(trim(s.name), '"') ORDER BY s.position)
               FROM unnest(p.proconfig) AS setting,
                    unnest(string_to_array(substr(setting, length('search_path=') + 1), ',')) WITH ORDINALITY AS s(name, position)
@@ -124,6 +135,20 @@ FROM (SELECT e.evtname, e.evtenabled, e.evtfoid, p.oid AS function, p.prosecdef,
       LEFT JOIN pg_language l ON l.oid = p.prolang
       LEFT JOIN pg_roles o ON o.oid = e.evtowner
       LEFT JOIN pg_roles f ON f.oid = p.proowner
+      -- once for each owner, however many triggers it has
+      LEFT JOIN (SELECT w.oid, coalesce(array_agg(r.rolname) FILTER (WHERE m.can_become), '{}') AS reached,
+                        CASE WHEN v.separate OR count(*) FILTER (WHERE m.can_become AND r.oid <> w.oid) = 0 THEN
+                            array_agg(r.rolname ORDER BY r.rolname) FILTER (WHERE m.administers AND NOT m.can_become) END AS left_out
+                 FROM pg_roles w
+                 -- 16 separated the right to SET ROLE from membership.
+                 CROSS JOIN (SELECT current_setting('server_version_num')::int >= 160000 AS separate) AS v
+                 LEFT JOIN pg_roles r ON r.rolcanlogin AND NOT r.rolsuper AND has_database_privilege(r.oid, current_database(), 'CONNECT')
+                 CROSS JOIN LATERAL (SELECT pg_has_role(w.oid, r.oid, CASE WHEN v.separate THEN 'SET' ELSE 'MEMBER' END) AS can_become,
+                                            pg_has_role(w.oid, r.oid, 'MEMBER WITH ADMIN OPTION')
+                                                OR (w.rolcreaterole AND NOT v.separate) AS administers) AS m
+                 WHERE NOT w.rolsuper AND w.oid IN (SELECT d.evtowner FROM pg_event_trigger d
+                                                    WHERE d.evtevent IN ('after_user_logon', 'before_user_logoff'))
+                 GROUP BY w.oid, v.separate) AS w ON w.oid = e.evtowner
       WHERE e.evtevent IN ('after_user_logon', 'before_user_logoff')) AS t
 CROSS JOIN LATERAL (VALUES
     ('disabled', t.evtenabled = 'D', 'It fires in no session.'),
@@ -137,6 +162,17 @@ CROSS JOIN LATERAL (VALUES
         'It never fires: its owner is neither a superuser nor a member of session_triggers.creator_role.'),
     ('function_owner_differs', NOT t.owner_super AND NOT t.is_audit AND t.proowner <> t.evtowner,
         'It never fires: its owner is not a superuser, and not the owner of the function.'),
+    ('applies_to_no_role', NOT t.owner_super AND NOT t.is_audit AND t.reached = '{}',
+        'It fires in no session: its owner is not a role that may log on to this database, and can become none by SET ROLE.'
+            || CASE WHEN t.left_out IS NOT NULL THEN
+                format(' The owner administers %s of these roles, such as %s.', cardinality(t.left_out), quote_ident(t.left_out[1]))
+            ELSE '' END),
+    ('administered_roles_left_out', NOT t.owner_super AND NOT t.is_audit AND t.reached <> '{}' AND t.left_out IS NOT NULL,
+        format('It does not fire for roles that its owner administers, but cannot become by SET ROLE: %s of them, such as %s.',
+            cardinality(t.left_out), quote_ident(t.left_out[1]))),
+    ('schema_role_not_reached', t.schema_role IS NOT NULL AND NOT CASE WHEN t.owner_super THEN
+            EXISTS (SELECT FROM pg_roles r WHERE r.rolname = t.schema_role AND r.rolcanlogin) ELSE t.schema_role = ANY (t.reached) END,
+        format('It does nothing in any session: it was made for those of role %s, in which it does not fire.', quote_ident(t.schema_role))),
     ('function_owner_not_superuser', t.owner_super AND NOT coalesce(t.function_super, t.function IS NULL),
         'A superuser who logs on runs what the function''s owner has written.'),
     ('caller_rights', NOT t.prosecdef AND NOT t.is_compiled, 'It fails for each user who lacks a right that the function needs.'),

@@ -277,6 +277,53 @@ subtest 'N2: in whose sessions one fires' => sub {
 	is_skipped('carol', 'not any more');
 };
 
+# What the page says is to be granted is what is granted here, to a tenant.
+subtest 'N2: roles that the owner has created' => sub {
+	my @grants = map { s/\balice\b/tenant/gr } slurp_file("$FindBin::RealBin/../../docs/delegation.md") =~ /```sql\n(.*?)```/gs;
+	my ($member) = grep { /^GRANT platform/m } @grants;
+	my ($self_grant) = grep { /createrole_self_grant/ } @grants;
+	my ($grant) = grep { /^GRANT app_user/ && /WITH SET TRUE/ == ($major >= 16) } @grants;
+	admin($node, 'app', 'CREATE ROLE tenant LOGIN; GRANT CREATE ON SCHEMA public TO tenant;' . ($member =~ s/^CREATE ROLE.*\n//r));
+	admin($node, 'app', 'ALTER ROLE tenant CREATEROLE');
+	as('tenant', 'CREATE ROLE app_user LOGIN', sprintf($note, 'tenant_note'));
+	as('tenant', 'CREATE EVENT TRIGGER a_tenant ON after_user_logon EXECUTE FUNCTION tenant_note()',
+		'CREATE EVENT TRIGGER a_tenant_off ON before_user_logoff EXECUTE FUNCTION tenant_note()');
+	my $problems = sub {
+		return admin($node, 'app',
+			q{SELECT string_agg(DISTINCT problem || ': ' || detail, E'\n') FROM session_triggers.problems WHERE trigger LIKE 'a\_tenant%' AND problem ~ 'applies|left_out'});
+	};
+	fires('tenant', "it fires in its owner's");
+	is_skipped('app_user', 'not in those of a role that its owner has created');
+	like($problems->(), qr/^administered_roles_left_out: It does not fire for roles that its owner administers, .* such as \w+\.$/, 'the view says so');
+	admin($node, 'app', 'ALTER ROLE tenant NOLOGIN');
+	like($problems->(), qr/^applies_to_no_role: It fires in no session: .* The owner administers \d+ of these roles, such as \w+\.$/, 'also if the owner cannot log on');
+	admin($node, 'app', 'ALTER ROLE tenant LOGIN');
+
+	if ($major >= 16)
+	{
+		# The role has been granted by this superuser already, without SET.
+		like(warnings_of('root', 'GRANT app_user TO tenant'), qr/has already been granted/, 'a grant of a superuser without SET does nothing');
+		is_skipped('app_user', 'so it still does not fire');
+	}
+	is(attempt('tenant', $grant), 'done', 'the owner grants it');
+	fires('app_user', 'then it fires');
+	is($problems->(), '', 'the view has nothing to say');
+	if ($major >= 16)
+	{
+		as('tenant', 'CREATE ROLE app_user_2 LOGIN');
+		is_skipped('app_user_2', 'the next one is another such role');
+		like($problems->(), qr/^administered_roles_left_out: .* 1 of them, such as app_user_2\.$/, 'of which the view tells, too');
+		is(warnings_of('root', $grant =~ s/app_user/app_user_2/r), '', 'a superuser grants it with SET');
+		fires('app_user_2', 'then it fires, too');
+		admin($node, 'app', $self_grant);
+		(delete $hand{tenant})->quit;
+		as('tenant', 'CREATE ROLE app_user_3 LOGIN');
+		fires('app_user_3', 'with createrole_self_grant it fires at once');
+		is($problems->(), '', 'the view has nothing to say');
+	}
+	as('tenant', 'DROP EVENT TRIGGER a_tenant', 'DROP EVENT TRIGGER a_tenant_off', 'DROP FUNCTION tenant_note()');
+};
+
 subtest 'N2: what counts is what is so at the time' => sub {
 	my $client = open_session($node, 'bob');
 	is(take_rows($node), 'second after_user_logon LOGON bob as bob', 'a session begins');
