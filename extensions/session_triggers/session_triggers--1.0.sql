@@ -199,8 +199,9 @@ LEFT JOIN pg_roles r ON r.oid = s.setrole
 LEFT JOIN pg_database d ON d.oid = s.setdatabase
 CROSS JOIN LATERAL unnest(s.setconfig) AS setting
 WHERE (s.setdatabase = 0 OR d.datname = current_database())
-    AND starts_with(setting, 'session_triggers.enabled=')
-    AND NOT substr(setting, length('session_triggers.enabled=') + 1)::boolean;
+    AND starts_with(lower(setting), 'session_triggers.enabled=')
+    -- A stock server takes any value for one, and what is no boolean has no effect here.
+    AND substr(setting, length('session_triggers.enabled=') + 1) ~* '^(f(a(l(se?)?)?)?|no?|off?|0)$';
 
 COMMENT ON VIEW @extschema@.problems IS 'what is wrong with the logon and logoff triggers of this database';
 

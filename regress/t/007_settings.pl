@@ -300,6 +300,25 @@ EOF
 	};
 	my $fired = 'SELECT event, instance_num FROM fired ORDER BY id';
 
+	# What docs/settings.md says of settings that the stock server has kept: the warnings, and
+	# the query that finds them. How many that finds, and its statements.
+	my $page = slurp_file("$FindBin::RealBin/../../docs/settings.md");
+	my ($warnings) = $page =~ /^```\n(WARNING: .*?)^```/ms;
+	my ($find) = $page =~ /^```sql\n(SELECT setting,.*?)^```/ms;
+	my ($find_in_functions) = $page =~ /^```sql\n(SELECT oid::regprocedure.*?)^```/ms;
+	my $resets = sub { return map { s/.*\|//r } split /\n/, $sql->('postgres', $find, %off); };
+	my $kept = sub { return scalar(my @all = $resets->()); };
+	my $keeper = sub {
+		my $session = connect_as($moving, 'keeper', @_);
+		my @start = $session->messages;
+		$session->quit;
+		my %words = (S => '', D => 'DETAIL:  ', H => 'HINT:  ');
+		return join '', map {
+			my $message = $_;
+			"$message->{S}:  $message->{M}\n", map { defined $message->{$_} ? "$words{$_}$message->{$_}\n" : () } qw(D H);
+		} grep { $_->{type} =~ /[NE]/ } @start;
+	};
+
 	$run->(
 		$stock,
 		sub {
@@ -309,6 +328,19 @@ EOF
 			$sql->('postgres', 'CREATE DATABASE app');
 			$sql->('app',
 				'CREATE TABLE fired (id int GENERATED ALWAYS AS IDENTITY, event text, instance_num int)');
+
+			# What makes no sense here is kept as well.
+			$sql->('postgres', 'CREATE ROLE keeper LOGIN');
+			$sql->('postgres', "ALTER ROLE keeper SET session_triggers.$_")
+			  for 'anything = 1', "logon_failure = 'maybe'", "enabled = 'maybe'", "creator_role = 'x'", 'stat_max = 5';
+			$sql->('app', q{CREATE FUNCTION kept() RETURNS int LANGUAGE sql SET session_triggers.anything = 1 AS 'SELECT 1'});
+
+			# The statements that the page's query has are right for each kind of entry.
+			$sql->('postgres', $_) for 'ALTER DATABASE app SET session_audit.a = 1', 'ALTER ROLE alice IN DATABASE app SET session_audit.b = 1',
+			  'ALTER ROLE ALL SET "Session_Audit.c" = 1';
+			is($kept->(), 8, 'C1: what the stock server has kept is found');
+			$sql->('postgres', $_) for grep { /session_audit/i } $resets->();
+			is($kept->(), 5, 'C1: and can be reset there');
 		});
 	$run->(
 		$ours,
@@ -321,7 +353,34 @@ EOF
 			$one_session->();
 			is($sql->('app', $fired, %off), "after_user_logon|5\nbefore_user_logoff|5",
 				'C1: the triggers fire on our server');
+			is($keeper->(database => 'postgres'), $warnings, 'C1: what has been kept and makes no sense warns, as the page says');
+			like($keeper->(database => 'postgres', options => '-c session_triggers.anything=1'),
+				qr/FATAL:  invalid configuration parameter name "session_triggers.anything"/,
+				'C1: a client that sends such a setting is refused');
+			my @errors = map {
+				my ($result, $error) = run_command([ 'psql', '-X', '-c', $_, '-d', $moving->connstr('app') . ' options=-csession_triggers.enabled=off' ]);
+				$error =~ s/\n.*//sr;
+			} 'SELECT kept()', 'ALTER ROLE keeper SET session_triggers.anything = 1', $resets->();
+			my $unknown = 'ERROR:  invalid configuration parameter name "session_triggers.anything"';
+			is_deeply(
+				\@errors,
+				[
+					$unknown, $unknown, '', '', '',
+					'ERROR:  parameter "session_triggers.creator_role" cannot be changed now',
+					'ERROR:  parameter "session_triggers.stat_max" cannot be changed without restarting the server'
+				],
+				'C1: a function with such a setting fails, and which of them can be reset here');
+			is($sql->('app', $find_in_functions, %off), 'kept()|{session_triggers.anything=1}', 'C1: such functions are found');
+			$sql->('app', 'ALTER ROUTINE kept RESET session_triggers.anything', %off);
+			is($sql->('app', 'SELECT kept()', %off), '1', 'C1: and mended');
 		});
+
+	# In the configuration file such a setting keeps our server from starting.
+	$moving->append_conf('postgresql.conf', 'session_triggers.anything = 1');
+	$run->($stock, sub { is($sql->('postgres', 'SHOW session_triggers.anything'), '1', 'C1: the stock server takes it'); });
+	command_fails([ 'pg_ctl', '--pgdata' => $moving->data_dir, '--log' => $moving->logfile, '--wait', 'start' ],
+		'C1: an unknown setting in the configuration file keeps our server from starting');
+	$moving->adjust_conf('postgresql.conf', 'session_triggers.anything', undef);
 	$run->(
 		$stock,
 		sub {
@@ -332,6 +391,8 @@ EOF
 				'C1: the triggers do not fire on the stock server');
 			is($sql->('app', 'SELECT count(*) FROM pg_event_trigger'), '2',
 				'C1: the stock server has the triggers in its catalog');
+			is($kept->(), 2, 'C1: what could not be reset on our server is still there');
+			$sql->('postgres', $_) for $resets->();
 			$sql->('app', 'ALTER EVENT TRIGGER after_user_logon DISABLE');
 			$sql->('app', 'CREATE TABLE made_there (i int)');
 		});
@@ -344,8 +405,11 @@ EOF
 				'C1: back on our server, the triggers that are enabled fire');
 			is($sql->('app', 'SELECT count(*) FROM made_there', %off), '0',
 				'C1: a table from the stock server is there');
+			is($keeper->(database => 'postgres'), '', 'C1: nobody is warned any more');
 		});
-	unlike(slurp_file($moving->logfile), qr/TRAP:|PANIC:|ERROR:|FATAL:/, 'C1: neither server has logged an error');
+	unlike(
+		slurp_file($moving->logfile) =~ s/.*(?:invalid configuration parameter name|cannot be changed|contains errors).*//gr,
+		qr/TRAP:|PANIC:|ERROR:|FATAL:/, 'C1: neither server has logged another error');
 }
 
 done_testing();

@@ -232,6 +232,10 @@ BEGIN;
 ALTER ROLE regress_other SET session_triggers.enabled = off;
 ALTER ROLE regress_monitor SET session_triggers.enabled = on;
 SELECT regress_problems();
+-- Rule C1: what a stock server has kept
+UPDATE pg_db_role_setting SET setconfig = '{session_triggers.enabled=maybe}' WHERE setrole = 'regress_other'::regrole;
+UPDATE pg_db_role_setting SET setconfig = '{Session_Triggers.Enabled=F}' WHERE setrole = 'regress_monitor'::regrole;
+SELECT regress_problems();
 ROLLBACK;
 -- Rule N2: a trigger that fires for nobody, or not for the roles that its owner has made
 CREATE ROLE regress_tenant SUPERUSER;
