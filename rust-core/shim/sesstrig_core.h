@@ -256,7 +256,8 @@ typedef struct SesstrigValue {
 enum SesstrigStatus sesstrig_audit_fire(const char *event, uint32_t function, ErrorData **error);
 
 /*
- Whether a message for the server log begins as a record of the session audit does.
+ Whether a message for the server log begins as a record of the session audit does. This
+ cannot panic: the report of a panic is a message, too.
 
  # Safety
  `message` must point to a terminated string.
