@@ -211,12 +211,14 @@ SELECT (row_number() OVER (PARTITION BY e.evtevent ORDER BY coalesce(o.rolsuper,
        quote_ident(n.nspname) || '.' || quote_ident(p.proname) AS function, f.rolname AS function_owner,
        CASE WHEN p.prosecdef THEN 'definer' WHEN NOT p.prosecdef THEN 'invoker' END AS rights,
        CASE e.evtenabled WHEN 'O' THEN 'origin' WHEN 'R' THEN 'replica' WHEN 'A' THEN 'always' ELSE 'disabled' END AS enabled,
-       ARRAY(SELECT q.problem FROM @extschema@.problems q WHERE q.trigger = e.evtname ORDER BY q.problem) AS problems
+       coalesce(q.problems, '{}') AS problems
 FROM pg_event_trigger e
 LEFT JOIN pg_roles o ON o.oid = e.evtowner
 LEFT JOIN pg_proc p ON p.oid = e.evtfoid
 LEFT JOIN pg_namespace n ON n.oid = p.pronamespace
 LEFT JOIN pg_roles f ON f.oid = p.proowner
+LEFT JOIN (SELECT q.trigger, array_agg(q.problem ORDER BY q.problem) AS problems
+           FROM @extschema@.problems q GROUP BY q.trigger) AS q ON q.trigger = e.evtname
 WHERE e.evtevent IN ('after_user_logon', 'before_user_logoff')
 ORDER BY e.evtevent, position;
 
