@@ -5,7 +5,10 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.SQLWarning;
+import java.sql.Statement;
+import java.util.Arrays;
 import org.postgresql.PGStatement;
+import org.postgresql.util.PSQLException;
 import org.postgresql.util.PSQLWarning;
 
 class PgjdbcClient {
@@ -20,6 +23,15 @@ class PgjdbcClient {
     for (SQLWarning w = connection.getWarnings(); w != null; w = w.getNextWarning()) {
       String severity = ((PSQLWarning) w).getServerErrorMessage().getSeverity();
       System.out.println("notice " + severity + " " + w.getSQLState() + " " + w.getMessage());
+    }
+    for (String script : Arrays.asList(args).subList(1, args.length)) {
+      try (Statement statement = connection.createStatement()) {
+        statement.execute(script);
+        System.out.println("done");
+      } catch (SQLException error) {
+        String message = ((PSQLException) error).getServerErrorMessage().getMessage();
+        System.out.println("refused " + error.getSQLState() + " " + message);
+      }
     }
     System.out.println("select " + value(connection.prepareStatement("SELECT 1")));
     PreparedStatement plus = connection.prepareStatement("SELECT ?::int + 1");

@@ -16,6 +16,12 @@ async def main():
         print("error", error.sqlstate, error)
         return
     connection.add_log_listener(notice)
+    for script in sys.argv[2:]:
+        try:
+            await connection.execute(script)
+            print("done")
+        except asyncpg.PostgresError as error:
+            print("refused", error.sqlstate, error)
     print("select", await connection.fetchval("SELECT 1"))
     statement = await connection.prepare("SELECT $1::int + 1")
     print("prepared", await statement.fetchval(41))

@@ -12,6 +12,12 @@ connection.autocommit = True
 for notice in connection.notices:
     print("notice", notice.rstrip())
 cursor = connection.cursor()
+for script in sys.argv[2:]:
+    try:
+        cursor.execute(script)
+        print("done")
+    except psycopg2.Error as error:
+        print("refused", error.pgcode, error.diag.message_primary)
 cursor.execute("SELECT 1")
 print("select", cursor.fetchone()[0])
 # The driver has no prepared statements of its own.

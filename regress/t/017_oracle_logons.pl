@@ -250,6 +250,27 @@ subtest 'D1: what lasts, and whose rights' => sub {
 	clean_up($root);
 };
 
+subtest 'D9: which session a row belongs to' => sub {
+	my ($example) = page() =~ /```sql\n(CREATE TABLE session_times .*?)```/s;
+	run($example);
+	run('CREATE EXTENSION session_audit');
+	my $client = open_session($node, 'alice');
+	my $id = $root->query('SELECT session_id FROM session_times');
+	is($id, $root->query(q{SELECT session_id FROM session_audit.log WHERE event = 'logon' AND login_user = 'alice'}),
+		'D9: the session has the identifier that the audit has');
+	# A session that has had the same process
+	my $pid = $client->pid;
+	run("INSERT INTO session_times VALUES ('12345678.' || to_hex($pid), 'another', LOCALTIMESTAMP - interval '1 day')");
+	$client->quit;
+	is($root->query("SELECT string_agg(who || ' ' || (logoff_at IS NOT NULL), ', ' ORDER BY who) FROM session_times"),
+		'alice true, another false', 'D9: its end is recorded in its own row alone');
+	my ($number) = page() =~ /As a number, .*? this is\n`(.*?)`/s;
+	is( $root->query("SELECT count(DISTINCT $number) || ' ' || min($number) % 10000000 FROM pg_stat_activity WHERE pid = pg_backend_pid()"),
+		'1 ' . $root->pid, 'D9: as a number, it ends with that of the process');
+	run('DROP EXTENSION session_audit; DROP SCHEMA IF EXISTS session_audit CASCADE; DROP TABLE session_times');
+	clean_up($root);
+};
+
 subtest 'D9: what CREATE TRIGGER makes' => sub {
 	run('CREATE TRIGGER t AFTER LOGON ON hr.SCHEMA BEGIN ' . insert("'hr'") . ' END;');
 	like($root->query("SELECT prosrc FROM pg_proc WHERE proname = 't'"), qr{^/\* CREATE TRIGGER \*/ }, 'D9: the source starts with the comment');

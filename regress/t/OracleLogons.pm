@@ -103,8 +103,12 @@ for my $case (
 	expression("`SYS_CONTEXT('USERENV', '$parameter')`", logon => "SYS_CONTEXT('USERENV', '$parameter')", $write,
 		error => $no_sys_context, outcome => $outcome, %local);
 }
-expression("`SYS_CONTEXT('USERENV', 'SESSIONID')`, `'SID'`",
-	logon => "SYS_CONTEXT('USERENV', 'SESSIONID') || SYS_CONTEXT('USERENV', 'SID')", 'pg_backend_pid()',
+expression("`SYS_CONTEXT('USERENV', 'SESSIONID')`",
+	logon => "SYS_CONTEXT('USERENV', 'SESSIONID')",
+	"(SELECT TO_HEX(EXTRACT(EPOCH FROM DATE_TRUNC('second', backend_start))::bigint) || '.' || TO_HEX(pid) FROM pg_stat_activity WHERE pid = pg_backend_pid())",
+	error => $no_sys_context, outcome => qr/^[0-9a-f]{8}\.[0-9a-f]+$/);
+expression("`SYS_CONTEXT('USERENV', 'SID')`",
+	logon => "SYS_CONTEXT('USERENV', 'SID')", 'pg_backend_pid()',
 	error => $no_sys_context, outcome => qr/^\d+$/);
 expression("`SYS_CONTEXT('USERENV', 'MODULE')`, `'CLIENT_PROGRAM_NAME'`",
 	logon => "SYS_CONTEXT('USERENV', 'MODULE') || SYS_CONTEXT('USERENV', 'CLIENT_PROGRAM_NAME')", "current_setting('application_name')",
@@ -246,8 +250,8 @@ statement("`EXECUTE IMMEDIATE 'ALTER SESSION SET CURRENT_SCHEMA = hr';`",
 	logon => "EXECUTE IMMEDIATE 'ALTER SESSION SET CURRENT_SCHEMA = hr';", 'SET search_path = hr;',
 	error => '42704 type "immediate" does not exist', ask => 'SELECT current_schema', outcome => 'asked: hr');
 statement("`… 'ALTER SESSION SET NLS_DATE_FORMAT = ''DD.MM.YYYY'''`",
-	logon => "EXECUTE IMMEDIATE 'ALTER SESSION SET NLS_DATE_FORMAT = ''DD.MM.YYYY''';", "SET DateStyle = 'German';",
-	error => '42704 type "immediate" does not exist', ask => "SELECT date '2026-01-31'", outcome => 'asked: 31.01.2026');
+	logon => "EXECUTE IMMEDIATE 'ALTER SESSION SET NLS_DATE_FORMAT = ''DD.MM.YYYY''';", "SET DateStyle = 'ISO, DMY'; " . insert("TO_CHAR(date '31.01.2026', 'DD.MM.YYYY')"),
+	error => '42704 type "immediate" does not exist', ask => "SELECT date '31.01.2026'", outcome => "asked: 2026-01-31\n31.01.2026");
 statement("`… 'ALTER SESSION SET TIME_ZONE = ''Asia/Tokyo'''`",
 	logon => "EXECUTE IMMEDIATE 'ALTER SESSION SET TIME_ZONE = ''Asia/Tokyo''';", "SET TimeZone = 'Asia/Tokyo';",
 	error => '42704 type "immediate" does not exist', ask => 'SHOW TimeZone', outcome => 'asked: Asia/Tokyo');
@@ -799,10 +803,15 @@ sub clean_up
 	return;
 }
 
+# What pgjdbc requires of settings that the server reports; otherwise it ends the
+# connection. Sessions here have the encoding of their database, which is UTF8.
+my %needed = (DateStyle => qr/^ISO\b/, client_encoding => qr/^UTF8$/);
+
 # Creates the trigger of a text, has a session, and returns what comes of it, in lines:
 #   create: SQLSTATE MESSAGE   if the text is refused; nothing else has happened then
 #   refused: SQLSTATE MESSAGE  if the session is
 #   NOTICE: MESSAGE
+#   reported: NAME VALUE       if a driver could not go on with this value of a setting
 #   asked: VALUE               of the case's query; a value of NULL is nothing
 #   ...                        what the triggers have inserted
 #   logoff: SQLSTATE MESSAGE   if that has failed
@@ -817,6 +826,7 @@ sub outcome_of
 	my $client = connect_as($node, 'alice', %{ $case->{connect} // {} });
 	my @messages = $client->messages;
 	my @lines = map { $_->{type} eq 'E' ? "refused: $_->{C} $_->{M}" : "NOTICE: $_->{M}" } grep { $_->{type} =~ /[EN]/ } @messages;
+	push @lines, map { "reported: $_->{name} $_->{value}" } grep { $_->{type} eq 'S' && $_->{value} !~ ($needed{ $_->{name} } // qr//) } @messages;
 	my $pid = $client->pid;
 	if ($messages[-1]{type} eq 'Z')
 	{

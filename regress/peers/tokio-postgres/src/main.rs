@@ -26,6 +26,15 @@ async fn main() -> Result<(), Error> {
         }
         Ok::<_, Error>(())
     });
+    for script in std::env::args().skip(2) {
+        match client.batch_execute(&script).await {
+            Ok(()) => println!("done"),
+            Err(error) => {
+                let error = error.as_db_error().expect("the server's word on it");
+                println!("refused {} {}", error.code().code(), error.message());
+            }
+        }
+    }
     let one: i32 = client.query_one("SELECT 1", &[]).await?.get(0);
     println!("select {one}");
     let statement = client.prepare("SELECT $1::int + 1").await?;
