@@ -515,17 +515,17 @@ subtest 'F13: try() survives an error that is too large to be copied' => sub {
 	as('alice', <<'EOS', 'CREATE EVENT TRIGGER huge ON after_user_logon EXECUTE FUNCTION huge()', 'ALTER EVENT TRIGGER huge DISABLE');
 CREATE FUNCTION huge() RETURNS event_trigger LANGUAGE plpgsql AS $$
 DECLARE
-    large text := repeat('x', 30 * 1000 * 1000);
+    large text := repeat('x', 3 * 1000 * 1000);
 BEGIN
     RAISE EXCEPTION USING MESSAGE = large, DETAIL = large, HINT = large, COLUMN = large, TABLE = large;
 END
 $$
 EOS
 	my %seen;
-	for my $megabytes (map { 30 * $_ } 4 .. 26)
+	for my $megabytes (map { 3 * $_ } 4 .. 26)
 	{
 		my $client = open_session($node, 'alice');
-		$client->query("SELECT session_triggers.try('huge')") if $megabytes == 120;
+		$client->query("SELECT session_triggers.try('huge')") if $megabytes == 12;
 		my ($pages) = slurp_file('/proc/' . $client->pid . '/statm') =~ /^(\d+)/;
 		my $limit = $pages * POSIX::sysconf(POSIX::_SC_PAGESIZE()) + $megabytes * 1000 * 1000;
 		system_or_bail('prlimit', '--pid', $client->pid, "--as=$limit:");
