@@ -70,7 +70,7 @@ mod server {
             .allowlist_function("sesstrig_(client|format|in_recovery|read_usage|exit|is_shutdown|release_lwlocks|stop_requested).*")
             .allowlist_function("GetCurrentTimestamp|sesstrig_assign_creator_role")
             .allowlist_type("SesstrigAuditRow")
-            .allowlist_var("MyStartTime|MyProcPid|MyDatabaseId|application_name|sesstrig_fire_on_discard|sesstrig_creator_role")
+            .allowlist_var("MyStartTime|MyProcPid|MyDatabaseId|application_name")
             .allowlist_type("ErrorData|CommandTag|GucContext|GucStringAssignHook|BackendType|config_enum_entry")
             .allowlist_var(
                 "IsBinaryUpgrade|IsUnderPostmaster|MyBackendType|MyProcPort|am_walsender",

@@ -25,8 +25,6 @@
 #include "sesstrig_server.h"
 #include "sesstrig_try.h"
 
-char	   *sesstrig_creator_role = NULL;
-
 /* The setting has changed: which triggers fire must be found out again. */
 void
 sesstrig_assign_creator_role(const char *value, void *extra)
@@ -65,11 +63,12 @@ sesstrig_lend_credentials(bool lend)
 static bool
 is_creator(Oid role)
 {
+	const char *name = sesstrig_creator_role();
 	Oid			creator;
 
-	if (!sesstrig_creator_role || !sesstrig_creator_role[0])
+	if (!name)
 		return false;
-	creator = get_role_oid(sesstrig_creator_role, true);
+	creator = get_role_oid(name, true);
 	return OidIsValid(creator) && is_member_of_role_nosuper(role, creator);
 }
 

@@ -32,8 +32,6 @@
 #include "sesstrig_server.h"
 #include "sesstrig_try.h"
 
-bool		sesstrig_fire_on_discard = false;
-
 /* Was the session asked to terminate while its logoff triggers ran? */
 static volatile sig_atomic_t terminated;
 
@@ -217,7 +215,7 @@ sesstrig_discard_all(void (*discard) (bool is_top_level), bool is_top_level)
 	ErrorData  *error;
 	SesstrigStatus status;
 
-	if (likely(!sesstrig_fire_on_discard))
+	if (likely(!sesstrig_discard_fires()))
 	{
 		discard(is_top_level);
 		return;

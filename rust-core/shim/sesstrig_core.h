@@ -25,28 +25,6 @@ typedef enum SesstrigStatus {
 } SesstrigStatus;
 
 /*
- Which value a setting has during a firing.
- */
-typedef enum SesstrigOverrideKind {
-  /*
-   The value that it has in the session.
-   */
-  SESSTRIG_OVERRIDE_KIND_KEEP,
-  /*
-   PostgreSQL's built-in default.
-   */
-  SESSTRIG_OVERRIDE_KIND_DEFAULT,
-  /*
-   The value in `text`.
-   */
-  SESSTRIG_OVERRIDE_KIND_VALUE,
-  /*
-   The server's time zone.
-   */
-  SESSTRIG_OVERRIDE_KIND_LOG_TIMEZONE,
-} SesstrigOverrideKind;
-
-/*
  What a token means for the end of a routine.
  */
 typedef enum SesstrigRoutineStep {
@@ -109,6 +87,28 @@ typedef enum SesstrigRoutineOption {
 } SesstrigRoutineOption;
 
 /*
+ Which value a setting has during a firing.
+ */
+typedef enum SesstrigOverrideKind {
+  /*
+   The value that it has in the session.
+   */
+  SESSTRIG_OVERRIDE_KIND_KEEP,
+  /*
+   PostgreSQL's built-in default.
+   */
+  SESSTRIG_OVERRIDE_KIND_DEFAULT,
+  /*
+   The value in `text`.
+   */
+  SESSTRIG_OVERRIDE_KIND_VALUE,
+  /*
+   The server's time zone.
+   */
+  SESSTRIG_OVERRIDE_KIND_LOG_TIMEZONE,
+} SesstrigOverrideKind;
+
+/*
  The kind of a value, or of a variable's type.
  */
 typedef enum SesstrigValueKind {
@@ -125,24 +125,6 @@ typedef enum SesstrigValueKind {
    */
   SESSTRIG_VALUE_KIND_INTEGER,
 } SesstrigValueKind;
-
-/*
- The value of a setting during a firing.
- */
-typedef struct SesstrigOverride {
-  /*
-   Which value it is.
-   */
-  enum SesstrigOverrideKind kind;
-  /*
-   A value, a constant that is never freed; null for other kinds.
-   */
-  const char *text;
-  /*
-   Whether the server may refuse to set the value; then the session's value stays.
-   */
-  bool may_be_refused;
-} SesstrigOverride;
 
 /*
  Why the end of a routine cannot be found. The texts are terminated constants.
@@ -169,6 +151,46 @@ typedef struct SesstrigRoutineError {
    */
   uint32_t position;
 } SesstrigRoutineError;
+
+/*
+ The value of a setting during a firing.
+ */
+typedef struct SesstrigOverride {
+  /*
+   Which value it is.
+   */
+  enum SesstrigOverrideKind kind;
+  /*
+   A value, a constant that is never freed; null for other kinds.
+   */
+  const char *text;
+  /*
+   Whether the server may refuse to set the value; then the session's value stays.
+   */
+  bool may_be_refused;
+} SesstrigOverride;
+
+/*
+ A context variable's value.
+ */
+typedef struct SesstrigValue {
+  /*
+   Which of the other members is set.
+   */
+  enum SesstrigValueKind kind;
+  /*
+   A text in the database's encoding, which is not terminated and never freed.
+   */
+  const char *text;
+  /*
+   The length of the text in bytes.
+   */
+  uintptr_t length;
+  /*
+   An integer.
+   */
+  int32_t integer;
+} SesstrigValue;
 
 /*
  The counters of a trigger. Times are in milliseconds.
@@ -225,28 +247,6 @@ typedef struct SesstrigCounters {
 } SesstrigCounters;
 
 /*
- A context variable's value.
- */
-typedef struct SesstrigValue {
-  /*
-   Which of the other members is set.
-   */
-  enum SesstrigValueKind kind;
-  /*
-   A text in the database's encoding, which is not terminated and never freed.
-   */
-  const char *text;
-  /*
-   The length of the text in bytes.
-   */
-  uintptr_t length;
-  /*
-   An integer.
-   */
-  int32_t integer;
-} SesstrigValue;
-
-/*
  Records `event` of this session in the log that is in the schema of `function`. An
  unknown event is not recorded.
 
@@ -263,27 +263,6 @@ enum SesstrigStatus sesstrig_audit_fire(const char *event, uint32_t function, Er
  `message` must point to a terminated string.
  */
 bool sesstrig_audit_is_record(const char *message);
-
-/*
- Fires the delegated logon triggers, after those of superusers and in a transaction of
- their own. An error must end the session.
-
- # Safety
- `error` must point to a writable pointer.
- */
-enum SesstrigStatus sesstrig_delegation_fire(ErrorData **error);
-
-/*
- Sets `detail` to a sentence that says why a trigger with this owner and function does not
- fire in this session; to null if nothing keeps it from firing. A transaction must be open.
-
- # Safety
- `detail` and `error` must point to writable pointers.
- */
-enum SesstrigStatus sesstrig_delegation_obstacle(uint32_t owner,
-                                                 uint32_t function,
-                                                 const char **detail,
-                                                 ErrorData **error);
 
 /*
  How many bytes of shared memory the core needs.
@@ -328,22 +307,31 @@ int32_t sesstrig_refusals_waiting(void);
 int64_t sesstrig_refusals_dropped(void);
 
 /*
- Which value the setting `name` has during a firing; `current` is its value in the
- session. Asked only about settings that any user may set.
+ Fires the delegated logon triggers, after those of superusers and in a transaction of
+ their own. An error must end the session.
 
  # Safety
- `name` must point to a terminated string, and `current` too, unless it is null.
+ `error` must point to a writable pointer.
  */
-struct SesstrigOverride sesstrig_override_find(const char *name, const char *current);
+enum SesstrigStatus sesstrig_delegation_fire(ErrorData **error);
 
 /*
- The name and value, both constants, of the setting of a procedural language that
- has this index among those that are overridden; false if there is none.
+ Sets `detail` to a sentence that says why a trigger with this owner and function does not
+ fire in this session; to null if nothing keeps it from firing. A transaction must be open.
 
  # Safety
- `name` and `value` must point to writable pointers.
+ `detail` and `error` must point to writable pointers.
  */
-bool sesstrig_override_language(int index, const char **name, const char **value);
+enum SesstrigStatus sesstrig_delegation_obstacle(uint32_t owner,
+                                                 uint32_t function,
+                                                 const char **detail,
+                                                 ErrorData **error);
+
+/*
+ The name of the role whose members may create triggers; null if there is none. It is valid
+ until the setting changes.
+ */
+const char *sesstrig_creator_role(void);
 
 /*
  The length, in bytes, of the token at the start of the text. `standard_strings` is
@@ -511,6 +499,40 @@ int64_t sesstrig_source_find(const char *source, const char *query, uintptr_t at
 bool sesstrig_type_is_alias(const char *name);
 
 /*
+ Whether functions and procedures in that language can be run by an event trigger.
+
+ # Safety
+ `language` must point to a terminated string.
+ */
+bool sesstrig_language_is_supported(const char *language);
+
+/*
+ Writes the source of the function behind a trigger to `buffer`, without a terminator,
+ if it fits into `capacity` bytes. Returns its length in any case.
+
+ `block` is the trigger's text. `role`, a string constant in SQL, and `condition`, an
+ expression in parentheses, can be null.
+
+ # Safety
+ `role`, `condition` and `block` must point to terminated strings, unless they are
+ null, as the first two can be. `buffer` must point to `capacity` writable bytes; it
+ can be null if `capacity` is 0.
+ */
+uintptr_t sesstrig_trigger_source(const char *role,
+                                  const char *condition,
+                                  const char *block,
+                                  char *buffer,
+                                  uintptr_t capacity);
+
+/*
+ Whether a function with this source was made by CREATE TRIGGER.
+
+ # Safety
+ `source` must point to a terminated string.
+ */
+bool sesstrig_source_is_trigger(const char *source);
+
+/*
  Defines the settings and prepares the core. The postmaster, or a standalone
  process, calls this once; the postmaster's children inherit the result.
 
@@ -567,6 +589,11 @@ enum SesstrigStatus sesstrig_logoff_fire(bool by_server, ErrorData **error);
 bool sesstrig_exit_fires(void);
 
 /*
+ Whether `session_triggers.fire_on_discard` is on.
+ */
+bool sesstrig_discard_fires(void);
+
+/*
  Sets `may` to whether `DISCARD ALL` is the end of one use of the session and the start
  of the next. The statement's transaction must be open.
 
@@ -600,6 +627,52 @@ enum SesstrigStatus sesstrig_discard_fire_logon(ErrorData **error);
  `error` must point to a writable pointer.
  */
 enum SesstrigStatus sesstrig_fault_raise(ErrorData **error);
+
+/*
+ Which value the setting `name` has during a firing; `current` is its value in the
+ session. Asked only about settings that any user may set.
+
+ # Safety
+ `name` must point to a terminated string, and `current` too, unless it is null.
+ */
+struct SesstrigOverride sesstrig_override_find(const char *name, const char *current);
+
+/*
+ The name and value, both constants, of the setting of a procedural language that
+ has this index among those that are overridden; false if there is none.
+
+ # Safety
+ `name` and `value` must point to writable pointers.
+ */
+bool sesstrig_override_language(int index, const char **name, const char **value);
+
+/*
+ The name of the context variable with that index; null if there is none.
+ */
+const char *sesstrig_variable_name(int index);
+
+/*
+ The second name of the context variable with that index; null if there is none.
+ */
+const char *sesstrig_variable_alias(int index);
+
+/*
+ The type of the context variable with that index; `Null` if there is none.
+ */
+enum SesstrigValueKind sesstrig_variable_kind(int index);
+
+/*
+ Sets `out` to the value of the context variable `name`; `Null` if there is none.
+ `tag` is the command tag of the event. A text in `out` lives as long as the process
+ or, if it is the tag, as long as that.
+
+ # Safety
+ `name` and `tag` must point to terminated strings. `out` and `error` must be writable.
+ */
+enum SesstrigStatus sesstrig_variable_read(const char *name,
+                                           const char *tag,
+                                           struct SesstrigValue *out,
+                                           ErrorData **error);
 
 /*
  How many places for counters there are.
@@ -654,67 +727,5 @@ void sesstrig_session_leave(void);
  `event` must point to a terminated string, and `tag` and `error` must be writable.
  */
 enum SesstrigStatus sesstrig_trial_begin(const char *event, uint32_t *tag, ErrorData **error);
-
-/*
- Whether functions and procedures in that language can be run by an event trigger.
-
- # Safety
- `language` must point to a terminated string.
- */
-bool sesstrig_language_is_supported(const char *language);
-
-/*
- Writes the source of the function behind a trigger to `buffer`, without a terminator,
- if it fits into `capacity` bytes. Returns its length in any case.
-
- `block` is the trigger's text. `role`, a string constant in SQL, and `condition`, an
- expression in parentheses, can be null.
-
- # Safety
- `role`, `condition` and `block` must point to terminated strings, unless they are
- null, as the first two can be. `buffer` must point to `capacity` writable bytes; it
- can be null if `capacity` is 0.
- */
-uintptr_t sesstrig_trigger_source(const char *role,
-                                  const char *condition,
-                                  const char *block,
-                                  char *buffer,
-                                  uintptr_t capacity);
-
-/*
- Whether a function with this source was made by CREATE TRIGGER.
-
- # Safety
- `source` must point to a terminated string.
- */
-bool sesstrig_source_is_trigger(const char *source);
-
-/*
- The name of the context variable with that index; null if there is none.
- */
-const char *sesstrig_variable_name(int index);
-
-/*
- The second name of the context variable with that index; null if there is none.
- */
-const char *sesstrig_variable_alias(int index);
-
-/*
- The type of the context variable with that index; `Null` if there is none.
- */
-enum SesstrigValueKind sesstrig_variable_kind(int index);
-
-/*
- Sets `out` to the value of the context variable `name`; `Null` if there is none.
- `tag` is the command tag of the event. A text in `out` lives as long as the process
- or, if it is the tag, as long as that.
-
- # Safety
- `name` and `tag` must point to terminated strings. `out` and `error` must be writable.
- */
-enum SesstrigStatus sesstrig_variable_read(const char *name,
-                                           const char *tag,
-                                           struct SesstrigValue *out,
-                                           ErrorData **error);
 
 #endif  /* SESSTRIG_CORE_H */

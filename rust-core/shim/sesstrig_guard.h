@@ -88,11 +88,7 @@ extern bool sesstrig_explain_timeout(ErrorData *error);
 /* At the end of a firing's transaction, forget the client's encoding; cannot raise. */
 extern void sesstrig_forget_encoding(void);
 
-/* The variable of session_triggers.fire_on_discard. */
-extern bool sesstrig_fire_on_discard;
-
-/* The variable of session_triggers.creator_role, and its assign hook. */
-extern char *sesstrig_creator_role;
+/* The assign hook of session_triggers.creator_role. */
 extern void sesstrig_assign_creator_role(const char *value, void *extra);
 
 /* roles, and what they own; "login" is the role that has logged on */

@@ -1,9 +1,10 @@
-//! What the core decides, in pure Rust: no `unsafe` code, no server types and no
-//! calls into the server, so that every decision can be tested without one.
-//!
-//! The two modules do not depend on each other: [`session`] decides what happens
-//! when a session starts and ends; [`oracle`] recognizes Oracle's syntax.
+//! What session triggers do, as far as it can be stated without the server: pure
+//! functions on plain values, with unit tests that need no server. Each subject has the
+//! same name here, in `pg`, in `ffi` and in the shim.
 #![forbid(unsafe_code)]
 
+pub mod audit;
+pub mod delegation;
 pub mod oracle;
 pub mod session;
+pub mod stat;

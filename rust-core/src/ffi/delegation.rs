@@ -1,9 +1,10 @@
 //! The functions that `shim/delegation.c` and `shim/trial.c` call for delegated triggers
 //! (rules N2 and N3).
 
-use super::boundary::{SesstrigStatus, boundary};
-use crate::domain::session::trigger::{FunctionId, RoleId};
-use crate::pg::{ErrorData, delegation, session};
+use crate::domain::session::triggers::{FunctionId, RoleId};
+use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};
+use crate::pg::session::{current, lifecycle};
+use crate::pg::{ErrorData, delegation};
 use std::ffi::{CStr, c_char};
 use std::ptr;
 
@@ -15,7 +16,7 @@ use std::ptr;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_delegation_fire(error: *mut *mut ErrorData) -> SesstrigStatus {
     // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, session::delegated_logon) }
+    unsafe { boundary(error, lifecycle::delegated_logon) }
 }
 
 /// Sets `detail` to a sentence that says why a trigger with this owner and function does not
@@ -31,7 +32,11 @@ pub unsafe extern "C" fn sesstrig_delegation_obstacle(
     error: *mut *mut ErrorData,
 ) -> SesstrigStatus {
     let ask = || {
-        let obstacle = delegation::obstacle(RoleId(owner), FunctionId(function))?;
+        let obstacle = delegation::obstacle(
+            RoleId(owner),
+            FunctionId(function),
+            current::was_superuser(),
+        )?;
         let text = obstacle.map_or(ptr::null(), |obstacle| CStr::as_ptr(obstacle.detail()));
         // SAFETY: the caller promises that `detail` is writable.
         unsafe { detail.write(text) };
@@ -39,4 +44,11 @@ pub unsafe extern "C" fn sesstrig_delegation_obstacle(
     };
     // SAFETY: the caller promises that `error` is writable.
     unsafe { boundary(error, ask) }
+}
+
+/// The name of the role whose members may create triggers; null if there is none. It is valid
+/// until the setting changes.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_creator_role() -> *const c_char {
+    answer(ptr::null(), delegation::creator_role)
 }

@@ -8,22 +8,11 @@
 #[cfg(feature = "server")]
 mod audit;
 #[cfg(feature = "server")]
-mod boundary;
-#[cfg(feature = "server")]
 mod delegation;
-#[cfg(feature = "frontend")]
-mod frontend;
+mod oracle;
 #[cfg(feature = "server")]
-mod keeper;
-#[cfg(feature = "server")]
-mod overrides;
-#[cfg(feature = "server")]
-mod routine;
+mod server;
 #[cfg(feature = "server")]
 mod session;
 #[cfg(feature = "server")]
 mod stat;
-#[cfg(feature = "server")]
-mod trigger;
-#[cfg(feature = "server")]
-mod variables;

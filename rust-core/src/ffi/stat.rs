@@ -1,10 +1,11 @@
 //! The exports through which `shim/stat.c` shows statistics (rule T1), `shim/exit.c` counts
 //! what an exit leaves unfinished, and `shim/trial.c` tries a trigger.
 
-use super::boundary::{SesstrigStatus, answer, boundary};
 use crate::domain::session::event::Event;
-use crate::domain::session::trigger::TriggerId;
-use crate::pg::{ErrorData, session, stat, trial};
+use crate::domain::session::triggers::TriggerId;
+use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};
+use crate::pg::session::{lifecycle, trial};
+use crate::pg::{ErrorData, stat};
 use std::ffi::{CStr, c_char};
 
 /// The counters of a trigger. Times are in milliseconds.
@@ -116,13 +117,13 @@ pub extern "C" fn sesstrig_stat_forget(database: u32, trigger: u32) {
 /// says whether its time limit is the reason.
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_stat_exit(timed_out: bool) {
-    answer((), || stat::exit(timed_out));
+    answer((), || lifecycle::count_unfinished(timed_out));
 }
 
 /// Notes that this process exits, and fires nothing any more.
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_session_leave() {
-    answer((), session::leave);
+    answer((), lifecycle::leave);
 }
 
 /// Prepares this transaction for a trial of a trigger on the event of that name, and sets

@@ -2,44 +2,37 @@
 //! server are in [`crate::domain`].
 //!
 //! No longjmp crosses these functions: a call that may raise an ERROR goes through a
-//! guard of `shim/guard.c`, and returns a [`Result`].
+//! guard of `shim/server/guard.c`, and returns a [`Result`].
 
 pub(crate) mod audit;
-mod backend;
 pub(crate) mod delegation;
-pub(crate) mod error;
-#[cfg(feature = "faults")]
-pub(crate) mod fault;
-mod firing;
-mod guard;
-mod keeper;
-pub(crate) mod launcher;
-mod lock;
-mod log;
-mod memory;
-pub(crate) mod panic;
-pub(crate) mod refusals;
+pub(crate) mod server;
 pub(crate) mod session;
-mod settings;
 pub(crate) mod shared;
 pub(crate) mod stat;
-mod sys;
-pub(crate) mod trial;
-pub(crate) mod triggers;
-pub(crate) mod variables;
 
-pub(crate) use sys::ErrorData;
+pub(crate) use server::sys::ErrorData;
+
+use server::error::PgResult;
+use server::settings::{Define, INSTANCE_NUM, reserve_prefix};
 
 /// Prepares the core: panics, log and settings. Called once, in the postmaster or in
 /// a standalone process, before the configuration file is read.
 ///
 /// # Errors
 /// Returns the server's error if a setting cannot be defined.
-pub(crate) fn start() -> error::PgResult<()> {
-    panic::install_hook();
-    log::install();
-    settings::define()?;
+pub(crate) fn start() -> PgResult<()> {
+    server::panic::install_hook();
+    server::log::install();
+    let others: &[&'static dyn Define] =
+        &[&INSTANCE_NUM, &stat::STAT_MAX, &delegation::CREATOR_ROLE];
+    for setting in [session::settings::ALL, audit::settings::ALL, others].concat() {
+        setting.define()?;
+    }
     #[cfg(feature = "faults")]
-    fault::define()?;
-    settings::reserve_prefixes()
+    for setting in server::fault::ALL {
+        setting.define()?;
+    }
+    reserve_prefix(c"session_triggers")?;
+    reserve_prefix(c"session_audit")
 }

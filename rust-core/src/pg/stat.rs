@@ -1,6 +1,6 @@
 //! Statistics of triggers and sessions (rules T1 and T2): counters in shared memory, in
 //! which a firing counts without waiting for a lock. Who gets a place for its counters is
-//! decided in [`crate::domain::session::stat`].
+//! decided in [`crate::domain::stat`].
 //!
 //! A trigger's counters are found by its OID and its database's. Whoever counts registers
 //! as a user of the place, and then looks whether it is still the trigger's. Whoever gives
@@ -9,20 +9,42 @@
 //! that it does not belong to. No process ends while it is a user or holds the lock, unless
 //! it crashes, and then the memory is made anew.
 
-use super::lock::{Lock, TRIES};
-use super::shared::{self, Shared};
-use super::{backend, settings, triggers};
+use super::server::attached::Attached;
+use super::server::backend;
+use super::server::lock::{Lock, TRIES};
+use super::server::settings::Int;
+use super::server::sys;
 use crate::domain::session::event::Event;
-use crate::domain::session::stat::{
-    Failure, Key, NAME_WORDS, Use, choose, encode_sqlstate, name_words,
-};
-use crate::domain::session::trigger::{Trigger, TriggerId};
+use crate::domain::session::triggers::{Trigger, TriggerId, TriggerSet};
+use crate::domain::stat::{Failure, Key, NAME_WORDS, Use, choose, encode_sqlstate, name_words};
 use std::cell::Cell;
 use std::ptr;
+use std::rc::Rc;
 use std::sync::atomic::{
     AtomicI32, AtomicI64, AtomicPtr, AtomicU64,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
 };
+
+/// The counters of so many triggers are kept in twelve megabytes.
+const MAX_STAT_MAX: i32 = 65_536;
+
+/// How many triggers are counted.
+pub(super) static STAT_MAX: Int = Int {
+    name: c"session_triggers.stat_max",
+    description: c"Sets the maximum number of triggers whose firings are counted; 0 counts none.",
+    variable: AtomicI32::new(256),
+    range: 0..=MAX_STAT_MAX,
+    context: sys::PGC_POSTMASTER,
+    flags: 0,
+};
+
+/// `session_triggers.stat_max`
+pub(super) fn stat_max() -> usize {
+    usize::try_from(STAT_MAX.get()).unwrap_or(0)
+}
+
+/// How a process learns which triggers its database has, as far as it knows.
+pub(in crate::pg) type Known = fn() -> Rc<TriggerSet>;
 
 /// How often a process looks for a place that others may take from its trigger meanwhile.
 const ATTEMPTS: u32 = 5;
@@ -50,7 +72,7 @@ pub(crate) enum Tally {
 const TALLIES: usize = 7;
 
 /// The counters for the whole server, and what is needed to find those of triggers.
-pub(super) struct Stats {
+pub(in crate::pg) struct Stats {
     /// Who holds it may change which trigger a place belongs to.
     lock: Lock,
     /// How many places there are.
@@ -63,7 +85,7 @@ pub(super) struct Stats {
 /// changes, in as few cache lines as possible. Times are in nanoseconds.
 #[repr(C, align(64))]
 #[derive(Default)]
-pub(super) struct Place {
+pub(in crate::pg) struct Place {
     /// The [`Key`] of the trigger, or 0.
     key: AtomicU64,
     /// How many processes count here at the moment.
@@ -81,7 +103,10 @@ pub(super) struct Place {
     name: [AtomicU64; NAME_WORDS],
 }
 
-/// The places, which are behind [`Shared`].
+/// Where this process finds these.
+pub(in crate::pg) static STATS: Attached<Stats> = Attached::none();
+
+/// The places, which are behind them.
 static PLACES: AtomicPtr<Place> = AtomicPtr::new(ptr::null_mut());
 
 thread_local! {
@@ -221,7 +246,7 @@ impl Place {
 
 impl Stats {
     /// No counts, and so many places.
-    pub(super) fn new(places: usize) -> Stats {
+    pub(in crate::pg) fn new(places: usize) -> Stats {
         Stats {
             lock: Lock::default(),
             places,
@@ -235,7 +260,7 @@ impl Stats {
     /// # Safety
     /// There must be room for `self.places` of them, which are valid as long as the
     /// process, and, unless they are fresh, initialized. Fresh ones nobody else may use.
-    pub(super) unsafe fn attach(&self, places: *mut Place, fresh: bool) {
+    pub(in crate::pg) unsafe fn attach(&self, places: *mut Place, fresh: bool) {
         if fresh {
             for number in 0..self.places {
                 // SAFETY: the caller promises that there is room.
@@ -277,12 +302,12 @@ impl Stats {
     }
 
     /// Counts a run of a trigger of this process's database.
-    fn add_run(&self, trigger: Trigger, time: u64, failure: Option<Failure>) {
+    fn add_run(&self, trigger: Trigger, time: u64, failure: Option<Failure>, known: Known) {
         let key = Key::new(backend::database(), trigger.definition.id);
         let counted = (0..ATTEMPTS).any(|_| match self.find(key) {
             Some(place) if place.has_name(trigger.name()) => place.add(key, time, failure),
             _ => {
-                self.assign(key, trigger);
+                self.assign(key, trigger, known);
                 false
             }
         });
@@ -301,9 +326,9 @@ impl Stats {
     }
 
     /// Sees to it that a trigger has a place, with its name.
-    fn assign(&self, key: Key, trigger: Trigger) {
+    fn assign(&self, key: Key, trigger: Trigger, known: Known) {
         // Each place is looked up in it.
-        let Ok(triggers) = triggers::cached().ids() else {
+        let Ok(triggers) = known().ids() else {
             return;
         };
         let Some(_held) = self.lock.take() else {
@@ -345,58 +370,58 @@ impl Stats {
 }
 
 /// Notes that a trigger begins to run.
-pub(super) fn begin(trigger: Trigger) {
-    if settings::stat_max() > 0 {
+pub(in crate::pg) fn begin(trigger: Trigger) {
+    if stat_max() > 0 {
         RUNNING.set(Some((trigger.definition.id, backend::clock())));
     }
 }
 
 /// Has the run of the trigger not count that began last.
-pub(super) fn forget_running() {
+pub(in crate::pg) fn forget_running() {
     RUNNING.set(None);
 }
 
 /// Counts the run of a trigger, which has ended; nothing if it has been counted.
-pub(super) fn end(trigger: Trigger, failure: Option<Failure>) {
-    if let (Some((_, since)), Some(shared)) = (RUNNING.take(), shared::get()) {
+pub(in crate::pg) fn end(trigger: Trigger, failure: Option<Failure>, known: Known) {
+    if let (Some((_, since)), Some(stats)) = (RUNNING.take(), STATS.get()) {
         let time = backend::clock() - since;
-        shared.stats.add_run(trigger, time, failure);
+        stats.add_run(trigger, time, failure, known);
     }
 }
 
 /// Counts the run of the trigger that this process, which is about to exit, has not
 /// finished. `timed_out` says whether its time limit ends the process.
-pub(crate) fn exit(timed_out: bool) {
-    let (Some((id, since)), Some(shared)) = (RUNNING.take(), shared::get()) else {
+pub(in crate::pg) fn exit(timed_out: bool, known: Known) {
+    let (Some((id, since)), Some(stats)) = (RUNNING.take(), STATS.get()) else {
         return;
     };
     let failure = Failure {
         sqlstate: backend::exit_sqlstate().map_or(0, |text| encode_sqlstate(text.to_bytes())),
         timed_out,
     };
-    match triggers::cached().find(id) {
-        Some(trigger) => shared
-            .stats
-            .add_run(trigger, backend::clock() - since, Some(failure)),
-        None => shared.stats.add(Tally::Uncounted),
+    match known().find(id) {
+        Some(trigger) => {
+            stats.add_run(trigger, backend::clock() - since, Some(failure), known);
+        }
+        None => stats.add(Tally::Uncounted),
     }
 }
 
 /// Counts one for the whole server.
-pub(super) fn add(tally: Tally) {
-    if let Some(shared) = shared::get() {
-        shared.stats.add(tally);
+pub(in crate::pg) fn add(tally: Tally) {
+    if let Some(stats) = STATS.get() {
+        stats.add(tally);
     }
 }
 
 /// How many places there are for the counters of triggers.
 pub(crate) fn places() -> usize {
-    shared::get().map_or(0, |shared| shared.stats.places().len())
+    STATS.get().map_or(0, |stats| stats.places().len())
 }
 
 /// The counters of the place with that number, if a trigger has it.
 pub(crate) fn read(number: usize) -> Option<Counters> {
-    let stats = &shared::get()?.stats;
+    let stats = STATS.get()?;
     let place = stats.places().get(number)?;
     let _held = stats.lock.take()?;
     place.read()
@@ -404,18 +429,18 @@ pub(crate) fn read(number: usize) -> Option<Counters> {
 
 /// What has been counted for the whole server, by its number in the order of [`Tally`].
 pub(crate) fn tally(number: usize) -> Option<u64> {
-    let tally = shared::get()?.stats.tallies.get(number)?;
+    let tally = STATS.get()?.tallies.get(number)?;
     Some(tally.load(Relaxed))
 }
 
 /// Since when that is counted, in microseconds since 2000.
 pub(crate) fn since() -> Option<i64> {
-    Some(shared::get()?.stats.reset_at.load(Relaxed))
+    Some(STATS.get()?.reset_at.load(Relaxed))
 }
 
 /// Forgets the counters of the triggers that `which` names.
 pub(crate) fn forget(which: impl Fn(Key) -> bool) {
-    if let Some(Shared { stats, .. }) = shared::get() {
+    if let Some(stats) = STATS.get() {
         stats.free(which);
     }
 }
@@ -423,7 +448,7 @@ pub(crate) fn forget(which: impl Fn(Key) -> bool) {
 /// Forgets everything, and counts anew.
 pub(crate) fn reset() {
     forget(|_| true);
-    if let Some(Shared { stats, .. }) = shared::get() {
+    if let Some(stats) = STATS.get() {
         for tally in &stats.tallies {
             tally.store(0, Relaxed);
         }

@@ -1,13 +1,8 @@
-//! What happens when a session starts and ends (sections E, V, F, S, X and N).
-//! Nothing here concerns Oracle's syntax.
+//! Sessions: the two events, which triggers fire and in what order, with which settings and
+//! variables, and what a failure means.
 
-pub mod audit;
-pub mod delegation;
 pub mod event;
-pub mod keep;
 pub mod overrides;
 pub mod policy;
-pub mod refusal;
-pub mod stat;
-pub mod trigger;
+pub mod triggers;
 pub mod variables;

@@ -3,7 +3,7 @@
 //! session fire logoff (table X), and how a time limit is reported (rule F10).
 //! Nothing here reads a setting or acts on a decision.
 
-use super::event::Event;
+use crate::domain::session::event::Event;
 use std::ffi::CStr;
 
 /// The only message that the client gets for a failed logon (rule F3, which fixes

@@ -1,0 +1,272 @@
+//! What the extension `session_audit` records of a session (section A): the columns
+//! of a row, the name of each kind of end, and the line of the server log that takes
+//! the row's place where nothing can be written. Where the values come from, and how
+//! the row is written, is not decided here.
+
+use crate::domain::session::event::Event;
+use std::collections::TryReserveError;
+use std::ffi::CStr;
+use std::fmt::Write;
+
+/// How a session ended: the column `ended_by`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The client asked for it.
+    Client,
+    /// The connection was closed or broke without the client having asked.
+    ClientLost,
+    /// `pg_terminate_backend()`, or `DROP DATABASE … WITH (FORCE)`.
+    Terminated,
+    /// A shutdown of the server.
+    Shutdown,
+    /// `idle_session_timeout`
+    IdleSessionTimeout,
+    /// `idle_in_transaction_session_timeout`
+    IdleInTransactionSessionTimeout,
+    /// `transaction_timeout`
+    TransactionTimeout,
+    /// Any other error of level FATAL.
+    Fatal,
+    /// `DISCARD ALL`, after which the session goes on with its next use (rule R3).
+    Reset,
+}
+
+impl End {
+    /// The end by a request, a timeout, or the loss of the client, which the server reports
+    /// as a FATAL error with this SQLSTATE. Other errors can have the same ones, since RAISE
+    /// takes any. The server reports its shutdown to its sessions as if somebody terminated
+    /// each of them, so the caller says whether one is under way.
+    pub fn from_interrupt(sqlstate: &[u8], shutdown: bool) -> End {
+        match sqlstate {
+            b"57P01" if shutdown => End::Shutdown,
+            b"57P01" => End::Terminated,
+            b"57P05" => End::IdleSessionTimeout,
+            b"25P03" => End::IdleInTransactionSessionTimeout,
+            b"25P04" => End::TransactionTimeout,
+            b"08006" | b"08003" => End::ClientLost,
+            _ => End::Fatal,
+        }
+    }
+
+    /// The value of the column.
+    pub const fn name(self) -> &'static CStr {
+        match self {
+            End::Client => c"client",
+            End::ClientLost => c"client_lost",
+            End::Terminated => c"terminated",
+            End::Shutdown => c"shutdown",
+            End::IdleSessionTimeout => c"idle_session_timeout",
+            End::IdleInTransactionSessionTimeout => c"idle_in_transaction_session_timeout",
+            End::TransactionTimeout => c"transaction_timeout",
+            End::Fatal => c"fatal",
+            End::Reset => c"reset",
+        }
+    }
+}
+
+/// The value of the column `event` (rule A2).
+pub const fn event_name(event: Event) -> &'static CStr {
+    match event {
+        Event::Logon => c"logon",
+        Event::Logoff => c"logoff",
+    }
+}
+
+/// The value of the column `event` for refused logons (rule A7).
+pub const REFUSED: &CStr = c"refused";
+
+/// The identifier of a session, as `%c` of `log_line_prefix` shows it: the time at
+/// which the process started, in seconds since 1970, and its number.
+pub fn session_id(start: i64, pid: i32) -> String {
+    format!("{start:x}.{pid:x}")
+}
+
+/// A value of a record, as the line of the log shows it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// SQL's NULL, which the line leaves out.
+    Null,
+    /// A text in whatever encoding.
+    Text(&'a [u8]),
+    /// A number.
+    Integer(i64),
+    /// A number of microseconds, shown as seconds.
+    Microseconds(i64),
+}
+
+impl Value<'_> {
+    /// How many bytes the line needs for it at the most.
+    fn room(&self) -> usize {
+        match self {
+            Value::Null => 0,
+            // A byte can become one character, as \u0000.
+            Value::Text(text) => 2 + 6 * text.len(),
+            // The digits and signs of an i64, and the point.
+            Value::Integer(_) | Value::Microseconds(_) => 28,
+        }
+    }
+}
+
+/// What each line of the server log begins with that is a record, and no other does
+/// (rule A4): the first column is the time.
+const RECORD_START: &[u8] = b"{\"at\": \"";
+
+/// Whether a message for the server log could be taken for a record.
+pub fn is_like_record(message: &[u8]) -> bool {
+    message.starts_with(RECORD_START)
+}
+
+/// Formats a record as one line that is a JSON object (rule A4).
+///
+/// The line is pure ASCII whatever the values: the log's encoding may be another one
+/// than JSON's, and names may be hostile. Bytes that are not UTF-8 are shown as the
+/// characters of Latin-1 with these codes, so that no two values look the same.
+///
+/// # Errors
+/// Fails if there is no memory for the line: the identity of a client can be of any length
+/// (rule F13).
+pub fn json(fields: &[(&str, Value)]) -> Result<String, TryReserveError> {
+    const PUNCTUATION: usize = "\"\": , ".len();
+    let room = fields
+        .iter()
+        .map(|(name, value)| name.len() + PUNCTUATION + value.room());
+    let mut line = String::new();
+    // And a terminator, which the caller may add.
+    line.try_reserve_exact(room.sum::<usize>() + "{}\0".len())?;
+    line.push('{');
+    for &(name, value) in fields {
+        if value == Value::Null {
+            continue;
+        }
+        if line.len() > 1 {
+            line.push_str(", ");
+        }
+        // Writing to a String cannot fail.
+        let _ = match value {
+            Value::Null => Ok(()),
+            Value::Text(text) => {
+                let _ = write!(line, "\"{name}\": ");
+                push_string(&mut line, text);
+                Ok(())
+            }
+            Value::Integer(number) => write!(line, "\"{name}\": {number}"),
+            Value::Microseconds(number) => write!(
+                line,
+                "\"{name}\": {}.{:06}",
+                number / 1_000_000,
+                (number % 1_000_000).abs()
+            ),
+        };
+    }
+    line.push('}');
+    Ok(line)
+}
+
+fn push_string(line: &mut String, text: &[u8]) {
+    line.push('"');
+    for chunk in text.utf8_chunks() {
+        chunk.valid().chars().for_each(|c| push_char(line, c));
+        chunk
+            .invalid()
+            .iter()
+            .for_each(|&byte| push_char(line, char::from(byte)));
+    }
+    line.push('"');
+}
+
+fn push_char(line: &mut String, c: char) {
+    match c {
+        '"' | '\\' => line.extend(['\\', c]),
+        ' '..='~' => line.push(c),
+        _ => {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                let _ = write!(line, "\\u{unit:04x}");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rule A2.
+    #[test]
+    fn ends_are_named_by_their_sqlstate() {
+        let table = [
+            ("57P01", false, "terminated"),
+            ("57P01", true, "shutdown"),
+            ("57P05", false, "idle_session_timeout"),
+            ("25P03", false, "idle_in_transaction_session_timeout"),
+            ("25P04", true, "transaction_timeout"),
+            ("08006", false, "client_lost"),
+            ("08P01", false, "fatal"),
+            ("53200", true, "fatal"),
+        ];
+        for (sqlstate, shutdown, name) in table {
+            let end = End::from_interrupt(sqlstate.as_bytes(), shutdown);
+            assert_eq!(end.name().to_str(), Ok(name), "{sqlstate} {shutdown}");
+        }
+    }
+
+    /// Rule R3.
+    #[test]
+    fn a_use_ends_by_a_reset() {
+        assert_eq!(End::Reset.name(), c"reset");
+    }
+
+    /// Rule A2: what `%c` shows.
+    #[test]
+    fn session_identifiers_are_those_of_the_log() {
+        assert_eq!(session_id(0x6745_a1b2, 0x1f4), "6745a1b2.1f4");
+    }
+
+    /// Rule A4.
+    #[test]
+    fn lines_are_json_and_ascii() {
+        let line = json(&[
+            ("a", Value::Text(b"x \"\\\n\x01\x7f")),
+            ("b", Value::Null),
+            ("c", Value::Integer(-5)),
+            ("d", Value::Microseconds(1_000_020)),
+            ("e", Value::Text("é€😀".as_bytes())),
+            ("f", Value::Text(b"\xe9\xff")),
+        ])
+        .unwrap();
+        assert_eq!(
+            line,
+            r#"{"a": "x \"\\\u000a\u0001\u007f", "c": -5, "d": 1.000020, "e": "\u00e9\u20ac\ud83d\ude00", "f": "\u00e9\u00ff"}"#
+        );
+        assert_eq!(json(&[]).as_deref(), Ok("{}"));
+        assert!(line.is_ascii());
+    }
+
+    /// Rule A4: what is like a record is known by the way in which all of them begin.
+    #[test]
+    fn records_are_known_by_their_start() {
+        let line = json(&[("at", Value::Text(b"2026")), ("event", Value::Text(b"x"))]).unwrap();
+        assert!(is_like_record(line.as_bytes()));
+        assert!(!is_like_record(b"{\"event\": \"x\"}"));
+        assert!(!is_like_record(b""));
+    }
+
+    /// Rule F13: what a line needs is known before, whatever the values.
+    #[test]
+    fn lines_have_room() {
+        let values = [
+            Value::Null,
+            Value::Text("é€😀".as_bytes()),
+            Value::Text(&[0xff; 100]),
+            Value::Text(b"\"\\\x01"),
+            Value::Integer(i64::MIN),
+            Value::Microseconds(i64::MIN),
+        ];
+        for value in values {
+            let line = json(&[("name", value), ("name", value)]).unwrap();
+            let room = 2 * ("\"name\": , ".len() + value.room()) + "{}\0".len();
+            assert!(line.len() < room, "{line}");
+            assert_eq!(line.capacity(), room);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Exports about the session audit.
+
+mod record;
+mod workers;

@@ -1,0 +1,44 @@
+//! The exports through which `shim/audit.c` has an event recorded, and knows what is like a
+//! record (section A).
+
+use crate::domain::audit::record::is_like_record;
+use crate::domain::session::event::Event;
+use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};
+use crate::pg::ErrorData;
+use crate::pg::session::firing::record_event;
+use std::ffi::{CStr, c_char};
+
+/// Records `event` of this session in the log that is in the schema of `function`. An
+/// unknown event is not recorded.
+///
+/// # Safety
+/// `event` must point to a terminated string, and `error` must be writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_audit_fire(
+    event: *const c_char,
+    function: u32,
+    error: *mut *mut ErrorData,
+) -> SesstrigStatus {
+    let record = || {
+        // SAFETY: the caller promises that `event` is terminated.
+        match Event::from_name(unsafe { CStr::from_ptr(event) }) {
+            Some(event) => record_event(event, function, c"session audit"),
+            None => Ok(()),
+        }
+    };
+    // SAFETY: the caller promises that `error` is writable.
+    unsafe { boundary(error, record) }
+}
+
+/// Whether a message for the server log begins as a record of the session audit does.
+///
+/// # Safety
+/// `message` must point to a terminated string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_audit_is_record(message: *const c_char) -> bool {
+    // A message that is marked for nothing does no harm.
+    answer(true, || {
+        // SAFETY: the caller promises that `message` is terminated.
+        is_like_record(unsafe { CStr::from_ptr(message) }.to_bytes())
+    })
+}

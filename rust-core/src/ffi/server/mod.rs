@@ -1,0 +1,3 @@
+//! What all exports for the server have in common.
+
+pub(in crate::ffi) mod boundary;

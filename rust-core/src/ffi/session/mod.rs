@@ -1,0 +1,5 @@
+//! Exports about sessions.
+
+mod lifecycle;
+mod overrides;
+mod variables;

@@ -1,0 +1,328 @@
+//! The server's variables that describe this process and its client. Nothing here
+//! calls a function that can raise, or changes anything.
+
+use crate::pg::server::sys;
+use std::ffi::{CStr, CString, c_char};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Whether this process serves a client's session, the only kind in which events
+/// fire (rule E7). That excludes walsenders, background processes and single-user
+/// mode, and also a server that pg_upgrade has started, because pg_upgrade could
+/// overwrite what a trigger writes there.
+pub(in crate::pg) fn is_client() -> bool {
+    // SAFETY: these are plain variables, and this process has only one thread.
+    unsafe {
+        sys::IsUnderPostmaster
+            && !sys::IsBinaryUpgrade
+            && sys::MyBackendType == sys::B_BACKEND
+            && !sys::am_walsender
+            && !sys::MyProcPort.is_null()
+    }
+}
+
+/// Whether this process has a client of its own, whatever it does for the client, and
+/// also while it does not know yet who that is.
+pub(in crate::pg) fn has_client() -> bool {
+    // SAFETY: these are plain variables, and this process has only one thread.
+    unsafe { sys::IsUnderPostmaster && !sys::IsBinaryUpgrade && !sys::MyProcPort.is_null() }
+}
+
+/// Whether a transaction is open, or has failed and has not been rolled back.
+pub(in crate::pg) fn in_transaction() -> bool {
+    // SAFETY: the function only reads variables, so it cannot raise.
+    unsafe { sys::IsTransactionOrTransactionBlock() }
+}
+
+/// Sets whether what runs from now on may use what the client has proved who it is with to
+/// log on to other servers.
+pub(in crate::pg) fn lend_credentials(lend: bool) {
+    // SAFETY: the function only sets variables, so it cannot raise.
+    unsafe { sys::sesstrig_lend_credentials(lend) }
+}
+
+/// Whether `session_replication_role` is `replica`.
+pub(in crate::pg) fn is_replica() -> bool {
+    // SAFETY: this is a plain variable, and this process has only one thread.
+    unsafe { sys::SessionReplicationRole == sys::SESSION_REPLICATION_ROLE_REPLICA as i32 }
+}
+
+/// The value of the `event_triggers` setting, or true on majors that lack it.
+pub(in crate::pg) fn event_triggers_on() -> bool {
+    // SAFETY: the function only reads a variable, so it cannot raise.
+    unsafe { sys::sesstrig_event_triggers_on() }
+}
+
+/// The name of the role that logged on; `None` without a client.
+pub(in crate::pg) fn login_user() -> Option<&'static CStr> {
+    // SAFETY: MyProcPort and the strings that it points to are null or live as long
+    // as the process, and the strings are terminated.
+    unsafe {
+        let name = sys::MyProcPort.as_ref()?.user_name;
+        (!name.is_null()).then(|| CStr::from_ptr(name))
+    }
+}
+
+/// The name of the database that the client logged on to; `None` without a client.
+pub(in crate::pg) fn database_name() -> Option<&'static CStr> {
+    // SAFETY: as for `login_user`.
+    unsafe {
+        let name = sys::MyProcPort.as_ref()?.database_name;
+        (!name.is_null()).then(|| CStr::from_ptr(name))
+    }
+}
+
+/// The client's address; `None` over a Unix socket, or without a client.
+pub(in crate::pg) fn client_address() -> Option<IpAddr> {
+    // SAFETY: the kernel has filled in `addr` as its family requires, and
+    // `sockaddr_storage` is large enough and aligned for either family.
+    unsafe {
+        let storage = &raw const sys::MyProcPort.as_ref()?.raddr.addr;
+        match libc::c_int::from((*storage.cast::<libc::sockaddr>()).sa_family) {
+            libc::AF_INET => {
+                let address = (*storage.cast::<libc::sockaddr_in>()).sin_addr.s_addr;
+                Some(Ipv4Addr::from(u32::from_be(address)).into())
+            }
+            libc::AF_INET6 => {
+                let address = (*storage.cast::<libc::sockaddr_in6>()).sin6_addr.s6_addr;
+                Some(Ipv6Addr::from(address).into())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The current time, in microseconds since 2000.
+pub(in crate::pg) fn now() -> i64 {
+    // SAFETY: the function reads the clock, and cannot raise.
+    let now = unsafe { sys::GetCurrentTimestamp() };
+    #[cfg(feature = "faults")]
+    let now = now + crate::pg::server::fault::clock_offset();
+    now
+}
+
+/// A time in nanoseconds, which says nothing by itself, and never goes back. Unlike that of
+/// the standard library, it costs no more than the call.
+pub(in crate::pg) fn clock() -> u64 {
+    // SAFETY: the call writes to a local variable, for which zero is valid, and cannot
+    // fail with this clock.
+    let time = unsafe {
+        let mut time: libc::timespec = std::mem::zeroed();
+        libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time);
+        time
+    };
+    (time.tv_sec as u64).wrapping_mul(1_000_000_000) + time.tv_nsec as u64
+}
+
+/// The OID of the database that this process is connected to; 0 if there is none.
+pub(in crate::pg) fn database() -> u32 {
+    // SAFETY: this is a plain variable, and this process has only one thread.
+    unsafe { sys::MyDatabaseId }
+}
+
+/// The number of this process.
+pub(in crate::pg) fn process() -> i32 {
+    // SAFETY: this is a plain variable, and this process has only one thread.
+    unsafe { sys::MyProcPid }
+}
+
+/// Whether there is a process with that number; 0 is none. The process may be another one
+/// than the one that had the number when it was noted.
+pub(in crate::pg) fn is_running(process: i32) -> bool {
+    // SAFETY: signal 0 is not sent, and only asks whether it could be.
+    process != 0 && unsafe { libc::kill(process, 0) } == 0
+}
+
+/// Gives up the locks on shared memory that an error may have left this process with, which
+/// is about to exit. Returns whether it can take such locks, and so have a worker started.
+pub(in crate::pg) fn release_lwlocks() -> bool {
+    // SAFETY: the function cannot raise, and what the locks protect is not used any more.
+    unsafe { sys::sesstrig_release_lwlocks() }
+}
+
+/// Whether the launcher has been asked to end.
+pub(in crate::pg) fn stop_requested() -> bool {
+    // SAFETY: the function only reads a variable, and cannot raise.
+    unsafe { sys::sesstrig_stop_requested() }
+}
+
+/// Has this process receive no signals. Returns those that it did not receive before.
+pub(in crate::pg) fn block_signals() -> libc::sigset_t {
+    // SAFETY: the calls write to local variables, for which zero is valid, and change
+    // nothing but the mask of this process, which has only one thread.
+    unsafe {
+        let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+        libc::sigfillset(&mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &all, &mut before);
+        before
+    }
+}
+
+/// Has this process not receive these signals, and receive all others.
+pub(in crate::pg) fn restore_signals(signals: &libc::sigset_t) {
+    // SAFETY: the call reads the set, and changes nothing but the mask of this process.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, signals, std::ptr::null_mut()) };
+}
+
+/// Lets other processes go first. It cannot be undone.
+pub(in crate::pg) fn lower_priority() {
+    // SAFETY: the call changes nothing but the priority of this process. It fails only if
+    // that is lower already.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 10) };
+}
+
+/// The time in ISO 8601, in UTC.
+pub(in crate::pg) fn format_time(time: i64) -> CString {
+    let mut buffer: [c_char; 129] = [0; 129];
+    // SAFETY: the buffer is longer than MAXDATELEN, and the function terminates what it
+    // writes.
+    unsafe {
+        sys::sesstrig_format_time(time, buffer.as_mut_ptr());
+        CStr::from_ptr(buffer.as_ptr()).to_owned()
+    }
+}
+
+/// When this process started, in seconds since 1970, and its number.
+pub(in crate::pg) fn start_and_number() -> (i64, i32) {
+    // SAFETY: these are plain variables, and this process has only one thread.
+    unsafe { (sys::MyStartTime, sys::MyProcPid) }
+}
+
+/// By which method the client has to authenticate, if that is known. It is forgotten when
+/// the session has started.
+pub(in crate::pg) fn client_auth_method() -> Option<&'static CStr> {
+    // SAFETY: the function returns null or a constant, and cannot raise.
+    unsafe { optional(sys::sesstrig_client_auth_method()) }
+}
+
+/// The identity with which the client has authenticated, if its method has one.
+pub(in crate::pg) fn client_identity() -> Option<&'static CStr> {
+    // SAFETY: the function returns null or a string that lives as long as the process.
+    unsafe { optional(sys::sesstrig_client_identity()) }
+}
+
+/// The version of TLS, or `GSS`; `None` if the connection is not encrypted.
+pub(in crate::pg) fn client_encryption() -> Option<&'static CStr> {
+    // SAFETY: the function returns null or a constant, and cannot raise.
+    unsafe { optional(sys::sesstrig_client_encryption()) }
+}
+
+/// The client's port; `None` over a Unix socket.
+pub(in crate::pg) fn client_port() -> Option<i32> {
+    // SAFETY: the function only reads variables, and cannot raise.
+    let port = unsafe { sys::sesstrig_client_port() };
+    (port >= 0).then_some(port)
+}
+
+/// The session's `application_name`.
+pub(in crate::pg) fn application_name() -> Option<CString> {
+    // SAFETY: the setting is null or a terminated string, which is copied at once,
+    // because the server frees it when the setting changes.
+    unsafe { optional(sys::application_name.cast_const()).map(CStr::to_owned) }
+}
+
+/// The `application_name` that the client has asked for when it connected.
+pub(in crate::pg) fn client_application_name() -> Option<&'static CStr> {
+    // SAFETY: as for `login_user`.
+    unsafe { optional(sys::MyProcPort.as_ref()?.application_name) }
+}
+
+/// Whether the server is in recovery, so that nothing can be written.
+pub(in crate::pg) fn in_recovery() -> bool {
+    // SAFETY: the function only reads variables, and cannot raise.
+    unsafe { sys::sesstrig_in_recovery() }
+}
+
+/// Whether the client has ended the session without having asked for it.
+pub(in crate::pg) fn client_is_lost() -> bool {
+    // SAFETY: the function only reads a variable, and cannot raise.
+    unsafe { sys::sesstrig_client_is_lost() }
+}
+
+/// The SQLSTATE of the error that ends the session, if one does.
+pub(in crate::pg) fn exit_sqlstate() -> Option<&'static CStr> {
+    // SAFETY: the function returns null or a string in static memory, which does not
+    // change any more when a session ends.
+    unsafe { optional(sys::sesstrig_exit_sqlstate()) }
+}
+
+/// Whether that error was raised because the session was told to end, has waited for too
+/// long, or has lost its client, rather than by what it has executed.
+pub(in crate::pg) fn exit_is_interrupt() -> bool {
+    // SAFETY: the function only reads a variable, and cannot raise.
+    unsafe { sys::sesstrig_exit_is_interrupt() }
+}
+
+/// Whether the server is shutting down.
+pub(in crate::pg) fn is_shutdown() -> bool {
+    // SAFETY: the function reads a file, and cannot raise.
+    unsafe { sys::sesstrig_is_shutdown() }
+}
+
+/// What this process has used so far, or since some time.
+#[derive(Clone, Copy)]
+pub(in crate::pg) struct Usage {
+    /// Processor time, in microseconds.
+    pub(in crate::pg) cpu: i64,
+    /// Blocks found in the buffers.
+    pub(in crate::pg) blocks_hit: i64,
+    /// Blocks read.
+    pub(in crate::pg) blocks_read: i64,
+    /// Blocks written.
+    pub(in crate::pg) blocks_written: i64,
+    /// Blocks of temporary files, read or written.
+    pub(in crate::pg) temp_blocks: i64,
+    /// Bytes of WAL.
+    pub(in crate::pg) wal_bytes: i64,
+}
+
+impl Usage {
+    /// Of a process that has just started.
+    pub(in crate::pg) const NONE: Usage = Usage {
+        cpu: 0,
+        blocks_hit: 0,
+        blocks_read: 0,
+        blocks_written: 0,
+        temp_blocks: 0,
+        wal_bytes: 0,
+    };
+
+    /// What was used since then.
+    pub(in crate::pg) fn since(self, then: Usage) -> Usage {
+        Usage {
+            cpu: self.cpu - then.cpu,
+            blocks_hit: self.blocks_hit - then.blocks_hit,
+            blocks_read: self.blocks_read - then.blocks_read,
+            blocks_written: self.blocks_written - then.blocks_written,
+            temp_blocks: self.temp_blocks - then.temp_blocks,
+            wal_bytes: self.wal_bytes - then.wal_bytes,
+        }
+    }
+}
+
+/// What this process has used so far.
+pub(in crate::pg) fn usage() -> Usage {
+    // SAFETY: the struct consists of numbers and pointers, for which zero is valid, and
+    // the function only writes to it.
+    let row = unsafe {
+        let mut row: sys::SesstrigAuditRow = std::mem::zeroed();
+        sys::sesstrig_read_usage(&mut row);
+        row
+    };
+    Usage {
+        cpu: row.cpu,
+        blocks_hit: row.blocks_hit,
+        blocks_read: row.blocks_read,
+        blocks_written: row.blocks_written,
+        temp_blocks: row.temp_blocks,
+        wal_bytes: row.wal_bytes,
+    }
+}
+
+/// The string at `text`, or `None` if that is null.
+///
+/// # Safety
+/// `text` must be null, or point to a terminated string that lives for `'a`.
+unsafe fn optional<'a>(text: *const c_char) -> Option<&'a CStr> {
+    // SAFETY: the caller promises that a string which is not null is terminated.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })
+}
