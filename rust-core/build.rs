@@ -13,7 +13,7 @@ fn main() {
 mod server {
     use std::env;
     use std::fs;
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
 
     const HEADER: &str = "shim/sesstrig_core.h";
 
@@ -103,29 +103,24 @@ mod server {
         if env::var_os("CARGO_FEATURE_FAULTS").is_some() {
             build.define("SESSTRIG_FAULTS", None);
         }
-        for source in [
-            "shim/entry.c",
-            "shim/guard.c",
-            "shim/routine.c",
-            "shim/trigger.c",
-            "shim/audit.c",
-            "shim/keeper.c",
-            "shim/path.c",
-            "shim/timeout.c",
-            "shim/override.c",
-            "shim/exit.c",
-            "shim/discard.c",
-            "shim/delegation.c",
-            "shim/stat.c",
-            "shim/trial.c",
+        for room in [
+            "shim",
+            "shim/server",
+            "shim/session",
+            "shim/audit",
+            "shim/oracle",
         ] {
-            build.file(source);
-        }
-        for file in fs::read_dir(Path::new("shim"))
-            .expect("shim/ is there")
-            .flatten()
-        {
-            println!("cargo::rerun-if-changed={}", file.path().display());
+            for file in fs::read_dir(room)
+                .expect("the directory is there")
+                .flatten()
+            {
+                let path = file.path();
+                if path.extension().is_some_and(|extension| extension == "c") {
+                    build.file(&path);
+                }
+                println!("cargo::rerun-if-changed={}", path.display());
+            }
+            println!("cargo::rerun-if-changed={room}");
         }
         build.compile("sesstrig_shim");
     }

@@ -1,7 +1,7 @@
 /*
  * pgwrap.h
  *	  The header that bindgen reads: it includes all headers of the server whose
- *	  declarations src/pg/sys.rs names.  No C file includes it.
+ *	  declarations src/pg/server/sys.rs names.  No C file includes it.
  */
 #include "postgres.h"
 
@@ -17,5 +17,5 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
-#include "sesstrig_audit_row.h"
+#include "audit/sesstrig_audit_row.h"
 #include "sesstrig_guard.h"

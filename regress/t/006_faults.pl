@@ -111,9 +111,9 @@ admin($node, 'app', 'GRANT EXECUTE ON FUNCTION pg_ls_tmpdir() TO PUBLIC');
 ### F13: a panic in the core
 set_triggers('log_session', 'log_session');
 my $log = failed_session('panic in the core', 'panicker');
-like($log, panic_report('fault requested by session_triggers.fault', 'src/pg/fault.rs', 'a', 'after_user_logon'),
+like($log, panic_report('fault requested by session_triggers.fault', 'src/pg/server/fault.rs', 'a', 'after_user_logon'),
 	'F13: a panic of the core at logon is in the log with message, place, and context');
-like($log, panic_report('fault requested by session_triggers.fault', 'src/pg/fault.rs', 'b', 'before_user_logoff'),
+like($log, panic_report('fault requested by session_triggers.fault', 'src/pg/server/fault.rs', 'b', 'before_user_logoff'),
 	'F13: a panic of the core at logoff is in the log with message, place, and context');
 
 ### F13: a panic in an export that cannot report a failure
@@ -134,9 +134,9 @@ like(join("\n", log_lines($node, $before, $answers->pid)),
 ### F13: a panic below the function of a trigger
 set_triggers('faults_panic', 'faults_panic');
 $log = failed_session('panic in a trigger', 'alice');
-like($log, panic_report('fault requested by a trigger', 'src/ffi/session.rs', 'a', 'after_user_logon'),
+like($log, panic_report('fault requested by a trigger', 'src/ffi/session/lifecycle.rs', 'a', 'after_user_logon'),
 	'F13: a panic in a logon trigger is in the log with message, place, and context');
-like($log, panic_report('fault requested by a trigger', 'src/ffi/session.rs', 'b', 'before_user_logoff'),
+like($log, panic_report('fault requested by a trigger', 'src/ffi/session/lifecycle.rs', 'b', 'before_user_logoff'),
 	'F13: a panic in a logoff trigger is in the log with message, place, and context');
 
 ### F13: no memory for Rust

@@ -8,7 +8,7 @@
 
 /*
  * The state of a lexer.  It is plain data without pointers, and may be copied.  The
- * size must agree with the declaration in src/ffi/frontend.rs.
+ * size must agree with the declaration in src/ffi/oracle/frontend.rs.
  */
 typedef struct SesstrigScan
 {

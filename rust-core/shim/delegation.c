@@ -18,12 +18,12 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "compat.h"
+#include "server/compat.h"
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
 #include "sesstrig_server.h"
-#include "sesstrig_try.h"
+#include "server/sesstrig_try.h"
 
 /* The setting has changed: which triggers fire must be found out again. */
 void

@@ -28,9 +28,6 @@ extern void sesstrig_keeper_init(void);
 /* Note where the server keeps the flag that it is reading a command. */
 extern void sesstrig_watch_command_read(bool *flag);
 
-/* Note whether the client's logon, or that of the session's next user, is complete. */
-extern void sesstrig_let_in(bool complete);
-
 /* Fire the delegated logon triggers, after the logon is complete. */
 extern void sesstrig_fire_delegated(void);
 
@@ -56,6 +53,9 @@ extern void sesstrig_syntax_error(int location, core_yyscan_t yyscanner);
 
 /* The session event that is spelled AFTER or BEFORE and the word there, or NULL. */
 extern const char *sesstrig_event_at(bool after, int location);
+
+/* Raise an error if a statement is about an alias of a type. */
+extern void sesstrig_type_check(Node *statement);
 
 /* Check one of Oracle's statements on a trigger; any other statement passes. */
 extern void sesstrig_trigger_check(Node *statement);

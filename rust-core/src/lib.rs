@@ -50,7 +50,7 @@
 //! destructor would run. A panic must not unwind into C's frames. Two rules keep them
 //! apart:
 //!
-//! - Rust calls the server only through guards (`shim/guard.c`), which catch the error
+//! - Rust calls the server only through guards (`shim/server/guard.c`), which catch the error
 //!   in C and return it, or calls functions that cannot raise one. FATAL and PANIC end
 //!   the process below Rust's frames, which are then never left; so no destructor may
 //!   be needed for anything but memory.
@@ -73,7 +73,7 @@
 //!
 //! Rust aborts a process whose `malloc` fails, and the server must go on. So what users can
 //! make large is allocated by functions that return an error, and the allocator
-//! (`pg/memory.rs`) has a reserve for the rest, which is small: a record of a session, or
+//! (`pg/server/memory.rs`) has a reserve for the rest, which is small: a record of a session, or
 //! the message of a panic. Parsing allocates nothing in Rust, whatever the length of the
 //! text.
 //!
@@ -90,7 +90,7 @@
 //!
 //! bindgen reads the server's headers in each build, so that the layouts of structs
 //! always fit the server, and no bindings for several majors are kept in the source
-//! tree. They are named in one file only, `pg/sys.rs`, whose lists are thus all that
+//! tree. They are named in one file only, `pg/server/sys.rs`, whose lists are thus all that
 //! the core uses of the server: what a new major changes shows there, and a function
 //! that may raise an error does not slip in. The cost is that a new name is written in
 //! two places, there and in the list of `build.rs`. The opposite direction is

@@ -1,4 +1,4 @@
-//! The functions that `shim/delegation.c` and `shim/trial.c` call for delegated triggers
+//! The functions that `shim/delegation.c` and `shim/session/trial.c` call for delegated triggers
 //! (rules N2 and N3).
 
 use crate::domain::session::triggers::{FunctionId, RoleId};

@@ -1,5 +1,5 @@
-//! The exports through which `shim/stat.c` shows statistics (rule T1), `shim/exit.c` counts
-//! what an exit leaves unfinished, and `shim/trial.c` tries a trigger.
+//! The exports through which `shim/stat.c` shows statistics (rule T1), `shim/session/exit.c` counts
+//! what an exit leaves unfinished, and `shim/session/trial.c` tries a trigger.
 
 use crate::domain::session::event::Event;
 use crate::domain::session::triggers::TriggerId;

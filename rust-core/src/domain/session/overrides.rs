@@ -1,5 +1,5 @@
 //! Which settings are overridden while triggers run, and with what value (rule
-//! F7). The overriding itself is done in C, by `shim/override.c`.
+//! F7). The overriding itself is done in C, by `shim/session/overrides.c`.
 //!
 //! [`find`] is asked only about the server's own settings that any user may set: when
 //! the server starts, to find those that are never overridden, and during a firing, if

@@ -1,9 +1,9 @@
-//! The exports through which `shim/audit.c` has an event recorded, and knows what is like a
+//! The exports through which `shim/audit/record.c` has an event recorded, and knows what is like a
 //! record (section A).
 
 use crate::domain::audit::record::is_like_record;
 use crate::domain::session::event::Event;
-use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};
+use crate::ffi::server::boundary::{SesstrigStatus, boundary};
 use crate::pg::ErrorData;
 use crate::pg::session::firing::record_event;
 use std::ffi::{CStr, c_char};
@@ -30,15 +30,13 @@ pub unsafe extern "C" fn sesstrig_audit_fire(
     unsafe { boundary(error, record) }
 }
 
-/// Whether a message for the server log begins as a record of the session audit does.
+/// Whether a message for the server log begins as a record of the session audit does. This
+/// cannot panic: the report of a panic is a message, too.
 ///
 /// # Safety
 /// `message` must point to a terminated string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_audit_is_record(message: *const c_char) -> bool {
-    // A message that is marked for nothing does no harm.
-    answer(true, || {
-        // SAFETY: the caller promises that `message` is terminated.
-        is_like_record(unsafe { CStr::from_ptr(message) }.to_bytes())
-    })
+    // SAFETY: the caller promises that `message` is terminated.
+    is_like_record(unsafe { CStr::from_ptr(message) }.to_bytes())
 }

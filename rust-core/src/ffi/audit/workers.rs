@@ -1,4 +1,4 @@
-//! The exports through which `shim/keeper.c` sets up the memory that the server's processes
+//! The exports through which `shim/audit/worker.c` sets up the memory that the server's processes
 //! share, and runs the workers of the session audit (rules A6 and A7).
 
 use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};

@@ -1,4 +1,4 @@
-//! The functions that `shim/routine.c` calls for routines in Oracle's form (section
+//! The functions that `shim/oracle/routine.c` calls for routines in Oracle's form (section
 //! D). They make no parse nodes, and raise no syntax errors; that is done in C.
 //!
 //! An automaton is plain data in memory of the caller's, since an error that the

@@ -1,4 +1,4 @@
-//! The functions that `shim/trigger.c` calls for what Oracle's CREATE TRIGGER makes, and
+//! The functions that `shim/oracle/trigger.c` calls for what Oracle's CREATE TRIGGER makes, and
 //! for procedures that session triggers run (rules D8 and D9).
 
 use crate::domain::oracle::text;

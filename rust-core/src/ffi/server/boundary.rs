@@ -1,6 +1,6 @@
 //! The boundary through which every export for the server runs its body, so that no
 //! panic unwinds into C. Errors of the server are not caught here, but in
-//! `shim/guard.c`, before they reach Rust.
+//! `shim/server/guard.c`, before they reach Rust.
 
 use crate::pg::ErrorData;
 use crate::pg::server::error::PgResult;

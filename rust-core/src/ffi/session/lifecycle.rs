@@ -1,6 +1,6 @@
-//! The functions that the server calls, through `shim/entry.c`, `shim/exit.c` and
-//! `shim/discard.c`, when it starts and when a session, or a use of one, starts or ends.
-//! What happens then is in `pg`.
+//! The functions that the server calls, through `shim/entry.c` and the files of
+//! `shim/session`, when it starts and when a session, or a use of one, starts or ends. What
+//! happens then is in `pg`.
 
 use crate::domain::session::event::Event;
 use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};

@@ -1,4 +1,4 @@
-//! Lets `shim/override.c` ask which settings are overridden while triggers run (rule
+//! Lets `shim/session/overrides.c` ask which settings are overridden while triggers run (rule
 //! F7). The answers come from `domain`.
 
 use crate::domain::session::overrides::{self, LANGUAGE_OVERRIDES, Override};

@@ -1,4 +1,4 @@
-//! Lets `shim/entry.c` ask for the variables that PL/pgSQL declares in event trigger
+//! Lets `shim/session/variables.c` ask for the variables that PL/pgSQL declares in event trigger
 //! functions (section V). PL/pgSQL itself does the declaring, and refuses assignments.
 
 use crate::domain::session::variables::{Type, Variable};

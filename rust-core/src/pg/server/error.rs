@@ -1,5 +1,5 @@
 //! The server's errors as Rust values. Nothing here raises or catches an error: C
-//! does both, in `shim/entry.c` and `shim/guard.c`.
+//! does both, in `shim/server/raise.c` and `shim/server/guard.c`.
 
 use crate::pg::server::sys::{self, ErrorData};
 use std::collections::TryReserveError;

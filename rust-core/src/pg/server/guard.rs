@@ -1,5 +1,5 @@
 //! Calls into the server that may raise an error, as safe functions that return it.
-//! The guards themselves are C, in `shim/guard.c`; no decision is made here.
+//! The guards themselves are C, in `shim/server/guard.c`; no decision is made here.
 //!
 //! After any error, [`abort_transaction`] must be called before anything else that
 //! accesses the database.

@@ -19,7 +19,7 @@ pub(super) fn start(ms: i32, message: &'static CStr) -> PgResult<()> {
     unsafe { PgError::check(sys::sesstrig_try_start_timeout(ms, message.as_ptr())) }
 }
 
-/// Ends the timeout of a firing, as [`guard::abort_transaction`](crate::pg::server::guard::abort_transaction) also does.
+/// Ends the timeout of a firing, as the rollback of its transaction also does.
 pub(super) fn end() {
     // SAFETY: the function disables a timeout, and cannot raise.
     unsafe { sys::sesstrig_end_timeout() }

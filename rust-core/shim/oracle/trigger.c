@@ -48,7 +48,7 @@
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 
-#include "compat.h"
+#include "server/compat.h"
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
 #include "sesstrig_server.h"

@@ -25,12 +25,12 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "compat.h"
+#include "server/compat.h"
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
 #include "sesstrig_stat.h"
-#include "sesstrig_try.h"
+#include "server/sesstrig_try.h"
 
 /* A trial; what it allocates is in the context. */
 typedef struct Trial

@@ -9,48 +9,23 @@
  */
 #include "postgres.h"
 
-#include "access/heapam.h"
-#include "access/table.h"
 #include "access/xact.h"
-#include "access/xlog.h"
-#include "catalog/pg_event_trigger.h"
 #include "commands/event_trigger.h"
-#include "fmgr.h"
 #include "jit/jit.h"
 #include "libpq/libpq.h"
 #include "miscadmin.h"
-#include "pgstat.h"
-#include "storage/bufmgr.h"
-#include "storage/lmgr.h"
 #include "storage/lock.h"
-#include "utils/backend_status.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
 #include "utils/ps_status.h"
-#include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 #include "utils/timeout.h"
 
-#include "compat.h"
+#include "server/compat.h"
 #include "sesstrig_core.h"
 #include "sesstrig_guard.h"
-#include "sesstrig_try.h"
-
-/*
- * What the calls of a firing's functions share, which is valid as long as the
- * transaction: the context in which a function runs, which is reset after each
- * call, and the function that was called last.
- */
-static MemoryContext call_context;
-static FmgrInfo called;
-
-/*
- * The command counter when the active snapshot was taken and that function was
- * looked up.
- */
-static CommandId called_at;
+#include "server/sesstrig_try.h"
 
 /* The error that a guard returns if there is no memory to copy the real one. */
 static ErrorData out_of_memory = {
@@ -308,27 +283,6 @@ sesstrig_try_release_locks(void)
 	GUARD_END();
 }
 
-/*
- * Start the transaction of a firing, with the same properties whatever the
- * session's defaults are.  On success, the transaction's memory context remains
- * the current one.
- */
-ErrorData *
-sesstrig_try_start_transaction(void)
-{
-	GUARD_BEGIN();
-	{
-		StartTransactionCommand();
-		XactIsoLevel = XACT_READ_COMMITTED;
-		XactReadOnly = RecoveryInProgress();
-		XactDeferrable = false;
-		call_context = AllocSetContextCreate(TopTransactionContext,
-											 "session trigger call",
-											 ALLOCSET_SMALL_SIZES);
-	}
-	GUARD_END();
-}
-
 ErrorData *
 sesstrig_try_commit_transaction(const char *context)
 {
@@ -391,242 +345,6 @@ sesstrig_try_accept_invalidations(void)
 	GUARD_BEGIN();
 	{
 		AcceptInvalidationMessages();
-	}
-	GUARD_END();
-}
-
-/* Something has changed that decides which triggers fire. */
-static void
-triggers_changed(Datum arg, int cacheid, uint32 hashvalue)
-{
-	sesstrig_triggers_invalidate();
-}
-
-/* Have sesstrig_triggers_invalidate() called when pg_event_trigger changes. */
-ErrorData *
-sesstrig_try_watch_triggers(void)
-{
-	GUARD_BEGIN();
-	{
-		CacheRegisterSyscacheCallback(EVENTTRIGGEROID, triggers_changed, (Datum) 0);
-	}
-	GUARD_END();
-}
-
-/*
- * Have it called as well when roles, memberships, or owners of functions change.  The owner of
- * the database is a member of pg_database_owner.
- */
-ErrorData *
-sesstrig_try_watch_roles(void)
-{
-	GUARD_BEGIN();
-	{
-		CacheRegisterSyscacheCallback(AUTHOID, triggers_changed, (Datum) 0);
-		CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, triggers_changed, (Datum) 0);
-		CacheRegisterSyscacheCallback(PROCOID, triggers_changed, (Datum) 0);
-		CacheRegisterSyscacheCallback(DATABASEOID, triggers_changed, (Datum) 0);
-	}
-	GUARD_END();
-}
-
-/* The index of a name among those of the events, or -1. */
-static inline int
-find_event(const NameData *name, const char *const *events, int nevents)
-{
-	for (int i = 0; i < nevents; i++)
-	{
-		/* No function is called for most of those that are not. */
-		if (NameStr(*name)[0] == events[i][0] && strcmp(NameStr(*name), events[i]) == 0)
-			return i;
-	}
-	return -1;
-}
-
-/*
- * Append a tuple to the rows, which have been allocated for a number of rows that
- * is a power of 2, or not at all.
- */
-static void
-append_row(SesstrigTriggerRow **rows, int *nrows, Form_pg_event_trigger form,
-		   int event)
-{
-	SesstrigTriggerRow *row;
-
-	if (*nrows == 0)
-		*rows = palloc(sizeof(SesstrigTriggerRow));
-	else if ((*nrows & (*nrows - 1)) == 0)
-		*rows = repalloc(*rows, 2 * *nrows * sizeof(SesstrigTriggerRow));
-	row = &(*rows)[(*nrows)++];
-	row->oid = form->oid;
-	row->name = form->evtname;
-	row->event = event;
-	row->owner = form->evtowner;
-	row->function = form->evtfoid;
-	row->enabled = form->evtenabled;
-}
-
-/*
- * Read one block, whose buffer is locked.  Every session reads the rows of all
- * event triggers, so the name of the event is looked at first, where it lies in
- * the buffer.  Whether the row is visible matters only if it is one of ours.
- */
-static void
-read_block(Relation rel, BlockNumber block, Buffer buffer, Snapshot snapshot,
-		   const char *const *events, int nevents, SesstrigTriggerRow **rows, int *nrows)
-{
-	Page		page = BufferGetPage(buffer);
-	OffsetNumber last = PageGetMaxOffsetNumber(page);
-
-	for (OffsetNumber offset = FirstOffsetNumber; offset <= last; offset++)
-	{
-		ItemId		item = PageGetItemId(page, offset);
-		HeapTupleData tuple;
-		Form_pg_event_trigger form;
-		int			event;
-
-		if (!ItemIdIsNormal(item))
-			continue;
-		tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
-		form = (Form_pg_event_trigger) GETSTRUCT(&tuple);
-		event = find_event(&form->evtevent, events, nevents);
-		if (event < 0)
-			continue;
-
-		tuple.t_len = ItemIdGetLength(item);
-		tuple.t_tableOid = RelationGetRelid(rel);
-		ItemPointerSet(&tuple.t_self, block, offset);
-		if (HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer))
-			append_row(rows, nrows, form, event);
-	}
-}
-
-/*
- * Read the table sequentially, which does not depend on an index, and without
- * counting that in its statistics, which would cost as much as the reading.
- */
-static void
-read_blocks(Relation rel, BlockNumber nblocks, const char *const *events, int nevents,
-			SesstrigTriggerRow **rows, int *nrows)
-{
-	Snapshot	snapshot = RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(rel)));
-
-	for (BlockNumber block = 0; block < nblocks; block++)
-	{
-		Buffer		buffer = SESSTRIG_READ_BUFFER(rel, block);
-
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		read_block(rel, block, buffer, snapshot, events, nevents, rows, nrows);
-		UnlockReleaseBuffer(buffer);
-		CHECK_FOR_INTERRUPTS();
-	}
-	UnregisterSnapshot(snapshot);
-}
-
-/*
- * Read the rows of pg_event_trigger that are on one of the events, in no particular
- * order.  A transaction must be open, and the rows live as long as its memory
- * context.  If may_wait is false and the table cannot be locked at once, *complete
- * is set to false.
- *
- * In most databases the table has never had a row, and so has no block.  Looking
- * at its size is all that it takes then.
- */
-ErrorData *
-sesstrig_try_read_triggers(bool may_wait, const char *const *events,
-						   int nevents, SesstrigTriggerRow **rows,
-						   int *nrows, bool *complete)
-{
-	GUARD_BEGIN();
-	{
-		*rows = NULL;
-		*nrows = 0;
-		*complete = false;
-
-		if (may_wait)
-			LockRelationOid(EventTriggerRelationId, AccessShareLock);
-		if (may_wait ||
-			ConditionalLockRelationOid(EventTriggerRelationId, AccessShareLock))
-		{
-			Relation	rel = table_open(EventTriggerRelationId, NoLock);
-			BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
-
-			if (nblocks > 0)
-				read_blocks(rel, nblocks, events, nevents, rows, nrows);
-			/* Where a session starts, its transaction ends next, and releases the lock. */
-			table_close(rel, may_wait ? AccessShareLock : NoLock);
-			*complete = true;
-		}
-	}
-	GUARD_END();
-}
-
-/* Call a trigger's function, as EventTriggerInvoke() does. */
-static void
-call_function(Oid function, EventTriggerData *trigdata)
-{
-	LOCAL_FCINFO(fcinfo, 0);
-	PgStat_FunctionCallUsage usage;
-	MemoryContext caller_context = MemoryContextSwitchTo(call_context);
-
-	if (called.fn_oid != function)
-		fmgr_info_cxt(function, &called, TopTransactionContext);
-	InitFunctionCallInfoData(*fcinfo, &called, 0, InvalidOid, (Node *) trigdata, NULL);
-	pgstat_init_function_usage(fcinfo, &usage);
-	FunctionCallInvoke(fcinfo);
-	pgstat_end_function_usage(&usage, true);
-
-	MemoryContextSwitchTo(caller_context);
-	MemoryContextReset(call_context);
-}
-
-/*
- * Have a snapshot that shows what the triggers before this one have changed, even
- * to a stable function.  If they have changed nothing, as the command counter
- * tells, the snapshot of the last one will do, as it does for all of upstream's
- * event triggers; and its function is still the same.
- */
-static void
-prepare_call(void)
-{
-	CommandCounterIncrement();
-	if (ActiveSnapshotSet())
-	{
-		if (called_at == GetCurrentCommandId(false))
-			return;
-		PopActiveSnapshot();
-	}
-	PushActiveSnapshot(GetTransactionSnapshot());
-	called_at = GetCurrentCommandId(false);
-	called.fn_oid = InvalidOid;
-}
-
-/*
- * Run one trigger.  "description" is what pg_stat_activity shows as the session's
- * query, and the context of errors.
- */
-ErrorData *
-sesstrig_try_run_trigger(Oid function, const char *event, CommandTag tag,
-						 const char *description)
-{
-	GUARD_BEGIN();
-	{
-		ErrorContextCallback callback = {
-			.previous = error_context_stack,
-			.callback = sesstrig_add_context,
-			.arg = unconstify(char *, description),
-		};
-		EventTriggerData trigdata = {
-			.type = T_EventTriggerData,
-			.event = event,
-			.tag = tag,
-		};
-
-		error_context_stack = &callback;
-		pgstat_report_activity(STATE_RUNNING, description);
-		prepare_call();
-		call_function(function, &trigdata);
-		error_context_stack = callback.previous;
 	}
 	GUARD_END();
 }

@@ -22,8 +22,8 @@
 #include "tcop/tcopprot.h"
 #include "utils/elog.h"
 
-#include "compat.h"
-#include "sesstrig_audit_row.h"
+#include "server/compat.h"
+#include "audit/sesstrig_audit_row.h"
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
@@ -74,15 +74,6 @@ const char *
 sesstrig_exit_sqlstate(void)
 {
 	return exit_sqlstate[0] ? exit_sqlstate : NULL;
-}
-
-/* Has the server let the client in? */
-static bool let_in = false;
-
-void
-sesstrig_let_in(bool complete)
-{
-	let_in = complete;
 }
 
 /* Is the client gone without having asked for the end of the session? */
@@ -203,7 +194,7 @@ sesstrig_exit_defer(int code)
 {
 	if (proc_exit_inprogress)
 		return;
-	if (!let_in && exit_sqlstate[0])
+	if (exit_sqlstate[0])
 		sesstrig_refusal_note();
 	sesstrig_stat_exit(sesstrig_report_overrun());
 	defer(code);

@@ -25,12 +25,12 @@
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
 
-#include "compat.h"
+#include "server/compat.h"
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
 #include "sesstrig_server.h"
-#include "sesstrig_try.h"
+#include "server/sesstrig_try.h"
 
 /* Was the session asked to terminate while its logoff triggers ran? */
 static volatile sig_atomic_t terminated;
@@ -177,7 +177,6 @@ discard_between_uses(void (*discard) (bool is_top_level), bool is_top_level)
 	error_context_stack = NULL;
 	fire_logoff();
 	error_context_stack = context;
-	sesstrig_let_in(false);
 	/* A firing leaves the one that lives as long as the process. */
 	MemoryContextSwitchTo(memory);
 
@@ -200,7 +199,6 @@ discard_between_uses(void (*discard) (bool is_top_level), bool is_top_level)
 
 	error_context_stack = NULL;
 	fire_logon();
-	sesstrig_let_in(true);
 	sesstrig_fire_delegated();
 	error_context_stack = context;
 	MemoryContextSwitchTo(memory);

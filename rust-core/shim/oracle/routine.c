@@ -414,8 +414,8 @@ is_alias_only(List *names)
  * that an alias stands for.  As far as these statements are concerned, there is no
  * type of that name.
  */
-static void
-refuse_alias(Node *statement)
+void
+sesstrig_type_check(Node *statement)
 {
 	List	   *objects = NIL;
 	ListCell   *cell;
@@ -469,12 +469,4 @@ sesstrig_type_may_be_shell(const TypeName *type, Oid language)
 {
 	return (language == INTERNALlanguageId || language == ClanguageId) &&
 		list_length(type->names) == 1 && sesstrig_type_is_alias(strVal(linitial(type->names)));
-}
-
-void
-sesstrig_statement_check(Node *statement)
-{
-	refuse_alias(statement);
-	sesstrig_trigger_check(statement);
-	sesstrig_audit_check(statement);
 }

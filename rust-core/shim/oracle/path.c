@@ -33,7 +33,7 @@
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 
-#include "compat.h"
+#include "server/compat.h"
 #include "sesstrig_entry.h"
 #include "sesstrig_server.h"
 

@@ -1,5 +1,5 @@
 /*
- * keeper.c
+ * worker.c
  *	  The workers of the session audit (rules A6 and A7), as far as they are the server's
  *	  business: shared memory, background workers, and the execution of statements.  When
  *	  they run and what they do is decided in Rust.
@@ -42,7 +42,7 @@
 #include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
 #include "sesstrig_server.h"
-#include "sesstrig_try.h"
+#include "server/sesstrig_try.h"
 
 static shmem_request_hook_type previous_request = NULL;
 static shmem_startup_hook_type previous_startup = NULL;

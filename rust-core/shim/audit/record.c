@@ -1,5 +1,5 @@
 /*
- * audit.c
+ * record.c
  *	  What the session audit needs of the server (section A): facts about the session
  *	  that are in C structs, and the writing of a row.  What a row contains is decided
  *	  in Rust.
@@ -57,13 +57,13 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-#include "compat.h"
+#include "server/compat.h"
 #include "sesstrig_audit.h"
-#include "sesstrig_audit_row.h"
+#include "audit/sesstrig_audit_row.h"
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
 #include "sesstrig_server.h"
-#include "sesstrig_try.h"
+#include "server/sesstrig_try.h"
 
 /* The table, in the schema of the function; its partitions are called log_YYYY_MM. */
 #define LOG_TABLE "log"

@@ -19,7 +19,7 @@
 
 #include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
-#include "sesstrig_try.h"
+#include "server/sesstrig_try.h"
 
 /* A trigger that catches the cancel is canceled again after this many ms. */
 #define AGAIN_MS 1000

@@ -1,5 +1,5 @@
 /*
- * override.c
+ * overrides.c
  *	  Keeps what a client sets from reaching the triggers (rule F7): settings are
  *	  overridden while they run, and a message that the client's encoding cannot
  *	  represent is detected, so that elog.c sends it in ASCII.
@@ -17,12 +17,12 @@
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 
-#include "compat.h"
+#include "server/compat.h"
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
 #include "sesstrig_server.h"
-#include "sesstrig_try.h"
+#include "server/sesstrig_try.h"
 
 /* The length of the longest integer. */
 #define MAX_INT_LENGTH 11

@@ -1,0 +1,43 @@
+/*
+ * raise.c
+ *	  The only functions that raise an error which Rust has returned, after Rust has
+ *	  returned.
+ */
+#include "postgres.h"
+
+#include "sesstrig_core.h"
+#include "sesstrig_entry.h"
+#include "sesstrig_guard.h"
+
+void
+sesstrig_raise_on_failure(SesstrigStatus status, ErrorData *error)
+{
+	if (status == SESSTRIG_STATUS_OK)
+		return;
+
+	PG_TRY();
+	{
+		ReThrowError(error);
+	}
+	PG_FINALLY();
+	{
+		sesstrig_error_free(error);
+	}
+	PG_END_TRY();
+}
+
+/*
+ * Like sesstrig_raise_on_failure(), for errors that must end the session.  Only
+ * the SQLSTATE and the message are reported; a failed firing has already been
+ * logged in full.
+ */
+void
+sesstrig_exit_on_failure(SesstrigStatus status, ErrorData *error)
+{
+	if (status == SESSTRIG_STATUS_OK)
+		return;
+
+	ereport(FATAL,
+			(errcode(error->sqlerrcode),
+			 errmsg_internal("%s", error->message ? error->message : _("missing error text"))));
+}
