@@ -1,14 +1,14 @@
 //! Logons that were refused (rule A7): what is noted of one, what is counted together,
 //! and when it is written to the log. Where the notes are kept, and who writes them, is
-//! in `pg/refusals.rs`.
+//! in `pg/audit/refusals.rs`.
 //!
 //! What is noted comes from strangers, who may try any number of names. So there is room
-//! for [`PLACES`] different refusals in each of [`SETS`] sets, and a client's address
-//! decides in which set its refusals are: one host cannot fill the others.
+//! for [`SLOTS`] different refusals in each of [`BUCKETS`] buckets, and a client's address
+//! decides in which bucket its refusals are: one host cannot fill the others.
 //!
-//! Nobody can hide an attempt behind many others. What finds no place among the refusals
+//! Nobody can hide an attempt behind many others. What finds no slot among the refusals
 //! with names is counted without its role, and without a database that is not known to have
-//! a log. For that there are places of their own for each [`Class`] of refusals, so that a
+//! a log. For that there are slots of their own for each [`Class`] of refusals, so that a
 //! wrong password is seen as one whatever else the same client sends; and the last of these
 //! is for all addresses that find no other.
 //!
@@ -22,22 +22,22 @@ use std::ops::Range;
 pub const WINDOW: i64 = 60 * 1_000_000;
 
 /// How often a refusal is tried to be written to the log of its database, once in a window.
-/// Whoever owns a database can have that fail for ever, and her refusals would take the places
+/// Whoever owns a database can have that fail for ever, and her refusals would take the slots
 /// of others.
 const TRIES: u8 = 3;
 
-/// How many sets there are.
-pub const SETS: usize = 16;
+/// How many buckets there are.
+pub const BUCKETS: usize = 16;
 
-/// How many different refusals a set has room for with their names.
+/// How many different refusals a bucket has room for with their names.
 const NAMED: usize = 56;
 
-/// How many different refusals of a class a set has room for without their names. One of
-/// these places is for those of all addresses.
-const NAMELESS: usize = 6;
+/// How many different refusals of a class a bucket has room for without their names. One of
+/// these slots is for those of all addresses.
+const ANONYMOUS: usize = 6;
 
-/// How many places a set has.
-pub const PLACES: usize = NAMED + Class::NUMBER * NAMELESS;
+/// How many slots a bucket has.
+pub const SLOTS: usize = NAMED + Class::NUMBER * ANONYMOUS;
 
 /// Why a client is refused, as far as this must not be hidden behind other reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,10 +61,10 @@ impl Class {
         }
     }
 
-    /// The places for refusals of this class without their names.
-    fn places(self) -> Range<usize> {
-        let start = NAMED + self as usize * NAMELESS;
-        start..start + NAMELESS
+    /// The slots for refusals of this class without their names.
+    fn slots(self) -> Range<usize> {
+        let start = NAMED + self as usize * ANONYMOUS;
+        start..start + ANONYMOUS
     }
 }
 
@@ -172,7 +172,7 @@ pub struct Refusal {
 }
 
 /// The same in each process of a server, and not to be guessed: with it, a client could
-/// choose addresses whose refusals are all in one set.
+/// choose addresses whose refusals are all in one bucket.
 #[derive(Clone, Copy, Debug)]
 pub struct Seed(pub u64);
 
@@ -191,7 +191,7 @@ impl Refusal {
         sqlstate: Text::EMPTY,
     };
 
-    /// The key of this refusal among those of the places from `start` on: what has the same
+    /// The key of this refusal among those of the slots from `start` on: what has the same
     /// is counted together.
     fn key(&self, start: usize, seed: Seed) -> Key {
         Key(hash(
@@ -241,15 +241,15 @@ impl Refusal {
         Class::of(self.sqlstate.bytes())
     }
 
-    /// In which of the sets this refusal is. Who has one IPv6 address mostly has all that
+    /// In which of the buckets this refusal is. Who has one IPv6 address mostly has all that
     /// have the same first 64 bits.
-    pub fn set(&self, seed: Seed) -> usize {
+    pub fn bucket(&self, seed: Seed) -> usize {
         let network = match self.client_addr {
             Some(IpAddr::V4(address)) => u64::from(address.to_bits()),
             Some(IpAddr::V6(address)) => (address.to_bits() >> 64) as u64,
             None => u64::MAX,
         };
-        (hash(seed, &network) % SETS as u64) as usize
+        (hash(seed, &network) % BUCKETS as u64) as usize
     }
 }
 
@@ -282,7 +282,7 @@ impl Key {
 
 /// The database to whose log refusals go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Home {
+pub enum Destination {
     /// Nobody has looked yet.
     Unknown,
     /// The one with this OID.
@@ -299,11 +299,11 @@ pub struct Counted {
     /// How many there were.
     pub count: u32,
     /// Where they go.
-    pub home: Home,
+    pub destination: Destination,
     /// Whether they are counted without their roles, and perhaps without their databases.
-    pub is_nameless: bool,
-    /// The number of the set that they are in.
-    pub set: u8,
+    pub is_anonymous: bool,
+    /// The number of the bucket that they are in.
+    pub bucket: u8,
     /// How often they could not be written there.
     failures: u8,
     /// The first of them.
@@ -311,62 +311,62 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Whether their home is not to be tried again.
+    /// Whether their destination is not to be tried again.
     pub fn is_given_up(&self) -> bool {
         self.failures >= TRIES
     }
 }
 
-/// Refusals that wait for being written, of the addresses of one set.
+/// Refusals that wait for being written, of the addresses of one bucket.
 #[derive(Debug)]
-pub struct Set {
-    places: [Counted; PLACES],
+pub struct Bucket {
+    slots: [Counted; SLOTS],
 }
 
-impl Set {
-    /// No refusals, in the set with that number.
-    pub const fn empty(number: u8) -> Set {
-        Set {
-            places: [Counted {
+impl Bucket {
+    /// No refusals, in the bucket with that number.
+    pub const fn empty(number: u8) -> Bucket {
+        Bucket {
+            slots: [Counted {
                 key: Key::FREE,
                 count: 0,
-                home: Home::Unknown,
-                is_nameless: false,
-                set: number,
+                destination: Destination::Unknown,
+                is_anonymous: false,
+                bucket: number,
                 failures: 0,
                 first: Refusal::EMPTY,
-            }; PLACES],
+            }; SLOTS],
         }
     }
 
-    /// Counts a refusal, without its names if there is no place for these. `is_audited` says
+    /// Counts a refusal, without its names if there is no slot for these. `is_audited` says
     /// whether its database is known to have a log.
     pub fn note(&mut self, refusal: &Refusal, is_audited: bool, seed: Seed) {
-        let nameless = refusal.without_names(is_audited);
-        let Range { start, end } = refusal.class().places();
+        let anonymous = refusal.without_names(is_audited);
+        let Range { start, end } = refusal.class().slots();
         let _ = self.count(refusal, 0..NAMED, seed)
-            || self.count(&nameless, start..end - 1, seed)
+            || self.count(&anonymous, start..end - 1, seed)
             || self.count(&refusal.of_class(), end - 1..end, seed);
     }
 
-    /// Counts a refusal, for which one of these places can be used. Returns false if they
+    /// Counts a refusal, for which one of these slots can be used. Returns false if they
     /// are taken by others.
-    fn count(&mut self, refusal: &Refusal, places: Range<usize>, seed: Seed) -> bool {
-        let key = refusal.key(places.start, seed);
-        let is_nameless = places.start >= NAMED;
-        let places = &mut self.places[places];
-        if let Some(known) = places.iter_mut().find(|place| place.key == key) {
+    fn count(&mut self, refusal: &Refusal, slots: Range<usize>, seed: Seed) -> bool {
+        let key = refusal.key(slots.start, seed);
+        let is_anonymous = slots.start >= NAMED;
+        let slots = &mut self.slots[slots];
+        if let Some(known) = slots.iter_mut().find(|slot| slot.key == key) {
             known.count = known.count.saturating_add(1);
             return true;
         }
-        let Some(free) = places.iter_mut().find(|place| place.key == Key::FREE) else {
+        let Some(free) = slots.iter_mut().find(|slot| slot.key == Key::FREE) else {
             return false;
         };
         *free = Counted {
             key,
             count: 1,
-            home: Home::Unknown,
-            is_nameless,
+            destination: Destination::Unknown,
+            is_anonymous,
             failures: 0,
             first: *refusal,
             ..*free
@@ -377,30 +377,30 @@ impl Set {
     /// Moves all that waits to the end of `taken`.
     pub fn take(&mut self, taken: &mut Vec<Counted>) {
         taken.extend(self.waiting());
-        for place in &mut self.places {
-            place.key = Key::FREE;
+        for slot in &mut self.slots {
+            slot.key = Key::FREE;
         }
     }
 
     /// What waits.
     pub fn waiting(&self) -> impl Iterator<Item = &Counted> {
-        self.places.iter().filter(|place| place.key != Key::FREE)
+        self.slots.iter().filter(|slot| slot.key != Key::FREE)
     }
 
-    /// Gives all that waits another home, which may depend on its present one.
-    pub fn move_to(&mut self, home: impl Fn(&Counted) -> Home) {
-        for place in &mut self.places {
-            if place.key != Key::FREE {
-                place.home = home(place);
+    /// Gives all that waits another destination, which may depend on its present one.
+    pub fn move_to(&mut self, destination: impl Fn(&Counted) -> Destination) {
+        for slot in &mut self.slots {
+            if slot.key != Key::FREE {
+                slot.destination = destination(slot);
             }
         }
     }
 
-    /// Notes that what has this home could not be written.
-    pub fn note_failure(&mut self, home: Home) {
-        for place in &mut self.places {
-            if place.key != Key::FREE && place.home == home {
-                place.failures = place.failures.saturating_add(1);
+    /// Notes that what has this destination could not be written.
+    pub fn note_failure(&mut self, destination: Destination) {
+        for slot in &mut self.slots {
+            if slot.key != Key::FREE && slot.destination == destination {
+                slot.failures = slot.failures.saturating_add(1);
             }
         }
     }
@@ -408,23 +408,19 @@ impl Set {
     /// Removes what has been written, or cannot be. What was counted since is left, and is
     /// from `now`; which session the first of these was is not known.
     pub fn remove(&mut self, written: &Counted, now: i64) {
-        let Some(place) = self
-            .places
-            .iter_mut()
-            .find(|place| place.key == written.key)
-        else {
+        let Some(slot) = self.slots.iter_mut().find(|slot| slot.key == written.key) else {
             return;
         };
-        place.count = place.count.saturating_sub(written.count);
-        place.failures = 0;
-        place.first = Refusal {
+        slot.count = slot.count.saturating_sub(written.count);
+        slot.failures = 0;
+        slot.first = Refusal {
             at: now,
             process: None,
             client_port: None,
-            ..place.first
+            ..slot.first
         };
-        if place.count == 0 {
-            place.key = Key::FREE;
+        if slot.count == 0 {
+            slot.key = Key::FREE;
         }
     }
 }
@@ -455,14 +451,15 @@ mod tests {
         }
     }
 
-    fn note(set: &mut Set, refusal: &Refusal) {
-        set.note(refusal, refusal.database.bytes() == b"audited", SEED);
+    fn note(bucket: &mut Bucket, refusal: &Refusal) {
+        bucket.note(refusal, refusal.database.bytes() == b"audited", SEED);
     }
 
     /// What is counted without names: SQLSTATE, database, whether it has an address, count.
-    fn nameless(set: &Set) -> Vec<(&[u8], &[u8], bool, u32)> {
-        set.waiting()
-            .filter(|counted| counted.is_nameless)
+    fn anonymous(bucket: &Bucket) -> Vec<(&[u8], &[u8], bool, u32)> {
+        bucket
+            .waiting()
+            .filter(|counted| counted.is_anonymous)
             .map(|counted| {
                 let first = &counted.first;
                 let known = first.client_addr.is_some();
@@ -477,8 +474,8 @@ mod tests {
             .collect()
     }
 
-    fn counts(set: &Set) -> Vec<u32> {
-        set.waiting().map(|counted| counted.count).collect()
+    fn counts(bucket: &Bucket) -> Vec<u32> {
+        bucket.waiting().map(|counted| counted.count).collect()
     }
 
     /// Rule A7: the same role, database, address and SQLSTATE is the same.
@@ -507,57 +504,63 @@ mod tests {
                 ..one
             },
         ];
-        let mut set = Set::empty(0);
-        note(&mut set, &one);
-        note(&mut set, &later);
-        assert_eq!(counts(&set), [2]);
-        assert_eq!(set.waiting().next().map(|counted| counted.first), Some(one));
-        others.iter().for_each(|other| note(&mut set, other));
-        assert_eq!(counts(&set), [2, 1, 1, 1, 1]);
+        let mut bucket = Bucket::empty(0);
+        note(&mut bucket, &one);
+        note(&mut bucket, &later);
+        assert_eq!(counts(&bucket), [2]);
+        assert_eq!(
+            bucket.waiting().next().map(|counted| counted.first),
+            Some(one)
+        );
+        others.iter().for_each(|other| note(&mut bucket, other));
+        assert_eq!(counts(&bucket), [2, 1, 1, 1, 1]);
     }
 
     /// Rule A7: bounded, and no attempt is hidden behind others.
     #[test]
     fn a_full_set_counts_without_names() {
-        let mut set = Set::empty(0);
+        let mut bucket = Bucket::empty(0);
         for number in 0..1000 {
-            note(&mut set, &refusal(&number.to_string()));
+            note(&mut bucket, &refusal(&number.to_string()));
         }
-        note(&mut set, &refusal("3"));
-        assert_eq!(set.waiting().count(), NAMED + 1);
+        note(&mut bucket, &refusal("3"));
+        assert_eq!(bucket.waiting().count(), NAMED + 1);
         let rest = 1000 - NAMED as u32;
-        assert_eq!(nameless(&set), [(&b"28P01"[..], &b""[..], true, rest)]);
+        assert_eq!(anonymous(&bucket), [(&b"28P01"[..], &b""[..], true, rest)]);
         // Where there is a log, that of its database is counted apart.
         let audited = Refusal {
             database: Text::new(b"audited"),
             ..refusal("alice")
         };
-        note(&mut set, &audited);
-        note(&mut set, &audited);
-        assert_eq!(nameless(&set)[1], (&b"28P01"[..], &b"audited"[..], true, 2));
+        note(&mut bucket, &audited);
+        note(&mut bucket, &audited);
+        assert_eq!(
+            anonymous(&bucket)[1],
+            (&b"28P01"[..], &b"audited"[..], true, 2)
+        );
         // Other databases are no way around that.
         note(
-            &mut set,
+            &mut bucket,
             &Refusal {
                 database: Text::new(b"other"),
                 ..refusal("alice")
             },
         );
-        assert_eq!(set.waiting().count(), NAMED + 2);
+        assert_eq!(bucket.waiting().count(), NAMED + 2);
         // Who sends no name at all is not one of those.
-        let mut other = Set::empty(0);
+        let mut other = Bucket::empty(0);
         note(&mut other, &Refusal::EMPTY);
-        assert_eq!(nameless(&other), []);
+        assert_eq!(anonymous(&other), []);
     }
 
     /// Rule A7: a wrong password of an address is seen as one, whatever else it sends.
     #[test]
     fn no_mix_hides_a_wrong_password() {
-        let mut set = Set::empty(0);
+        let mut bucket = Bucket::empty(0);
         let codes: [&[u8]; 4] = [b"08P01", b"0A000", b"22023", b"28000"];
         for number in 0..1000 {
             note(
-                &mut set,
+                &mut bucket,
                 &Refusal {
                     database: Text::new([&b"audited"[..], b"x"][number % 2]),
                     sqlstate: Text::new(codes[number / 2 % codes.len()]),
@@ -565,55 +568,61 @@ mod tests {
                 },
             );
         }
-        (0..10).for_each(|_| note(&mut set, &refusal("alice")));
-        assert!(nameless(&set).contains(&(b"28P01", b"", true, 10)));
-        let rest: u32 = nameless(&set).iter().map(|one| one.3).sum();
+        (0..10).for_each(|_| note(&mut bucket, &refusal("alice")));
+        assert!(anonymous(&bucket).contains(&(b"28P01", b"", true, 10)));
+        let rest: u32 = anonymous(&bucket).iter().map(|one| one.3).sum();
         assert_eq!(rest, 1010 - NAMED as u32);
-        assert_eq!(nameless(&set).len(), 5);
+        assert_eq!(anonymous(&bucket).len(), 5);
     }
 
-    /// Rule A7: many addresses have one place together, for each class.
+    /// Rule A7: many addresses have one slot together, for each class.
     #[test]
     fn what_finds_no_place_is_counted_for_all_addresses() {
-        let mut set = Set::empty(0);
+        let mut bucket = Bucket::empty(0);
         for number in 0..1000u32 {
             note(
-                &mut set,
+                &mut bucket,
                 &Refusal {
                     client_addr: Some(Ipv4Addr::from(number).into()),
                     ..refusal("alice")
                 },
             );
         }
-        let last = 1000 - NAMED as u32 - (NAMELESS as u32 - 1);
-        assert_eq!(set.waiting().count(), NAMED + NAMELESS);
+        let last = 1000 - NAMED as u32 - (ANONYMOUS as u32 - 1);
+        assert_eq!(bucket.waiting().count(), NAMED + ANONYMOUS);
         assert_eq!(
-            nameless(&set).last(),
+            anonymous(&bucket).last(),
             Some(&(&b"28P01"[..], &b""[..], false, last))
         );
         note(
-            &mut set,
+            &mut bucket,
             &Refusal {
                 sqlstate: Text::new(b"08P01"),
                 ..refusal("alice")
             },
         );
-        assert_eq!(nameless(&set).last(), Some(&(&b""[..], &b""[..], true, 1)));
+        assert_eq!(
+            anonymous(&bucket).last(),
+            Some(&(&b""[..], &b""[..], true, 1))
+        );
     }
 
-    /// Rule A7: what is taken does not wait any more, and is known by its set.
+    /// Rule A7: what is taken does not wait any more, and is known by its bucket.
     #[test]
     fn all_that_waits_is_taken() {
-        let mut set = Set::empty(5);
+        let mut bucket = Bucket::empty(5);
         let mut taken = Vec::new();
-        note(&mut set, &refusal("alice"));
-        note(&mut set, &refusal("alice"));
-        set.take(&mut taken);
-        assert_eq!((taken.len(), taken[0].count, taken[0].set), (1, 2, 5));
-        assert_eq!(set.waiting().count(), 0);
-        note(&mut set, &refusal("alice"));
-        assert_eq!(counts(&set), [1]);
-        assert_eq!(set.waiting().next().map(|counted| counted.set), Some(5));
+        note(&mut bucket, &refusal("alice"));
+        note(&mut bucket, &refusal("alice"));
+        bucket.take(&mut taken);
+        assert_eq!((taken.len(), taken[0].count, taken[0].bucket), (1, 2, 5));
+        assert_eq!(bucket.waiting().count(), 0);
+        note(&mut bucket, &refusal("alice"));
+        assert_eq!(counts(&bucket), [1]);
+        assert_eq!(
+            bucket.waiting().next().map(|counted| counted.bucket),
+            Some(5)
+        );
     }
 
     /// Rule A7: a name is cut as in a refusal.
@@ -629,82 +638,96 @@ mod tests {
     /// Rule A7: what is counted while the rest is written is not lost.
     #[test]
     fn what_comes_while_rows_are_written_stays() {
-        let mut set = Set::empty(0);
-        note(&mut set, &refusal("alice"));
-        note(&mut set, &refusal("bob"));
-        let written: Vec<Counted> = set.waiting().copied().collect();
-        note(&mut set, &refusal("bob"));
-        written.iter().for_each(|counted| set.remove(counted, 77));
-        let left: Vec<_> = set
+        let mut bucket = Bucket::empty(0);
+        note(&mut bucket, &refusal("alice"));
+        note(&mut bucket, &refusal("bob"));
+        let written: Vec<Counted> = bucket.waiting().copied().collect();
+        note(&mut bucket, &refusal("bob"));
+        written
+            .iter()
+            .for_each(|counted| bucket.remove(counted, 77));
+        let left: Vec<_> = bucket
             .waiting()
             .map(|left| (left.count, left.first.at))
             .collect();
         assert_eq!(left, [(1, 77)]);
-        written.iter().for_each(|counted| set.remove(counted, 78));
-        assert_eq!(set.waiting().count(), 0);
+        written
+            .iter()
+            .for_each(|counted| bucket.remove(counted, 78));
+        assert_eq!(bucket.waiting().count(), 0);
     }
 
-    /// Rule A7: what has a home moves, and what comes meanwhile has none yet.
+    /// Rule A7: what has a destination moves, and what comes meanwhile has none yet.
     #[test]
     fn what_waits_moves() {
-        let mut set = Set::empty(0);
+        let mut bucket = Bucket::empty(0);
         let other = Refusal {
             database: Text::new(b"other"),
             ..refusal("alice")
         };
-        note(&mut set, &refusal("alice"));
-        note(&mut set, &other);
-        set.move_to(|counted| match counted.first.database.bytes() {
-            b"app" => Home::Database(5),
-            _ => Home::Nowhere,
+        note(&mut bucket, &refusal("alice"));
+        note(&mut bucket, &other);
+        bucket.move_to(|counted| match counted.first.database.bytes() {
+            b"app" => Destination::Database(5),
+            _ => Destination::Nowhere,
         });
-        note(&mut set, &refusal("bob"));
-        set.move_to(|counted| match counted.home {
-            Home::Nowhere => Home::Database(6),
-            home => home,
+        note(&mut bucket, &refusal("bob"));
+        bucket.move_to(|counted| match counted.destination {
+            Destination::Nowhere => Destination::Database(6),
+            destination => destination,
         });
-        let homes: Vec<Home> = set.waiting().map(|counted| counted.home).collect();
-        assert_eq!(homes, [Home::Database(5), Home::Database(6), Home::Unknown]);
+        let destinations: Vec<Destination> = bucket
+            .waiting()
+            .map(|counted| counted.destination)
+            .collect();
+        assert_eq!(
+            destinations,
+            [
+                Destination::Database(5),
+                Destination::Database(6),
+                Destination::Unknown
+            ]
+        );
     }
 
     /// Rule A7: nobody can have the refusals of others wait for ever.
     #[test]
     fn tries_end() {
-        let mut set = Set::empty(0);
-        let home = Home::Database(5);
+        let mut bucket = Bucket::empty(0);
+        let destination = Destination::Database(5);
         let given_up =
-            |set: &Set| -> Vec<bool> { set.waiting().map(Counted::is_given_up).collect() };
-        note(&mut set, &refusal("alice"));
-        set.move_to(|_| home);
+            |bucket: &Bucket| -> Vec<bool> { bucket.waiting().map(Counted::is_given_up).collect() };
+        note(&mut bucket, &refusal("alice"));
+        bucket.move_to(|_| destination);
         for _ in 1..TRIES {
-            set.note_failure(home);
-            set.note_failure(Home::Database(6));
+            bucket.note_failure(destination);
+            bucket.note_failure(Destination::Database(6));
         }
-        assert_eq!(given_up(&set), [false]);
-        note(&mut set, &refusal("bob"));
-        set.move_to(|_| home);
-        set.note_failure(home);
-        assert_eq!(given_up(&set), [true, false]);
+        assert_eq!(given_up(&bucket), [false]);
+        note(&mut bucket, &refusal("bob"));
+        bucket.move_to(|_| destination);
+        bucket.note_failure(destination);
+        assert_eq!(given_up(&bucket), [true, false]);
         // What is counted after it was written has tries of its own.
-        let written = *set.waiting().next().unwrap();
-        note(&mut set, &refusal("alice"));
-        set.remove(&written, 0);
-        assert_eq!(given_up(&set), [false, false]);
+        let written = *bucket.waiting().next().unwrap();
+        note(&mut bucket, &refusal("alice"));
+        bucket.remove(&written, 0);
+        assert_eq!(given_up(&bucket), [false, false]);
     }
 
-    /// Rule A7: a host has one set, also with all the IPv6 addresses of its network.
+    /// Rule A7: a host has one bucket, also with all the IPv6 addresses of its network.
     #[test]
     fn an_address_has_one_set() {
         let with = |address: IpAddr| Refusal {
             client_addr: Some(address),
             ..refusal("alice")
         };
-        let v6 = |last| with(Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 0, 0, 0, last).into()).set(SEED);
+        let v6 = |last| with(Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 0, 0, 0, last).into()).bucket(SEED);
         assert!((0..1000).all(|last| v6(last) == v6(0)));
         let used = (0..=255u8)
-            .map(|last| with(Ipv4Addr::new(192, 0, 2, last).into()).set(SEED))
+            .map(|last| with(Ipv4Addr::new(192, 0, 2, last).into()).bucket(SEED))
             .collect::<std::collections::BTreeSet<_>>();
-        assert_eq!(used.len(), SETS);
+        assert_eq!(used.len(), BUCKETS);
     }
 
     /// Rule A7.

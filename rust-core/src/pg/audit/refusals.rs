@@ -13,7 +13,8 @@ use super::record::{Record, audit_log, write as write_record};
 use super::settings::REFUSED_DATABASE;
 use super::worker::{self, Task, connect_worker, query_oid};
 use crate::domain::audit::refusals::{
-    Counted, Home, PLACES, Refusal, SETS, Seed, Set, Text, WINDOW, database_key, is_due, is_refusal,
+    BUCKETS, Bucket, Counted, Destination, Refusal, SLOTS, Seed, Text, WINDOW, database_key,
+    is_due, is_refusal,
 };
 use crate::pg::server::attached::Attached;
 use crate::pg::server::error::{PgError, PgResult};
@@ -52,28 +53,28 @@ pub(in crate::pg) struct Queue {
     /// The keys of the databases where a logon has been recorded since the server was started;
     /// 0 for those that are still free.
     known: [AtomicU64; KNOWN],
-    sets: [Locked; SETS],
+    buckets: [Locked; BUCKETS],
 }
 
 /// Where this process finds it.
 pub(in crate::pg) static QUEUE: Attached<Queue> = Attached::none();
 
-/// A set that one process at a time can use.
+/// A bucket that one process at a time can use.
 struct Locked {
     lock: Lock,
-    set: UnsafeCell<Set>,
+    bucket: UnsafeCell<Bucket>,
 }
 
-// SAFETY: the set is used by the process alone that holds the lock.
+// SAFETY: the bucket is used by the process alone that holds the lock.
 unsafe impl Sync for Locked {}
 
 impl Locked {
-    /// Uses the set. Returns `None` if another process keeps the lock.
-    fn with<T>(&self, f: impl FnOnce(&mut Set) -> T) -> Option<T> {
+    /// Uses the bucket. Returns `None` if another process keeps the lock.
+    fn with<T>(&self, f: impl FnOnce(&mut Bucket) -> T) -> Option<T> {
         let held = self.lock.take()?;
         // SAFETY: this process has the lock until `held` is dropped, and `f` cannot reach
-        // this set in another way.
-        let answer = f(unsafe { &mut *self.set.get() });
+        // this bucket in another way.
+        let answer = f(unsafe { &mut *self.bucket.get() });
         drop(held);
         Some(answer)
     }
@@ -95,10 +96,10 @@ impl Queue {
             (&raw mut (*queue).done).write(AtomicBool::new(false));
             (&raw mut (*queue).dropped).write(AtomicU64::new(0));
             (&raw mut (*queue).known).write([const { AtomicU64::new(0) }; KNOWN]);
-            for number in 0..SETS {
-                (&raw mut (*queue).sets[number]).write(Locked {
+            for number in 0..BUCKETS {
+                (&raw mut (*queue).buckets[number]).write(Locked {
                     lock: Lock::default(),
-                    set: UnsafeCell::new(Set::empty(number as u8)),
+                    bucket: UnsafeCell::new(Bucket::empty(number as u8)),
                 });
             }
         }
@@ -143,10 +144,10 @@ impl Queue {
     }
 
     fn note(&self, refusal: &Refusal) {
-        let set = &self.sets[refusal.set(self.seed)];
+        let bucket = &self.buckets[refusal.bucket(self.seed)];
         let is_audited = self.is_known(refusal.database.bytes());
-        if set
-            .with(|set| set.note(refusal, is_audited, self.seed))
+        if bucket
+            .with(|bucket| bucket.note(refusal, is_audited, self.seed))
             .is_none()
         {
             self.drop_some(1);
@@ -154,51 +155,57 @@ impl Queue {
         self.plan();
     }
 
-    /// Does this with each set. One that cannot be locked is left out.
-    fn each_set(&self, mut f: impl FnMut(&mut Set)) {
-        for set in &self.sets {
-            let _ = set.with(&mut f);
+    /// Does this with each bucket. One that cannot be locked is left out.
+    fn each_bucket(&self, mut f: impl FnMut(&mut Bucket)) {
+        for bucket in &self.buckets {
+            let _ = bucket.with(&mut f);
         }
     }
 
-    /// What waits, and has such a home.
-    fn waiting(&self, is_home: impl Fn(Home) -> bool) -> Vec<Counted> {
+    /// What waits, and has such a destination.
+    fn waiting(&self, is_wanted: impl Fn(Destination) -> bool) -> Vec<Counted> {
         let mut waiting = Vec::new();
-        for set in &self.sets {
+        for bucket in &self.buckets {
             // Room is made first, since no other process can go on meanwhile.
-            waiting.reserve(PLACES);
-            set.with(|set| waiting.extend(set.waiting().filter(|counted| is_home(counted.home))));
+            waiting.reserve(SLOTS);
+            bucket.with(|bucket| {
+                waiting.extend(
+                    bucket
+                        .waiting()
+                        .filter(|counted| is_wanted(counted.destination)),
+                )
+            });
         }
         waiting
     }
 
     /// The databases for which something waits.
-    fn homes(&self) -> BTreeSet<u32> {
+    fn destinations(&self) -> BTreeSet<u32> {
         self.waiting(|_| true)
             .iter()
-            .filter_map(|counted| match counted.home {
-                Home::Database(database) => Some(database),
-                Home::Unknown | Home::Nowhere => None,
+            .filter_map(|counted| match counted.destination {
+                Destination::Database(database) => Some(database),
+                Destination::Unknown | Destination::Nowhere => None,
             })
             .collect()
     }
 
     /// Notes that what waits for a database could not be written. What has been tried often
     /// enough goes to the database that is meant for what has no other, if there is one.
-    fn note_failure(&self, database: u32, has_refuge: bool) {
-        let home = Home::Database(database);
-        self.each_set(|set| set.note_failure(home));
-        if has_refuge {
-            self.each_set(|set| {
-                set.move_to(
-                    |counted| match counted.home == home && counted.is_given_up() {
-                        true => Home::Nowhere,
-                        false => counted.home,
-                    },
-                );
+    fn note_failure(&self, database: u32, has_fallback: bool) {
+        let destination = Destination::Database(database);
+        self.each_bucket(|bucket| bucket.note_failure(destination));
+        if has_fallback {
+            self.each_bucket(|bucket| {
+                bucket.move_to(|counted| {
+                    match counted.destination == destination && counted.is_given_up() {
+                        true => Destination::Nowhere,
+                        false => counted.destination,
+                    }
+                });
             });
         } else {
-            let mut given_up = self.waiting(|other| other == home);
+            let mut given_up = self.waiting(|other| other == destination);
             given_up.retain(Counted::is_given_up);
             given_up
                 .iter()
@@ -211,7 +218,8 @@ impl Queue {
         let now = backend::now();
         for counted in written {
             // What cannot be removed is written again, which is better than not at all.
-            let _ = self.sets[usize::from(counted.set)].with(|set| set.remove(counted, now));
+            let _ = self.buckets[usize::from(counted.bucket)]
+                .with(|bucket| bucket.remove(counted, now));
         }
     }
 
@@ -258,10 +266,10 @@ impl Queue {
     fn take(&self) -> Vec<Counted> {
         self.planned.store(0, SeqCst);
         let mut taken = Vec::new();
-        for set in &self.sets {
+        for bucket in &self.buckets {
             // As in `waiting`.
-            taken.reserve(PLACES);
-            set.with(|set| set.take(&mut taken));
+            taken.reserve(SLOTS);
+            bucket.with(|bucket| bucket.take(&mut taken));
         }
         taken
     }
@@ -271,7 +279,7 @@ impl Queue {
 pub(crate) fn waiting() -> usize {
     let mut number = 0;
     if let Some(queue) = QUEUE.get() {
-        queue.each_set(|set| number += set.waiting().count());
+        queue.each_bucket(|bucket| number += bucket.waiting().count());
     }
     number
 }
@@ -378,44 +386,49 @@ fn distribute_all(queue: &Queue) -> PgResult<bool> {
             .iter()
             .find(|database| database.name.to_bytes() == name)
     };
-    queue.each_set(|set| {
-        set.move_to(|counted| {
-            find(counted.first.database.bytes())
-                .map_or(Home::Nowhere, |found| Home::Database(found.oid))
+    queue.each_bucket(|bucket| {
+        bucket.move_to(|counted| {
+            find(counted.first.database.bytes()).map_or(Destination::Nowhere, |found| {
+                Destination::Database(found.oid)
+            })
         });
     });
     let mut all = true;
-    let refuge = REFUSED_DATABASE.get();
-    let found = refuge
+    let fallback = REFUSED_DATABASE.get();
+    let found = fallback
         .as_ref()
         .and_then(|name| find(name.to_bytes()))
         .map(|database| database.oid);
-    for home in queue.homes() {
-        all &= write_in(queue, home, found)?;
+    for destination in queue.destinations() {
+        all &= write_in(queue, destination, found)?;
     }
     // What is left goes to the database that is meant for that.
-    let found = found.filter(|_| !queue.waiting(|home| home == Home::Nowhere).is_empty());
+    let found = found.filter(|_| {
+        !queue
+            .waiting(|destination| destination == Destination::Nowhere)
+            .is_empty()
+    });
     if let Some(found) = found {
-        queue.each_set(|set| {
-            set.move_to(|counted| match counted.home {
-                Home::Nowhere => Home::Database(found),
-                home => home,
+        queue.each_bucket(|bucket| {
+            bucket.move_to(|counted| match counted.destination {
+                Destination::Nowhere => Destination::Database(found),
+                destination => destination,
             });
         });
         all &= write_in(queue, found, Some(found))?;
     }
-    let homeless = queue.waiting(|home| home == Home::Nowhere);
-    queue.remove(&homeless);
-    let mut dropped = homeless;
-    if refuge.is_none() {
+    let unplaced = queue.waiting(|destination| destination == Destination::Nowhere);
+    queue.remove(&unplaced);
+    let mut dropped = unplaced;
+    if fallback.is_none() {
         // Nobody wants those of a database without a log; but these can be of any.
-        dropped.retain(|counted| counted.is_nameless);
+        dropped.retain(|counted| counted.is_anonymous);
     }
     if !dropped.is_empty() {
         dropped
             .iter()
             .for_each(|counted| queue.drop_some(counted.count));
-        match refuge {
+        match fallback {
             Some(name) => log::warn!(
                 "refused logons were not recorded: database \"{}\", which session_audit.refused_database names, has no session audit",
                 name.to_string_lossy()
@@ -429,17 +442,17 @@ fn distribute_all(queue: &Queue) -> PgResult<bool> {
     Ok(all)
 }
 
-/// Has what waits for a database written. Returns whether that was done. `refuge` is the
+/// Has what waits for a database written. Returns whether that was done. `fallback` is the
 /// database that is meant for what has no other.
-fn write_in(queue: &Queue, database: u32, refuge: Option<u32>) -> PgResult<bool> {
+fn write_in(queue: &Queue, database: u32, fallback: Option<u32>) -> PgResult<bool> {
     let done = &queue.done;
     done.store(false, SeqCst);
     if backend::stop_requested() || !worker::start(Task::Write(database))? {
         return Ok(false);
     }
     let done = done.load(SeqCst);
-    if !done && refuge != Some(database) {
-        queue.note_failure(database, refuge.is_some());
+    if !done && fallback != Some(database) {
+        queue.note_failure(database, fallback.is_some());
     }
     Ok(done)
 }
@@ -469,7 +482,8 @@ pub(super) fn write(database: u32) -> PgResult<()> {
     guard::override_settings()?;
     match query_oid(FIND_FUNCTION)? {
         Some(function) => {
-            let waiting = queue.waiting(|home| home == Home::Database(database));
+            let waiting =
+                queue.waiting(|destination| destination == Destination::Database(database));
             for counted in &waiting {
                 write_record(function, &Record::from_refusal(counted), CONTEXT)?;
             }
@@ -479,10 +493,10 @@ pub(super) fn write(database: u32) -> PgResult<()> {
         }
         None => {
             guard::commit_transaction(CONTEXT)?;
-            queue.each_set(|set| {
-                set.move_to(|counted| match counted.home {
-                    Home::Database(other) if other == database => Home::Nowhere,
-                    home => home,
+            queue.each_bucket(|bucket| {
+                bucket.move_to(|counted| match counted.destination {
+                    Destination::Database(other) if other == database => Destination::Nowhere,
+                    destination => destination,
                 });
             });
         }
