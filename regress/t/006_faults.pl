@@ -128,7 +128,7 @@ is_deeply(
 is(scalar $answers->query('SELECT 1'), '1', 'F13: the session goes on');
 $answers->quit;
 like(join("\n", log_lines($node, $before, $answers->pid)),
-	qr{^00000\|LOG:  panic in the session trigger core: fault requested by session_triggers\.fault \(src/pg/fault\.rs:\d+:\d+\)$}m,
+	qr{^00000\|LOG:  panic in the session trigger core: fault requested by session_triggers\.fault \(src/pg/server/fault\.rs:\d+:\d+\)$}m,
 	'F13: the panic is in the log with its message and place');
 
 ### F13: a panic below the function of a trigger
