@@ -7,6 +7,7 @@
 #   given_tarball    the file of --tarball, or nothing
 #   allow_unlisted   yes or no
 #   install_deps     yes or no
+#   SESSTRIG_INSTALL_DEPS  the same, for the verbs that this one calls
 #   jobs             how many compilers to run
 #   taken            how many words the last option was
 
@@ -20,7 +21,7 @@
 	pg=
 	given_tarball=
 	allow_unlisted=no
-	install_deps=no
+	install_deps=${SESSTRIG_INSTALL_DEPS-no}
 	jobs=$(nproc)
 	taken=0
 }
@@ -47,7 +48,10 @@ take_option() {
 			[[ $2 =~ ^[1-9][0-9]*$ ]] || usage_error "--jobs needs a number, not '$2'"
 			jobs=$2
 			;;
-		--install-deps) install_deps=yes ;;
+		--install-deps)
+			install_deps=yes
+			export SESSTRIG_INSTALL_DEPS=yes
+			;;
 		--allow-unlisted) allow_unlisted=yes ;;
 	esac
 }

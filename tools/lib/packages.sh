@@ -12,7 +12,8 @@
 
 # group, Debian package, and how to tell that it is there: a command, a
 # pkg-config module, a file pattern or a Perl module. Some suites have a group of
-# their own.
+# their own. A verb asks at its start for the groups of all that it calls, so that
+# nothing is found missing later: regress/tools/packages.pl holds the scripts to that.
 packages='
 fetch    bzip2             cmd:bzip2
 fetch    ca-certificates   file:/etc/ssl/certs/ca-certificates.crt
@@ -59,6 +60,8 @@ repository apt-utils       cmd:apt-ftparchive
 repository gnupg           cmd:gpg
 repository xz-utils        cmd:xz
 lint     shellcheck        cmd:shellcheck
+engine   ca-certificates   file:/etc/ssl/certs/ca-certificates.crt
+engine   debian-archive-keyring file:/usr/share/keyrings/debian-archive-keyring.gpg
 engine   debootstrap       cmd:debootstrap
 engine   docker-compose    cmd:docker-compose
 engine   docker.io         cmd:dockerd
