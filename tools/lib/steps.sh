@@ -5,6 +5,7 @@
 # Globals
 #   log_dir          where the logs are; set_log_dir sets it
 #   status, elapsed  of the last command, and in seconds; logged sets them
+#   costs            a file to note in what each step took, or nothing
 
 ! declare -F logged >/dev/null || return 0
 
@@ -14,6 +15,12 @@
 log_dir=$top/build/log
 status=0
 elapsed=0
+costs=
+
+# note_cost TITLE: adds what the last command took, by the version selected.
+note_cost() {
+	[[ -z $costs ]] || printf '%s\t%s\t%s\n' "$1" "${major-}" "$elapsed" >>"$costs"
+}
 
 set_log_dir() {
 	log_dir=$1
@@ -56,6 +63,7 @@ step() {
 	local log=$log_dir/$1.log
 	printf '%s ... ' "$2" >&2
 	logged "$log" "${@:3}"
+	note_cost "$2"
 	if ((status == 0)); then
 		say "done ($elapsed s)"
 		return

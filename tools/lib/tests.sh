@@ -41,6 +41,7 @@ run_tests() {
 	local log=$log_dir/check-$1.log ok bad skip
 	print_title "$1"
 	logged "$log" "${@:2}"
+	note_cost "$1"
 	read -r ok bad skip < <(count_tests "$log")
 	# What counts nothing itself is one test.
 	if ((ok + bad + skip == 0)); then ((status == 0)) && ok=1; fi
@@ -60,6 +61,28 @@ fail_tests() {
 	print_title "$1"
 	failed=$((failed + 1))
 	echo "FAILED: $2"
+}
+
+# A table of what is noted in `costs`, with a column for each major.
+print_costs() {
+	awk -F '\t' -v seconds="$SECONDS" '
+		{ sub(/ PostgreSQL .*/, "", $1) }
+		!rows[$1]++ { titles[++count] = $1 }
+		!columns[$2]++ { majors[++width] = $2 }
+		{ cost[$1, $2] += $3 }
+		END {
+			line = sprintf("%-44s", "seconds")
+			for (i = 1; i <= width; i++)
+				line = line sprintf("%7s", majors[i])
+			print line
+			for (n = 1; n <= count; n++) {
+				line = sprintf("%-44s", titles[n])
+				for (i = 1; i <= width; i++)
+					line = line sprintf("%7s", cost[titles[n], majors[i]])
+				print line
+			}
+			print "in all " seconds " s"
+		}' "$costs"
 }
 
 print_counts() {
