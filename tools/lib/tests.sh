@@ -2,8 +2,11 @@
 # Counts what test suites print, whatever their format. Which suites there are,
 # and what they need, is none of its business.
 #
-# Globals; run_tests and fail_tests add to them
-#   passed, failed, skipped  the tests so far
+# Globals
+#   passed, failed, skipped  the tests so far; run_tests, fail_tests and finish_tests
+#                            add to them
+#   beside                   where the output of suites goes that run beside this
+#                            shell, by their process groups
 
 ! declare -F run_tests >/dev/null || return 0
 
@@ -15,6 +18,7 @@
 passed=0
 failed=0
 skipped=0
+declare -A beside=()
 
 # Sums up a log: "passed failed skipped". Understands cargo, TAP as prove
 # prints it and pg_regress since 16 writes it, and pg_regress before.
@@ -54,6 +58,55 @@ run_tests() {
 		echo "FAILED ($bad of $((ok + bad)) tests, $elapsed s)"
 		show_log "$log"
 	fi
+}
+
+# start_tests NAME COMMAND ...: run_tests beside this shell, and beside other suites, of
+# which so many run as there may be compilers. finish_tests shows and counts it.
+start_tests() {
+	local output
+	finish_tests $((jobs - 1))
+	output=$(mktemp -d)
+	# With job control it becomes a process group, which can be ended with all its
+	# processes, and where an interrupt is not ignored.
+	set -m
+	tests_into "$output" "$@" >"$output/out" 2>"$output/err" &
+	set +m
+	beside[$!]=$output
+}
+
+# tests_into DIRECTORY NAME COMMAND ...: in a subshell, run_tests with its counts in a file.
+tests_into() {
+	local passed=0 failed=0 skipped=0
+	set +m
+	leave_locks
+	run_tests "${@:2}"
+	echo "$passed $failed $skipped" >"$1/counts"
+}
+
+# finish_tests NUMBER: waits until at most so many suites run beside this shell.
+finish_tests() {
+	local group output ok bad skip
+	while ((${#beside[@]} > $1)); do
+		wait -n -p group "${!beside[@]}" || true
+		output=${beside[$group]}
+		unset "beside[$group]"
+		cat "$output/out"
+		cat "$output/err" >&2
+		ok=0 bad=1 skip=0
+		[[ ! -e $output/counts ]] || read -r ok bad skip <"$output/counts"
+		passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+		rm -rf "$output"
+	done
+}
+
+# Ends the suites that run beside this shell.
+stop_tests() {
+	local group
+	for group in "${!beside[@]}"; do
+		kill -TERM -- "-$group" 2>/dev/null || true
+		rm -rf "${beside[$group]}"
+	done
+	beside=()
 }
 
 # fail_tests NAME REASON: counts a suite that cannot be run as one failed test.
