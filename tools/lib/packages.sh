@@ -52,6 +52,8 @@ meson    meson             cmd:meson
 meson    ninja-build       cmd:ninja
 monitoring prometheus      cmd:promtool
 monitoring prometheus-postgres-exporter cmd:prometheus-postgres-exporter
+fresh    debootstrap       cmd:debootstrap
+fresh    iproute2          cmd:ip
 ha       etcd-server       cmd:etcd
 ha       patroni           cmd:patroni
 ha       procps            cmd:ps
