@@ -122,9 +122,10 @@ install_unlocked() {
 apt_install() {
 	local as_root=()
 	((EUID == 0)) || as_root=(sudo)
+	# A machine that was just started may be installing upgrades by itself.
 	"${as_root[@]}" apt-get update
 	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y --no-install-recommends "$@"
+		apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=600 "$@"
 }
 
 require_rust() {
