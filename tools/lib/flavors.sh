@@ -4,7 +4,7 @@
 #   release   what is installed for use
 #   test      with assertions, and the faults that the tests ask the core for
 #   asan      that, with AddressSanitizer
-#   stock     upstream's own, to compare with
+#   stock     upstream's own, to compare with; without contrib, which nobody compares
 #   in-tree   as anyone would build the patched tree who has never seen build.sh;
 #             it is no more than named here, its suite builds it
 #
@@ -17,6 +17,7 @@
 #   install          where it is installed
 #   configure_flags  what configure gets
 #   environment      the function that runs a command in the environment to build in
+#   targets          what make is asked for, to build and to install
 
 ! declare -F set_flavor >/dev/null || return 0
 
@@ -30,6 +31,7 @@ obj=
 install=
 configure_flags=()
 environment=
+targets=()
 
 # PostgreSQL leaves memory to the end of a process, and measures its stack by
 # addresses. What is found ends the process, which tests take for a crash.
@@ -41,6 +43,7 @@ set_flavor() {
 	features=
 	src=$dir/src
 	environment=build_env
+	targets=(world-bin install-world-bin)
 	configure_flags=(--enable-depend --enable-debug --enable-tap-tests
 		--with-icu --with-openssl --with-lz4 --with-zstd)
 	if [[ $flavor == test || $flavor == asan ]]; then
@@ -61,6 +64,7 @@ set_flavor() {
 		src=$dir/stock/src
 		obj=$dir/stock/obj
 		install=$dir/install-stock
+		targets=(all install)
 	fi
 	configure_flags+=("--prefix=$install")
 	! command -v ccache >/dev/null || configure_flags+=("CC=ccache gcc")
@@ -146,7 +150,7 @@ prepare_flavor() {
 
 build_flavor() {
 	prepare_flavor "$1"
-	step "make-$flavor" "building ($flavor)" build_make world-bin
+	step "make-$flavor" "building ($flavor)" build_make "${targets[0]}"
 }
 
 install_flavor() {
@@ -156,5 +160,5 @@ install_flavor() {
 
 # Installs the flavor that is set and built.
 install_built() {
-	step "install-$flavor" "installing ($flavor)" build_make install-world-bin
+	step "install-$flavor" "installing ($flavor)" build_make "${targets[1]}"
 }
