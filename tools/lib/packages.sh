@@ -136,3 +136,11 @@ require_rust() {
 		$version != none ]] ||
 		die "missing: cargo and rustc $rust_version or later on PATH (found: $version)"
 }
+
+# require_cargo COMMAND ...: what some toolchains lack.
+require_cargo() {
+	local command
+	for command in "$@"; do
+		cargo "$command" --version >/dev/null 2>&1 || die "missing: cargo $command"
+	done
+}
