@@ -1,7 +1,7 @@
 # Logon and logoff triggers as users of Oracle write them, what becomes of each if it
-# is run as it is, and what to write instead: rule D9. 017_oracle_logons.pl runs all
+# is run as it is, and what to write instead: rule D9. oracle/logons.pl runs all
 # of them, and compares them with the tables of docs/oracle.md;
-# extensions/002_oracle.pl runs them where orafce is installed.
+# extensions/orafce.pl runs them where orafce is installed.
 package OracleLogons;
 
 use strict;

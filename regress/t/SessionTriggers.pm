@@ -19,7 +19,7 @@ use Time::HiRes qw(usleep);
 
 use Exporter 'import';
 our @EXPORT = qw(
-  new_node admin try_psql start_smart_shutdown finish_shutdown
+  new_node admin create_app try_psql start_smart_shutdown finish_shutdown
   connect_raw connect_as open_session open_quiet_session hold_lock
   poll_until wait_until wait_for_event wait_for_exit wait_until_ready run_clients
   take_rows session_rows
@@ -76,6 +76,14 @@ sub try_psql
 	my $status = $node->psql($database, undef, %params, stdout => \$stdout, stderr => \$stderr,
 		extra_params => [ '--command' => $sql, @more ]);
 	return ($status, $stdout, $stderr);
+}
+
+# Creates the database "app", and runs SQL in it.
+sub create_app
+{
+	my ($node, $sql) = @_;
+	admin($node, 'postgres', 'CREATE DATABASE app');
+	return admin($node, 'app', $sql);
 }
 
 # Starts a smart shutdown, which waits until the clients have left, and returns
