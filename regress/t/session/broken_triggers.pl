@@ -172,7 +172,7 @@ for my $change (
 admin($node, 'app', 'DROP EVENT TRIGGER logon');
 # Functions, and roles as their owners, that come and go while sessions begin
 {
-	my ($clients, $sessions) = (8, 100);
+	my ($clients, $sessions) = (4, 200);
 	my $number = 0;
 	my @refused = run_clients(1, $clients,
 		sub {
