@@ -548,7 +548,7 @@ subtest 'A1: a logon during DROP EXTENSION' => sub {
 	for my $change ('', 'CREATE INDEX ON session_audit.log_default (at)')
 	{
 		admin($node, 'app', "DROP EXTENSION session_audit; CREATE EXTENSION session_audit; $change");
-		is(tables(one_session()), 'session_audit.log_default', 'A2: a session is recorded');
+		is(rows(one_session()), "logon\nlogoff", 'A2: a session is recorded');
 		wait_for_workers();
 		is(logon_during('DROP EXTENSION session_audit', 'COMMIT'), '', 'A1: one that waits for DROP EXTENSION is not, and let in');
 		admin($node, 'app', 'CREATE EXTENSION session_audit');
