@@ -388,10 +388,15 @@ subtest 'A4, A7: a standby' => sub {
 # A storm: wrong passwords from many clients, while others log on.
 subtest 'A7: a storm' => sub {
 	my ($clients, $attempts) = (20, 250);
+	# On a slow machine it lasts for minutes, and some find too many connections, the others
+	# among them.
+	my ($minutes, $others);
 	# What several processes do at the same time: the times that logons of others take.
 	my $storm = sub {
 		my ($database) = @_;
 		my @seconds;
+		my $begin = time;
+		$others = 0;
 		run_clients(1, $clients,
 			sub {
 				for my $attempt (1 .. $attempts)
@@ -405,9 +410,11 @@ subtest 'A7: a storm' => sub {
 			},
 			sub {
 				my $start = time;
-				connect_raw($node, user => 'root', database => $database)->quit;
+				my @messages = connect_raw($node, user => 'root', database => $database)->quit;
 				push @seconds, time - $start;
+				$others += grep { $_->{type} eq 'E' } @messages;
 			});
+		$minutes = int((time - $begin) / 60);
 		@seconds = sort { $a <=> $b } @seconds;
 		return $seconds[ @seconds / 2 ];
 	};
@@ -415,6 +422,8 @@ subtest 'A7: a storm' => sub {
 	$node->restart;
 	my $without = $storm->('bare');
 	wait_for_rows();
+	# Of those, there are too many different ones to wait for a database that has an audit.
+	my $before = admin($node, 'app', 'SELECT dropped FROM session_audit.status()');
 	my $with = $storm->('app');
 	note "median of a logon in the storm: $without s without the audit, $with s with it";
 	cmp_ok($with, '<', 2 * $without + 0.01, 'A7: others are not slower');
@@ -422,8 +431,8 @@ subtest 'A7: a storm' => sub {
 		wait_for_rows();
 		admin($node, 'app', q{SELECT count(*), sum(l.count), (SELECT dropped FROM session_audit.status()) FROM session_audit.log l WHERE event = 'refused'});
 	};
-	is($count + $dropped, $clients * $attempts, 'A7: the counts add up');
-	cmp_ok($rows, '<=', 2 * (2 * $clients + 1), 'A7: the rows are bounded');
+	is($count + $dropped - $before, $clients * $attempts + $others, 'A7: the counts add up');
+	cmp_ok($rows, '<=', 2 * (2 * $clients + 1) * (1 + $minutes), 'A7: the rows are bounded');
 	note "$rows rows for $count refused logons, $dropped dropped";
 };
 
