@@ -99,11 +99,18 @@ finish_tests() {
 	done
 }
 
-# Ends the suites that run beside this shell.
+# Ends the suites that run beside this shell, which have ten seconds to stop their servers.
 stop_tests() {
-	local group
+	local group try
 	for group in "${!beside[@]}"; do
 		kill -TERM -- "-$group" 2>/dev/null || true
+	done
+	for group in "${!beside[@]}"; do
+		for ((try = 0; try < 100; try++)); do
+			kill -0 -- "-$group" 2>/dev/null || break
+			sleep 0.1
+		done
+		kill -KILL -- "-$group" 2>/dev/null || true
 		rm -rf "${beside[$group]}"
 	done
 	beside=()
