@@ -17,6 +17,88 @@ mod server {
 
     const HEADER: &str = "shim/sesstrig_core.h";
 
+    // All that Rust uses of the server and of the shim.
+
+    /// What may raise an error is called by a guard, which returns the error.
+    const GUARDS: &str = "sesstrig_try_.*";
+
+    /// Functions that cannot raise an error.
+    const CANNOT_RAISE: &[&str] = &[
+        // access/xact.h
+        "IsTransactionOrTransactionBlock",
+        // utils/elog.h
+        "message_level_is_interesting",
+        // utils/timestamp.h
+        "GetCurrentTimestamp",
+        // shim/sesstrig_guard.h
+        "sesstrig_assign_creator_role",
+        "sesstrig_end_timeout",
+        "sesstrig_error_free",
+        "sesstrig_event_triggers_on",
+        "sesstrig_explain_timeout",
+        "sesstrig_ignore_cancels",
+        "sesstrig_lend_credentials",
+        "sesstrig_out_of_memory",
+        "sesstrig_release_lwlocks",
+        "sesstrig_stop_requested",
+        // shim/audit/sesstrig_audit_row.h
+        "sesstrig_client_auth_method",
+        "sesstrig_client_encryption",
+        "sesstrig_client_identity",
+        "sesstrig_client_is_lost",
+        "sesstrig_client_port",
+        "sesstrig_exit_is_interrupt",
+        "sesstrig_exit_sqlstate",
+        "sesstrig_format_time",
+        "sesstrig_in_recovery",
+        "sesstrig_is_shutdown",
+        "sesstrig_read_usage",
+    ];
+
+    const TYPES: &[&str] = &[
+        // miscadmin.h
+        "BackendType",
+        // tcop/cmdtag.h
+        "CommandTag",
+        // utils/elog.h
+        "ErrorData",
+        // utils/guc.h
+        "GucContext",
+        "GucStringAssignHook",
+        "config_enum_entry",
+        // shim/audit/sesstrig_audit_row.h
+        "SesstrigAuditRow",
+    ];
+
+    /// Variables, and macros that are numbers.
+    const VARIABLES: &[&str] = &[
+        // commands/trigger.h
+        "SESSION_REPLICATION_ROLE_REPLICA",
+        "SessionReplicationRole",
+        // miscadmin.h
+        "IsBinaryUpgrade",
+        "IsUnderPostmaster",
+        "MyBackendType",
+        "MyDatabaseId",
+        "MyProcPid",
+        "MyProcPort",
+        "MyStartTime",
+        // replication/walsender.h
+        "am_walsender",
+        // utils/elog.h
+        "DEBUG1",
+        "DEBUG2",
+        "LOG_SERVER_ONLY",
+        // utils/guc.h
+        "GUC_UNIT_MS",
+        "application_name",
+    ];
+
+    /// A regular expression for these names.
+    fn any_of(names: &[&str]) -> String {
+        names.join("|")
+    }
+
     pub fn build() {
         let cppflags = flags("SESSTRIG_CPPFLAGS");
         check_header();
@@ -65,18 +147,10 @@ mod server {
             .clang_args(cppflags)
             .clang_args(["-Ishim", "-Iinclude"])
             .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()))
-            .allowlist_function("sesstrig_try_.*|sesstrig_error_free|sesstrig_out_of_memory|sesstrig_end_timeout|sesstrig_ignore_cancels|sesstrig_lend_credentials|sesstrig_explain_timeout|sesstrig_event_triggers_on")
-            .allowlist_function("IsTransactionOrTransactionBlock|message_level_is_interesting")
-            .allowlist_function("sesstrig_(client|format|in_recovery|read_usage|exit|is_shutdown|release_lwlocks|stop_requested).*")
-            .allowlist_function("GetCurrentTimestamp|sesstrig_assign_creator_role")
-            .allowlist_type("SesstrigAuditRow")
-            .allowlist_var("MyStartTime|MyProcPid|MyDatabaseId|application_name")
-            .allowlist_type("ErrorData|CommandTag|GucContext|GucStringAssignHook|BackendType|config_enum_entry")
-            .allowlist_var(
-                "IsBinaryUpgrade|IsUnderPostmaster|MyBackendType|MyProcPort|am_walsender",
-            )
-            .allowlist_var("SessionReplicationRole|SESSION_REPLICATION_ROLE_REPLICA")
-            .allowlist_var("GUC_UNIT_MS|DEBUG1|DEBUG2|LOG_SERVER_ONLY")
+            .allowlist_function(any_of(CANNOT_RAISE))
+            .allowlist_function(GUARDS)
+            .allowlist_type(any_of(TYPES))
+            .allowlist_var(any_of(VARIABLES))
             // Raising an error is left to C: a longjmp must not cross Rust's frames.
             .blocklist_function("ereport|elog|errstart|errfinish|.*longjmp|pg_re_throw")
             .layout_tests(false)

@@ -90,10 +90,9 @@
 //!
 //! bindgen reads the server's headers in each build, so that the layouts of structs
 //! always fit the server, and no bindings for several majors are kept in the source
-//! tree. They are named in one file only, `pg/server/sys.rs`, whose lists are thus all that
-//! the core uses of the server: what a new major changes shows there, and a function
-//! that may raise an error does not slip in. The cost is that a new name is written in
-//! two places, there and in the list of `build.rs`. The opposite direction is
+//! tree. What they contain is listed in `build.rs`, one name a line under its header, and
+//! that is all that the core uses of the server: what a new major changes shows there, and a
+//! function that may raise an error does not slip in. The opposite direction is
 //! `shim/sesstrig_core.h`, which cbindgen writes from `ffi`; it is committed, so that
 //! it can be read and reviewed, and the build fails if it is stale.
 

@@ -1,7 +1,7 @@
 //! Finds out whether a trigger whose owner is not a superuser fires in this session. What
 //! decides is in [`crate::domain::delegation`].
 
-use super::server::error::{PgError, PgResult};
+use super::server::error::{PgError, PgResult, ask};
 use super::server::settings::Text;
 use super::server::{guard, sys};
 use crate::domain::delegation::{self, Facts, Obstacle, Standing};
@@ -128,45 +128,29 @@ impl Facts for Trigger<'_> {
 
 /// Whether a role is a superuser. A transaction must be open.
 fn role_is_superuser(role: RoleId) -> PgResult<bool> {
-    let mut answer = false;
-    // SAFETY: the call writes to a local variable.
-    unsafe { PgError::check(sys::sesstrig_try_role_is_superuser(role.0, &mut answer))? };
-    Ok(answer)
+    // SAFETY: this calls a guard.
+    unsafe { ask(|answer| sys::sesstrig_try_role_is_superuser(role.0, answer)) }
 }
 
 /// Whether a role is a member of the one that `session_triggers.creator_role` names. A
 /// transaction must be open.
 fn role_is_creator(role: RoleId) -> PgResult<bool> {
-    let mut answer = false;
-    // SAFETY: the call writes to a local variable.
-    unsafe { PgError::check(sys::sesstrig_try_role_is_creator(role.0, &mut answer))? };
-    Ok(answer)
+    // SAFETY: this calls a guard.
+    unsafe { ask(|answer| sys::sesstrig_try_role_is_creator(role.0, answer)) }
 }
 
 /// Whether a role could become the one that has logged on, by SET ROLE. A transaction must
 /// be open.
 fn role_can_become_login(role: RoleId) -> PgResult<bool> {
-    let mut answer = false;
-    // SAFETY: the call writes to a local variable.
-    unsafe {
-        PgError::check(sys::sesstrig_try_role_can_become_login(role.0, &mut answer))?;
-    }
-    Ok(answer)
+    // SAFETY: this calls a guard.
+    unsafe { ask(|answer| sys::sesstrig_try_role_can_become_login(role.0, answer)) }
 }
 
 /// Whether a role is the owner of a function, which may not exist. A transaction must be
 /// open.
 fn role_owns_function(role: RoleId, function: FunctionId) -> PgResult<bool> {
-    let mut answer = false;
-    // SAFETY: the call writes to a local variable.
-    unsafe {
-        PgError::check(sys::sesstrig_try_role_owns_function(
-            role.0,
-            function.0,
-            &mut answer,
-        ))?;
-    }
-    Ok(answer)
+    // SAFETY: this calls a guard.
+    unsafe { ask(|answer| sys::sesstrig_try_role_owns_function(role.0, function.0, answer)) }
 }
 
 /// The name of a role. A transaction must be open.

@@ -2,7 +2,6 @@
 //! (section V), and how an address is written. Their values come from the server.
 
 use std::ffi::CStr;
-use std::net::IpAddr;
 
 /// A variable that PL/pgSQL declares in functions that return `event_trigger`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,16 +77,9 @@ impl Variable {
     }
 }
 
-/// Formats an address as `polar_client_ip` shows it: without a mask, and without a
-/// zone, which an [`IpAddr`] does not have.
-pub fn format_address(address: IpAddr) -> String {
-    address.to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{Ipv4Addr, Ipv6Addr};
 
     /// Rules V1 and D9.
     #[test]
@@ -119,25 +111,5 @@ mod tests {
             assert_eq!(Variable::from_name(name), Some(variable));
         }
         assert_eq!(Variable::from_name(c"tg_event"), None);
-    }
-
-    /// Rule V1.
-    #[test]
-    fn addresses_have_no_mask_and_no_zone() {
-        let table = [
-            (IpAddr::from(Ipv4Addr::LOCALHOST), "127.0.0.1"),
-            (IpAddr::from(Ipv6Addr::LOCALHOST), "::1"),
-            (
-                IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, 0x0a01]),
-                "fe80::a01",
-            ),
-            (
-                IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, 1]),
-                "2001:db8:0:1::1",
-            ),
-        ];
-        for (address, text) in table {
-            assert_eq!(format_address(address), text);
-        }
     }
 }

@@ -138,7 +138,7 @@ fn start_pass(passes: &Passes, month_missing: bool) -> PgResult<()> {
         }
         passes.wanted.store(true, SeqCst);
     }
-    if !worker::ask()? {
+    if !worker::request_launcher()? {
         passes.wanted.store(false, SeqCst);
         passes.failures.fetch_add(1, SeqCst);
     }

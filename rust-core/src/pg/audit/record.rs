@@ -9,7 +9,7 @@ use crate::domain::session::event::{Event, Occasion};
 use crate::domain::session::triggers::FunctionId;
 use crate::pg::server::backend;
 use crate::pg::server::backend::Usage;
-use crate::pg::server::error::{PgError, PgResult};
+use crate::pg::server::error::{PgError, PgResult, ask};
 use crate::pg::server::settings::INSTANCE_NUM;
 use crate::pg::server::sys::{self, SesstrigAuditRow};
 use std::borrow::Cow;
@@ -253,12 +253,8 @@ impl Record {
 
 /// Whether a function is that of the session audit. A transaction must be open.
 pub(in crate::pg) fn is_audit_function(function: FunctionId) -> PgResult<bool> {
-    let mut audit = false;
-    // SAFETY: the call writes to a local variable.
-    unsafe {
-        PgError::check(sys::sesstrig_try_audit_is_function(function.0, &mut audit))?;
-    }
-    Ok(audit)
+    // SAFETY: this calls a guard.
+    unsafe { ask(|answer| sys::sesstrig_try_audit_is_function(function.0, answer)) }
 }
 
 /// Writes a row to the log of the session audit that is in the schema of `function`.
@@ -296,18 +292,8 @@ fn audit_write(function: u32, record: &Record, context: &CStr) -> PgResult<bool>
         row.temp_blocks = usage.temp_blocks;
         row.wal_bytes = usage.wal_bytes;
     }
-    let mut month_missing = false;
-    // SAFETY: the strings outlive the call, which copies them and writes to a local
-    // variable.
-    unsafe {
-        PgError::check(sys::sesstrig_try_audit_write(
-            function,
-            &row,
-            context.as_ptr(),
-            &mut month_missing,
-        ))?;
-    }
-    Ok(month_missing)
+    // SAFETY: this calls a guard, which copies the strings.
+    unsafe { ask(|answer| sys::sesstrig_try_audit_write(function, &row, context.as_ptr(), answer)) }
 }
 
 /// Writes a line of the session audit to the server log.

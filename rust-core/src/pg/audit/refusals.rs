@@ -239,7 +239,9 @@ impl Queue {
     /// Has what is due written.
     fn look_after(&self) -> PgResult<()> {
         match self.planned() {
-            Some(planned) if is_due(planned, backend::now()) && !worker::ask()? => self.log_all(),
+            Some(planned) if is_due(planned, backend::now()) && !worker::request_launcher()? => {
+                self.log_all()
+            }
             _ => Ok(()),
         }
     }
@@ -301,7 +303,7 @@ pub(crate) fn note(auth_method: Option<Option<&'static CStr>>) {
     let quiet_until = queue.quiet_until.load(SeqCst);
     let quiet = quiet_until - refusal.at;
     if !(1..=QUIET).contains(&quiet) && backend::release_lwlocks() {
-        report(worker::ask().and_then(|_| look_after_end(queue)));
+        report(worker::request_launcher().and_then(|_| look_after_end(queue)));
     }
 }
 

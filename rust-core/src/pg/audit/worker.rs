@@ -3,7 +3,7 @@
 //! `refusals.rs`.
 
 use crate::pg::server::attached::Attached;
-use crate::pg::server::error::{PgError, PgResult};
+use crate::pg::server::error::{PgError, PgResult, ask};
 use crate::pg::server::sys;
 use crate::pg::server::{backend, guard};
 use std::ffi::{CStr, CString};
@@ -40,7 +40,7 @@ pub(super) fn is_running() -> bool {
 ///
 /// # Errors
 /// Returns the server's error if the request for a worker is not valid.
-pub(super) fn ask() -> PgResult<bool> {
+pub(super) fn request_launcher() -> PgResult<bool> {
     let Some(launcher) = LAUNCHER.get() else {
         return Ok(true);
     };
@@ -112,17 +112,8 @@ fn start_worker(task: Task, wait: bool) -> PgResult<bool> {
         Task::Keep(database) => (database, false),
         Task::Write(database) => (database, true),
     };
-    let mut started = false;
-    // SAFETY: the call writes to a local variable.
-    unsafe {
-        PgError::check(sys::sesstrig_try_start_worker(
-            database,
-            refusals,
-            wait,
-            &mut started,
-        ))?;
-    }
-    Ok(started)
+    // SAFETY: this calls a guard.
+    unsafe { ask(|answer| sys::sesstrig_try_start_worker(database, refusals, wait, answer)) }
 }
 
 /// Connects a worker to a database, or only to the catalogs that all databases share.
@@ -176,8 +167,7 @@ fn read_databases() -> PgResult<Vec<Database>> {
 
 /// The OID that a query finds, if it finds one. A transaction must be open.
 pub(super) fn query_oid(query: &CStr) -> PgResult<Option<u32>> {
-    let mut oid = sys::INVALID_OID;
-    // SAFETY: the string outlives the call, which writes to a local variable.
-    unsafe { PgError::check(sys::sesstrig_try_query_oid(query.as_ptr(), &mut oid))? };
+    // SAFETY: this calls a guard, and the string outlives the call.
+    let oid = unsafe { ask(|answer| sys::sesstrig_try_query_oid(query.as_ptr(), answer))? };
     Ok((oid != sys::INVALID_OID).then_some(oid))
 }

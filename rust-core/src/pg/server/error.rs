@@ -15,6 +15,23 @@ pub(crate) struct PgError {
 /// The result of a guarded call.
 pub(crate) type PgResult<T> = Result<T, PgError>;
 
+/// Calls a guard that answers by writing to where it is told. Returns its answer.
+///
+/// # Errors
+/// Returns the guard's error.
+///
+/// # Safety
+/// `guard` must call a guard, which may write to the place that it is given and must return
+/// what [`PgError::check`] takes.
+pub(in crate::pg) unsafe fn ask<T: Default>(
+    guard: impl FnOnce(&mut T) -> *mut ErrorData,
+) -> PgResult<T> {
+    let mut answer = T::default();
+    // SAFETY: the caller promises that this pointer comes from a guard.
+    unsafe { PgError::check(guard(&mut answer))? };
+    Ok(answer)
+}
+
 impl PgError {
     /// Turns the pointer that a guard returned into a result.
     ///

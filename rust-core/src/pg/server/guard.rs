@@ -4,7 +4,7 @@
 //! After any error, [`abort_transaction`] must be called before anything else that
 //! accesses the database.
 
-use super::error::{PgError, PgResult};
+use super::error::{PgError, PgResult, ask};
 use super::sys;
 use std::ffi::CStr;
 
@@ -79,8 +79,6 @@ pub(in crate::pg) fn accept_invalidations() -> PgResult<()> {
 
 /// Whether the role that logged on is a superuser.
 pub(in crate::pg) fn superuser() -> PgResult<bool> {
-    let mut superuser = false;
-    // SAFETY: the call writes to a local variable.
-    unsafe { PgError::check(sys::sesstrig_try_superuser(&mut superuser))? };
-    Ok(superuser)
+    // SAFETY: this calls a guard.
+    unsafe { ask(|answer| sys::sesstrig_try_superuser(answer)) }
 }

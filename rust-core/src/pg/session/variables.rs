@@ -2,7 +2,7 @@
 //! in [`crate::domain::session::variables`].
 
 use super::current;
-use crate::domain::session::variables::{Variable, format_address};
+use crate::domain::session::variables::Variable;
 use crate::pg::server::backend;
 use crate::pg::server::settings::INSTANCE_NUM;
 use std::cell::OnceCell;
@@ -40,16 +40,15 @@ pub(crate) fn value(variable: Variable, tag: &CStr) -> Value<'_> {
     }
 }
 
-/// The client's address as text. It is formatted once and never freed, so that it
+/// The client's address as text, without a mask and without a zone, which an `IpAddr` does not
+/// have. It is formatted once and never freed, so that it
 /// lives as long as the other texts.
 fn client_ip() -> Option<&'static [u8]> {
     thread_local! {
         static TEXT: OnceCell<Option<&'static str>> = const { OnceCell::new() };
     }
     TEXT.with(|text| {
-        *text.get_or_init(|| {
-            backend::client_address().map(|address| &*format_address(address).leak())
-        })
+        *text.get_or_init(|| backend::client_address().map(|address| &*address.to_string().leak()))
     })
     .map(str::as_bytes)
 }
