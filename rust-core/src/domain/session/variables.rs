@@ -1,5 +1,5 @@
 //! The names and types of the context variables of event trigger functions
-//! (section V), and how an address is written. Their values come from the server.
+//! (section V). Their values come from the server.
 
 use std::ffi::CStr;
 

@@ -41,8 +41,7 @@ pub(crate) fn value(variable: Variable, tag: &CStr) -> Value<'_> {
 }
 
 /// The client's address as text, without a mask and without a zone, which an `IpAddr` does not
-/// have. It is formatted once and never freed, so that it
-/// lives as long as the other texts.
+/// have. It is formatted once and never freed, so that it lives as long as the other texts.
 fn client_ip() -> Option<&'static [u8]> {
     thread_local! {
         static TEXT: OnceCell<Option<&'static str>> = const { OnceCell::new() };
