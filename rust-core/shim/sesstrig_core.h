@@ -251,7 +251,7 @@ typedef struct SesstrigCounters {
  unknown event is not recorded.
 
  # Safety
- `event` must point to a terminated string, and `error` must be writable.
+ `event` must point to a terminated string.
  */
 enum SesstrigStatus sesstrig_audit_fire(const char *event, uint32_t function, ErrorData **error);
 
@@ -284,9 +284,6 @@ void sesstrig_shared_attach(void *memory, bool fresh, bool clean, bool recovery)
 /*
  Does the work of a worker: the launcher's if `database` is 0, and otherwise, in that
  database, what there is to do about refused logons, or else the keeper's.
-
- # Safety
- `error` must point to a writable pointer.
  */
 enum SesstrigStatus sesstrig_worker_run(uint32_t database, bool refusals, ErrorData **error);
 
@@ -309,18 +306,12 @@ int64_t sesstrig_refusals_dropped(void);
 /*
  Fires the delegated logon triggers, after those of superusers and in a transaction of
  their own. An error must end the session.
-
- # Safety
- `error` must point to a writable pointer.
  */
 enum SesstrigStatus sesstrig_delegation_fire(ErrorData **error);
 
 /*
  Sets `detail` to a sentence that says why a trigger with this owner and function does not
  fire in this session; to null if nothing keeps it from firing. A transaction must be open.
-
- # Safety
- `detail` and `error` must point to writable pointers.
  */
 enum SesstrigStatus sesstrig_delegation_obstacle(uint32_t owner,
                                                  uint32_t function,
@@ -379,7 +370,7 @@ bool sesstrig_block_may_start(const char *token, uintptr_t length);
 
  # Safety
  `body` must have been started, and must not be used by others during the call.
- `token` must point to `length` readable bytes. `step`, `failure` and `error` must be
+ `token` must point to `length` readable bytes. `step` and `failure` must be
  writable.
  */
 enum SesstrigStatus sesstrig_body_feed(void *body,
@@ -412,8 +403,7 @@ void sesstrig_header_start(void *header);
 
  # Safety
  `header` must have been started, and must not be used by others during the call.
- `query` must point to `length` readable bytes. `at` must be readable and writable,
- `form` and `error` must be writable.
+ `query` must point to `length` readable bytes. `at` must be readable and writable.
  */
 enum SesstrigStatus sesstrig_header_read(void *header,
                                          const char *query,
@@ -535,9 +525,6 @@ bool sesstrig_source_is_trigger(const char *source);
 /*
  Defines the settings and prepares the core. The postmaster, or a standalone
  process, calls this once; the postmaster's children inherit the result.
-
- # Safety
- `error` must point to a writable pointer.
  */
 enum SesstrigStatus sesstrig_core_start(ErrorData **error);
 
@@ -558,18 +545,12 @@ void sesstrig_triggers_invalidate(void);
 /*
  Prepares a session, in the transaction with which the server starts it. An error
  must end the session.
-
- # Safety
- `error` must point to a writable pointer.
  */
 enum SesstrigStatus sesstrig_session_open(ErrorData **error);
 
 /*
  Fires the logon triggers of superusers. An error must end the session. Otherwise
  [`sesstrig_delegation_fire`] must be called next.
-
- # Safety
- `error` must point to a writable pointer.
  */
 enum SesstrigStatus sesstrig_logon_fire(ErrorData **error);
 
@@ -577,9 +558,6 @@ enum SesstrigStatus sesstrig_logon_fire(ErrorData **error);
  Fires logoff, unless it has fired or the logon has not succeeded. The session must
  end next; `by_server` says whether the server ends it, rather than the client. An
  error means that the session could not be cleaned up.
-
- # Safety
- `error` must point to a writable pointer.
  */
 enum SesstrigStatus sesstrig_logoff_fire(bool by_server, ErrorData **error);
 
@@ -596,35 +574,23 @@ bool sesstrig_discard_fires(void);
 /*
  Sets `may` to whether `DISCARD ALL` is the end of one use of the session and the start
  of the next. The statement's transaction must be open.
-
- # Safety
- `may` and `error` must be writable.
  */
 enum SesstrigStatus sesstrig_discard_may_fire(bool *may, ErrorData **error);
 
 /*
  Fires logoff before `DISCARD ALL`. An error must end the session. Otherwise logon must
  fire next, or the session end.
-
- # Safety
- `error` must point to a writable pointer.
  */
 enum SesstrigStatus sesstrig_discard_fire_logoff(ErrorData **error);
 
 /*
  Fires the logon triggers of superusers after `DISCARD ALL`, as [`sesstrig_logon_fire`]
  does. An error must end the session.
-
- # Safety
- `error` must point to a writable pointer.
  */
 enum SesstrigStatus sesstrig_discard_fire_logon(ErrorData **error);
 
 /*
  Panics inside the boundary. Trigger functions of the tests call this.
-
- # Safety
- `error` must point to a writable pointer.
  */
 enum SesstrigStatus sesstrig_fault_raise(ErrorData **error);
 
@@ -667,7 +633,7 @@ enum SesstrigValueKind sesstrig_variable_kind(int index);
  or, if it is the tag, as long as that.
 
  # Safety
- `name` and `tag` must point to terminated strings. `out` and `error` must be writable.
+ `name` and `tag` must point to terminated strings.
  */
 enum SesstrigStatus sesstrig_variable_read(const char *name,
                                            const char *tag,
@@ -724,7 +690,7 @@ void sesstrig_session_leave(void);
  `tag` to the event's `CommandTag`.
 
  # Safety
- `event` must point to a terminated string, and `tag` and `error` must be writable.
+ `event` must point to a terminated string, and `tag`.
  */
 enum SesstrigStatus sesstrig_trial_begin(const char *event, uint32_t *tag, ErrorData **error);
 

@@ -6,30 +6,26 @@ use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};
 use crate::pg::session::{current, lifecycle};
 use crate::pg::{ErrorData, delegation};
 use std::ffi::{CStr, c_char};
+use std::mem::MaybeUninit;
 use std::ptr;
 
 /// Fires the delegated logon triggers, after those of superusers and in a transaction of
 /// their own. An error must end the session.
-///
-/// # Safety
-/// `error` must point to a writable pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_delegation_fire(error: *mut *mut ErrorData) -> SesstrigStatus {
-    // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, lifecycle::delegated_logon) }
+pub extern "C" fn sesstrig_delegation_fire(
+    error: &mut MaybeUninit<*mut ErrorData>,
+) -> SesstrigStatus {
+    boundary(error, lifecycle::delegated_logon)
 }
 
 /// Sets `detail` to a sentence that says why a trigger with this owner and function does not
 /// fire in this session; to null if nothing keeps it from firing. A transaction must be open.
-///
-/// # Safety
-/// `detail` and `error` must point to writable pointers.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_delegation_obstacle(
+pub extern "C" fn sesstrig_delegation_obstacle(
     owner: u32,
     function: u32,
-    detail: *mut *const c_char,
-    error: *mut *mut ErrorData,
+    detail: &mut MaybeUninit<*const c_char>,
+    error: &mut MaybeUninit<*mut ErrorData>,
 ) -> SesstrigStatus {
     let ask = || {
         let obstacle = delegation::obstacle(
@@ -38,12 +34,10 @@ pub unsafe extern "C" fn sesstrig_delegation_obstacle(
             current::was_superuser(),
         )?;
         let text = obstacle.map_or(ptr::null(), |obstacle| CStr::as_ptr(obstacle.detail()));
-        // SAFETY: the caller promises that `detail` is writable.
-        unsafe { detail.write(text) };
+        detail.write(text);
         Ok(())
     };
-    // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, ask) }
+    boundary(error, ask)
 }
 
 /// The name of the role whose members may create triggers; null if there is none. It is valid

@@ -7,6 +7,7 @@ use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};
 use crate::pg::session::{lifecycle, trial};
 use crate::pg::{ErrorData, stat};
 use std::ffi::{CStr, c_char};
+use std::mem::MaybeUninit;
 
 /// The counters of a trigger. Times are in milliseconds.
 #[repr(C)]
@@ -48,15 +49,17 @@ pub extern "C" fn sesstrig_stat_places() -> i32 {
 /// # Safety
 /// `counters` must point to a writable struct.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_stat_read(place: i32, counters: *mut SesstrigCounters) -> bool {
+pub unsafe extern "C" fn sesstrig_stat_read(
+    place: i32,
+    counters: &mut MaybeUninit<SesstrigCounters>,
+) -> bool {
     let read = answer(None, || {
         stat::read(usize::try_from(place).ok()?).map(convert)
     });
     let Some(read) = read else {
         return false;
     };
-    // SAFETY: the caller promises that `counters` is writable.
-    unsafe { counters.write(read) };
+    counters.write(read);
     true
 }
 
@@ -130,21 +133,19 @@ pub extern "C" fn sesstrig_session_leave() {
 /// `tag` to the event's `CommandTag`.
 ///
 /// # Safety
-/// `event` must point to a terminated string, and `tag` and `error` must be writable.
+/// `event` must point to a terminated string, and `tag`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_trial_begin(
     event: *const c_char,
-    tag: *mut u32,
-    error: *mut *mut ErrorData,
+    tag: &mut MaybeUninit<u32>,
+    error: &mut MaybeUninit<*mut ErrorData>,
 ) -> SesstrigStatus {
     let begin = || {
         // SAFETY: the caller promises that `event` is terminated.
         if let Some(event) = Event::from_name(unsafe { CStr::from_ptr(event) }) {
-            // SAFETY: the caller promises that `tag` is writable.
-            unsafe { tag.write(trial::begin(event)?) };
+            tag.write(trial::begin(event)?);
         }
         Ok(())
     };
-    // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, begin) }
+    boundary(error, begin)
 }

@@ -7,17 +7,18 @@ use crate::ffi::server::boundary::{SesstrigStatus, boundary};
 use crate::pg::ErrorData;
 use crate::pg::session::firing::record_event;
 use std::ffi::{CStr, c_char};
+use std::mem::MaybeUninit;
 
 /// Records `event` of this session in the log that is in the schema of `function`. An
 /// unknown event is not recorded.
 ///
 /// # Safety
-/// `event` must point to a terminated string, and `error` must be writable.
+/// `event` must point to a terminated string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_audit_fire(
     event: *const c_char,
     function: u32,
-    error: *mut *mut ErrorData,
+    error: &mut MaybeUninit<*mut ErrorData>,
 ) -> SesstrigStatus {
     let record = || {
         // SAFETY: the caller promises that `event` is terminated.
@@ -26,8 +27,7 @@ pub unsafe extern "C" fn sesstrig_audit_fire(
             None => Ok(()),
         }
     };
-    // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, record) }
+    boundary(error, record)
 }
 
 /// Whether a message for the server log begins as a record of the session audit does. This

@@ -10,6 +10,7 @@ use crate::pg::audit::worker::Task;
 use crate::pg::session::{current, settings};
 use crate::pg::shared;
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 
 /// How many bytes of shared memory the core needs.
 #[unsafe(no_mangle)]
@@ -39,22 +40,18 @@ pub unsafe extern "C" fn sesstrig_shared_attach(
 
 /// Does the work of a worker: the launcher's if `database` is 0, and otherwise, in that
 /// database, what there is to do about refused logons, or else the keeper's.
-///
-/// # Safety
-/// `error` must point to a writable pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_worker_run(
+pub extern "C" fn sesstrig_worker_run(
     database: u32,
     refusals: bool,
-    error: *mut *mut ErrorData,
+    error: &mut MaybeUninit<*mut ErrorData>,
 ) -> SesstrigStatus {
     let task = match database {
         0 => Task::Launch,
         _ if refusals => Task::Write(database),
         _ => Task::Keep(database),
     };
-    // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, || launcher::run(task)) }
+    boundary(error, || launcher::run(task))
 }
 
 /// Notes that this process sends its client away by an error of level FATAL (rule A7).

@@ -10,7 +10,7 @@ use crate::domain::session::event::Event;
 use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};
 use crate::pg::ErrorData;
 use std::ffi::{CStr, c_char};
-use std::mem::{align_of, size_of};
+use std::mem::{MaybeUninit, align_of, size_of};
 use std::{ptr, slice};
 
 /// What a token means for the end of a routine.
@@ -120,7 +120,7 @@ pub unsafe extern "C" fn sesstrig_block_may_start(token: *const c_char, length: 
 ///
 /// # Safety
 /// `body` must have been started, and must not be used by others during the call.
-/// `token` must point to `length` readable bytes. `step`, `failure` and `error` must be
+/// `token` must point to `length` readable bytes. `step` and `failure` must be
 /// writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_body_feed(
@@ -130,7 +130,7 @@ pub unsafe extern "C" fn sesstrig_body_feed(
     at: u32,
     step: *mut SesstrigRoutineStep,
     failure: *mut SesstrigRoutineError,
-    error: *mut *mut ErrorData,
+    error: &mut MaybeUninit<*mut ErrorData>,
 ) -> SesstrigStatus {
     let feed = || {
         // SAFETY: the caller promises that `body` was started and is not in use, and
@@ -160,8 +160,7 @@ pub unsafe extern "C" fn sesstrig_body_feed(
         unsafe { step.write(found) };
         Ok(())
     };
-    // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, feed) }
+    boundary(error, feed)
 }
 
 /// What is known about a statement from what has been read of it.
@@ -205,8 +204,7 @@ const PORTION: usize = 1 << 20;
 ///
 /// # Safety
 /// `header` must have been started, and must not be used by others during the call.
-/// `query` must point to `length` readable bytes. `at` must be readable and writable,
-/// `form` and `error` must be writable.
+/// `query` must point to `length` readable bytes. `at` must be readable and writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_header_read(
     header: *mut std::ffi::c_void,
@@ -214,8 +212,8 @@ pub unsafe extern "C" fn sesstrig_header_read(
     length: usize,
     standard_strings: bool,
     at: *mut usize,
-    form: *mut SesstrigRoutineForm,
-    error: *mut *mut ErrorData,
+    form: &mut MaybeUninit<SesstrigRoutineForm>,
+    error: &mut MaybeUninit<*mut ErrorData>,
 ) -> SesstrigStatus {
     let read = || {
         // SAFETY: the caller promises that `header` was started and is not in use, and
@@ -235,8 +233,7 @@ pub unsafe extern "C" fn sesstrig_header_read(
         }
         Ok(())
     };
-    // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, read) }
+    boundary(error, read)
 }
 
 /// What must precede a body in PL/pgSQL, a constant: DECLARE or an empty string. The

@@ -7,6 +7,7 @@ use crate::pg::server::error::PgResult;
 #[cfg(feature = "faults")]
 use crate::pg::server::fault;
 use crate::pg::server::panic;
+use std::mem::MaybeUninit;
 
 /// Whether a call has succeeded.
 #[repr(C)]
@@ -20,10 +21,10 @@ pub enum SesstrigStatus {
 
 /// Runs `f`, and turns its error or panic into a status (rule F13).
 ///
-/// # Safety
-/// `error` must point to a writable pointer.
-pub(in crate::ffi) unsafe fn boundary(
-    error: *mut *mut ErrorData,
+/// `error` is the place that C has for an error, as a reference, so that exports need not be
+/// unsafe for its sake: C passes the address of a local variable.
+pub(in crate::ffi) fn boundary(
+    error: &mut MaybeUninit<*mut ErrorData>,
     f: impl FnOnce() -> PgResult<()>,
 ) -> SesstrigStatus {
     let failure = match panic::catch(f) {
@@ -31,8 +32,7 @@ pub(in crate::ffi) unsafe fn boundary(
         Ok(Err(failure)) => failure,
         Err(panic) => panic.into_error(c"session trigger core"),
     };
-    // SAFETY: the caller promises that `error` is writable.
-    unsafe { error.write(failure.into_raw()) };
+    error.write(failure.into_raw());
     SesstrigStatus::Error
 }
 

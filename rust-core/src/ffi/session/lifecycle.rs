@@ -7,16 +7,13 @@ use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};
 use crate::pg::session::{lifecycle, settings, triggers};
 use crate::pg::{self, ErrorData};
 use std::ffi::{CStr, c_char};
+use std::mem::MaybeUninit;
 
 /// Defines the settings and prepares the core. The postmaster, or a standalone
 /// process, calls this once; the postmaster's children inherit the result.
-///
-/// # Safety
-/// `error` must point to a writable pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_core_start(error: *mut *mut ErrorData) -> SesstrigStatus {
-    // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, pg::start) }
+pub extern "C" fn sesstrig_core_start(error: &mut MaybeUninit<*mut ErrorData>) -> SesstrigStatus {
+    boundary(error, pg::start)
 }
 
 /// Whether `name` is the name of a session event.
@@ -40,39 +37,27 @@ pub extern "C" fn sesstrig_triggers_invalidate() {
 
 /// Prepares a session, in the transaction with which the server starts it. An error
 /// must end the session.
-///
-/// # Safety
-/// `error` must point to a writable pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_session_open(error: *mut *mut ErrorData) -> SesstrigStatus {
-    // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, lifecycle::open) }
+pub extern "C" fn sesstrig_session_open(error: &mut MaybeUninit<*mut ErrorData>) -> SesstrigStatus {
+    boundary(error, lifecycle::open)
 }
 
 /// Fires the logon triggers of superusers. An error must end the session. Otherwise
 /// [`sesstrig_delegation_fire`] must be called next.
-///
-/// # Safety
-/// `error` must point to a writable pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_logon_fire(error: *mut *mut ErrorData) -> SesstrigStatus {
-    // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, lifecycle::logon) }
+pub extern "C" fn sesstrig_logon_fire(error: &mut MaybeUninit<*mut ErrorData>) -> SesstrigStatus {
+    boundary(error, lifecycle::logon)
 }
 
 /// Fires logoff, unless it has fired or the logon has not succeeded. The session must
 /// end next; `by_server` says whether the server ends it, rather than the client. An
 /// error means that the session could not be cleaned up.
-///
-/// # Safety
-/// `error` must point to a writable pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_logoff_fire(
+pub extern "C" fn sesstrig_logoff_fire(
     by_server: bool,
-    error: *mut *mut ErrorData,
+    error: &mut MaybeUninit<*mut ErrorData>,
 ) -> SesstrigStatus {
-    // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, || lifecycle::logoff(by_server)) }
+    boundary(error, || lifecycle::logoff(by_server))
 }
 
 /// Whether logoff must still fire if the server ends the session (table X).
@@ -89,54 +74,39 @@ pub extern "C" fn sesstrig_discard_fires() -> bool {
 
 /// Sets `may` to whether `DISCARD ALL` is the end of one use of the session and the start
 /// of the next. The statement's transaction must be open.
-///
-/// # Safety
-/// `may` and `error` must be writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_discard_may_fire(
-    may: *mut bool,
-    error: *mut *mut ErrorData,
+pub extern "C" fn sesstrig_discard_may_fire(
+    may: &mut MaybeUninit<bool>,
+    error: &mut MaybeUninit<*mut ErrorData>,
 ) -> SesstrigStatus {
     let ask = || {
-        // SAFETY: the caller promises that `may` is writable.
-        unsafe { may.write(lifecycle::may_discard()?) };
+        may.write(lifecycle::may_discard()?);
         Ok(())
     };
-    // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, ask) }
+    boundary(error, ask)
 }
 
 /// Fires logoff before `DISCARD ALL`. An error must end the session. Otherwise logon must
 /// fire next, or the session end.
-///
-/// # Safety
-/// `error` must point to a writable pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_discard_fire_logoff(
-    error: *mut *mut ErrorData,
+pub extern "C" fn sesstrig_discard_fire_logoff(
+    error: &mut MaybeUninit<*mut ErrorData>,
 ) -> SesstrigStatus {
-    // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, lifecycle::logoff_before_discard) }
+    boundary(error, lifecycle::logoff_before_discard)
 }
 
 /// Fires the logon triggers of superusers after `DISCARD ALL`, as [`sesstrig_logon_fire`]
 /// does. An error must end the session.
-///
-/// # Safety
-/// `error` must point to a writable pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_discard_fire_logon(error: *mut *mut ErrorData) -> SesstrigStatus {
-    // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, lifecycle::logon_after_discard) }
+pub extern "C" fn sesstrig_discard_fire_logon(
+    error: &mut MaybeUninit<*mut ErrorData>,
+) -> SesstrigStatus {
+    boundary(error, lifecycle::logon_after_discard)
 }
 
 /// Panics inside the boundary. Trigger functions of the tests call this.
-///
-/// # Safety
-/// `error` must point to a writable pointer.
 #[cfg(feature = "faults")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_fault_raise(error: *mut *mut ErrorData) -> SesstrigStatus {
-    // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, || panic!("fault requested by a trigger")) }
+pub extern "C" fn sesstrig_fault_raise(error: &mut MaybeUninit<*mut ErrorData>) -> SesstrigStatus {
+    boundary(error, || panic!("fault requested by a trigger"))
 }

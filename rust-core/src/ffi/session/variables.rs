@@ -6,6 +6,7 @@ use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};
 use crate::pg::ErrorData;
 use crate::pg::session::variables::{Value, value};
 use std::ffi::{CStr, c_char, c_int};
+use std::mem::MaybeUninit;
 use std::ptr;
 
 /// The kind of a value, or of a variable's type.
@@ -72,13 +73,13 @@ pub extern "C" fn sesstrig_variable_kind(index: c_int) -> SesstrigValueKind {
 /// or, if it is the tag, as long as that.
 ///
 /// # Safety
-/// `name` and `tag` must point to terminated strings. `out` and `error` must be writable.
+/// `name` and `tag` must point to terminated strings.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_variable_read(
     name: *const c_char,
     tag: *const c_char,
-    out: *mut SesstrigValue,
-    error: *mut *mut ErrorData,
+    out: &mut MaybeUninit<SesstrigValue>,
+    error: &mut MaybeUninit<*mut ErrorData>,
 ) -> SesstrigStatus {
     let read = || {
         // SAFETY: the caller promises that `name` and `tag` are terminated.
@@ -101,10 +102,8 @@ pub unsafe extern "C" fn sesstrig_variable_read(
             }
             Some(Value::Null) | None => {}
         }
-        // SAFETY: the caller promises that `out` is writable.
-        unsafe { out.write(found) };
+        out.write(found);
         Ok(())
     };
-    // SAFETY: the caller promises that `error` is writable.
-    unsafe { boundary(error, read) }
+    boundary(error, read)
 }
