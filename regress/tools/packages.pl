@@ -53,7 +53,7 @@ sub runs
 	my ($code) = @_;
 	my %found;
 	$found{$1} = 1
-	  while $code =~ m{\$top/(tools/[a-z]+|regress/deb/test|docker/test)"}g;
+	  while $code =~ m{\$top/(tools/[a-z]+|regress/(?:deb|image)/test)"}g;
 	$found{-e "$top/tools/$1" ? "tools/$1" : "build.sh $1"} = 1
 	  while $code =~ m{\$top/build\.sh" ([a-z]+)}g;
 	return keys %found;
