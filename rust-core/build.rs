@@ -46,13 +46,10 @@ mod server {
         "sesstrig_client_encryption",
         "sesstrig_client_identity",
         "sesstrig_client_is_lost",
-        "sesstrig_client_port",
         "sesstrig_exit_is_interrupt",
         "sesstrig_exit_sqlstate",
         "sesstrig_format_time",
         "sesstrig_in_recovery",
-        "sesstrig_is_shutdown",
-        "sesstrig_read_usage",
     ];
 
     const TYPES: &[&str] = &[
@@ -75,6 +72,9 @@ mod server {
         // commands/trigger.h
         "SESSION_REPLICATION_ROLE_REPLICA",
         "SessionReplicationRole",
+        // executor/instrument.h
+        "pgBufferUsage",
+        "pgWalUsage",
         // miscadmin.h
         "IsBinaryUpgrade",
         "IsUnderPostmaster",
@@ -92,6 +92,9 @@ mod server {
         // utils/guc.h
         "GUC_UNIT_MS",
         "application_name",
+        // utils/pidfile.h
+        "LOCK_FILE_LINE_PM_STATUS",
+        "PM_STATUS_STOPPING",
     ];
 
     /// A regular expression for these names.

@@ -1,7 +1,7 @@
 /*
  * pgwrap.h
  *	  The header that bindgen reads: it includes all headers of the server whose
- *	  declarations src/pg/server/sys.rs names.  No C file includes it.
+ *	  declarations build.rs lists.  No C file includes it.
  */
 #include "postgres.h"
 
@@ -10,11 +10,13 @@
 #include "catalog/pg_type_d.h"
 #include "commands/event_trigger.h"
 #include "commands/trigger.h"
+#include "executor/instrument.h"
 #include "libpq/libpq-be.h"
 #include "miscadmin.h"
 #include "replication/walsender.h"
 #include "tcop/cmdtag.h"
 #include "utils/guc.h"
+#include "utils/pidfile.h"
 #include "utils/timestamp.h"
 
 #include "audit/sesstrig_audit_row.h"

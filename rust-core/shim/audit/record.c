@@ -12,9 +12,6 @@
  */
 #include "postgres.h"
 
-#include <sys/resource.h>
-#include <sys/time.h>
-
 #include "access/genam.h"
 #include "access/heapam.h"
 #include "access/htup_details.h"
@@ -33,7 +30,6 @@
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
 #include "common/ip.h"
-#include "executor/instrument.h"
 #include "executor/spi.h"
 #include "libpq/hba.h"
 #include "libpq/libpq-be.h"
@@ -51,7 +47,6 @@
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/pidfile.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -142,14 +137,6 @@ sesstrig_client_encryption(void)
 	return NULL;
 }
 
-int32
-sesstrig_client_port(void)
-{
-	if (!MyProcPort || MyProcPort->raddr.addr.ss_family == AF_UNIX || !MyProcPort->remote_port)
-		return -1;
-	return atoi(MyProcPort->remote_port);
-}
-
 void
 sesstrig_format_time(TimestampTz time, char *buffer)
 {
@@ -162,45 +149,6 @@ bool
 sesstrig_in_recovery(void)
 {
 	return RecoveryInProgress();
-}
-
-void
-sesstrig_read_usage(SesstrigAuditRow *row)
-{
-	struct rusage usage;
-
-	row->has_usage = true;
-	if (getrusage(RUSAGE_SELF, &usage) == 0)
-		row->cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * INT64CONST(1000000)
-			+ usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
-	row->blocks_hit = pgBufferUsage.shared_blks_hit + pgBufferUsage.local_blks_hit;
-	row->blocks_read = pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read;
-	row->blocks_written = pgBufferUsage.shared_blks_written + pgBufferUsage.local_blks_written;
-	row->temp_blocks = pgBufferUsage.temp_blks_read + pgBufferUsage.temp_blks_written;
-	row->wal_bytes = (int64) pgWalUsage.wal_bytes;
-}
-
-/*
- * The postmaster signals its sessions in the same way as pg_terminate_backend() does,
- * so they cannot tell a shutdown from that.  But before it does, it notes in its PID
- * file that it is stopping.
- */
-bool
-sesstrig_is_shutdown(void)
-{
-	/* We are in the data directory. */
-	FILE	   *file = fopen("postmaster.pid", "r");
-	char		line[2 * MAXPGPATH];
-	int			number = 0;
-	bool		stopping = false;
-
-	if (!file)
-		return false;
-	while (fgets(line, sizeof(line), file))
-		if (++number == LOCK_FILE_LINE_PM_STATUS)
-			stopping = strncmp(line, PM_STATUS_STOPPING, strlen(PM_STATUS_STOPPING)) == 0;
-	fclose(file);
-	return stopping;
 }
 
 /* --- the audit's function -------------------------------------------------------- */

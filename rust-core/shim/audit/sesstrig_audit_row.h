@@ -61,17 +61,11 @@ extern const char *sesstrig_client_auth_method(void);
 extern const char *sesstrig_client_identity(void);
 extern const char *sesstrig_client_encryption(void);
 
-/* The client's port, or -1 over a Unix socket. */
-extern int32 sesstrig_client_port(void);
-
 /* The time in ISO 8601, in UTC; "buffer" has MAXDATELEN + 1 bytes. */
 extern void sesstrig_format_time(TimestampTz time, char *buffer);
 
 /* Is the server in recovery, so that nothing can be written? */
 extern bool sesstrig_in_recovery(void);
-
-/* Fill in what the process has used so far. */
-extern void sesstrig_read_usage(SesstrigAuditRow *row);
 
 /* Has the client ended the session without having asked for it? */
 extern bool sesstrig_client_is_lost(void);
@@ -81,8 +75,5 @@ extern const char *sesstrig_exit_sqlstate(void);
 
 /* Was that error raised where the server processes interrupts? */
 extern bool sesstrig_exit_is_interrupt(void);
-
-/* Is the server shutting down?  Reads a file. */
-extern bool sesstrig_is_shutdown(void);
 
 #endif							/* SESSTRIG_AUDIT_ROW_H */

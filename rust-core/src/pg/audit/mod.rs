@@ -6,4 +6,5 @@ pub(crate) mod launcher;
 pub(in crate::pg) mod record;
 pub(crate) mod refusals;
 pub(in crate::pg) mod settings;
+pub(in crate::pg) mod usage;
 pub(crate) mod worker;

@@ -3,12 +3,12 @@
 //! in [`crate::domain::audit::record`].
 
 use super::settings::LOG_TO_SERVER;
+use super::usage::{Usage, usage};
 use crate::domain::audit::record::{self as audit, End, Value, event_name};
 use crate::domain::audit::refusals::{Counted, Text};
 use crate::domain::session::event::{Event, Occasion};
 use crate::domain::session::triggers::FunctionId;
 use crate::pg::server::backend;
-use crate::pg::server::backend::Usage;
 use crate::pg::server::error::{PgError, PgResult, ask};
 use crate::pg::server::settings::INSTANCE_NUM;
 use crate::pg::server::sys::{self, SesstrigAuditRow};
@@ -25,7 +25,7 @@ thread_local! {
 
 /// Counts what the process uses from now on for the next use of the session (rule R3).
 pub(in crate::pg) fn start_use() {
-    USED_BEFORE.set(backend::usage());
+    USED_BEFORE.set(usage());
 }
 
 /// What a session tells the audit about itself, or about its present use.
@@ -138,7 +138,7 @@ fn collect(event: Event, session: &Use) -> Record {
         logon_at: Some(session.logon_at),
         end,
         sqlstate: sqlstate.map(Cow::Borrowed),
-        usage: end.map(|_| backend::usage().since(USED_BEFORE.get())),
+        usage: end.map(|_| usage().since(USED_BEFORE.get())),
         count: 1,
     }
 }

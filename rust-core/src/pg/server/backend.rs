@@ -208,9 +208,10 @@ pub(in crate::pg) fn client_encryption() -> Option<&'static CStr> {
 
 /// The client's port; `None` over a Unix socket.
 pub(in crate::pg) fn client_port() -> Option<i32> {
-    // SAFETY: the function only reads variables, and cannot raise.
-    let port = unsafe { sys::sesstrig_client_port() };
-    (port >= 0).then_some(port)
+    client_address()?;
+    // SAFETY: the port is null or a terminated string that lives as long as the process.
+    let port = unsafe { optional(sys::MyProcPort.as_ref()?.remote_port)? };
+    port.to_str().ok()?.parse().ok()
 }
 
 /// The session's `application_name`.
@@ -252,70 +253,18 @@ pub(in crate::pg) fn exit_is_interrupt() -> bool {
     unsafe { sys::sesstrig_exit_is_interrupt() }
 }
 
-/// Whether the server is shutting down.
+/// Whether the server is shutting down. The postmaster signals its sessions in the same way
+/// as `pg_terminate_backend()` does, so they cannot tell one from the other. But before it
+/// does, it notes in its PID file, which is in the data directory, that it is stopping.
 pub(in crate::pg) fn is_shutdown() -> bool {
-    // SAFETY: the function reads a file, and cannot raise.
-    unsafe { sys::sesstrig_is_shutdown() }
-}
-
-/// What this process has used so far, or since some time.
-#[derive(Clone, Copy)]
-pub(in crate::pg) struct Usage {
-    /// Processor time, in microseconds.
-    pub(in crate::pg) cpu: i64,
-    /// Blocks found in the buffers.
-    pub(in crate::pg) blocks_hit: i64,
-    /// Blocks read.
-    pub(in crate::pg) blocks_read: i64,
-    /// Blocks written.
-    pub(in crate::pg) blocks_written: i64,
-    /// Blocks of temporary files, read or written.
-    pub(in crate::pg) temp_blocks: i64,
-    /// Bytes of WAL.
-    pub(in crate::pg) wal_bytes: i64,
-}
-
-impl Usage {
-    /// Of a process that has just started.
-    pub(in crate::pg) const NONE: Usage = Usage {
-        cpu: 0,
-        blocks_hit: 0,
-        blocks_read: 0,
-        blocks_written: 0,
-        temp_blocks: 0,
-        wal_bytes: 0,
-    };
-
-    /// What was used since then.
-    pub(in crate::pg) fn since(self, then: Usage) -> Usage {
-        Usage {
-            cpu: self.cpu - then.cpu,
-            blocks_hit: self.blocks_hit - then.blocks_hit,
-            blocks_read: self.blocks_read - then.blocks_read,
-            blocks_written: self.blocks_written - then.blocks_written,
-            temp_blocks: self.temp_blocks - then.temp_blocks,
-            wal_bytes: self.wal_bytes - then.wal_bytes,
-        }
-    }
-}
-
-/// What this process has used so far.
-pub(in crate::pg) fn usage() -> Usage {
-    // SAFETY: the struct consists of numbers and pointers, for which zero is valid, and
-    // the function only writes to it.
-    let row = unsafe {
-        let mut row: sys::SesstrigAuditRow = std::mem::zeroed();
-        sys::sesstrig_read_usage(&mut row);
-        row
-    };
-    Usage {
-        cpu: row.cpu,
-        blocks_hit: row.blocks_hit,
-        blocks_read: row.blocks_read,
-        blocks_written: row.blocks_written,
-        temp_blocks: row.temp_blocks,
-        wal_bytes: row.wal_bytes,
-    }
+    let status = sys::PM_STATUS_STOPPING.strip_suffix(b"\0");
+    let line = sys::LOCK_FILE_LINE_PM_STATUS as usize - 1;
+    std::fs::read("postmaster.pid").is_ok_and(|file| {
+        file.split(|&byte| byte == b'\n')
+            .nth(line)
+            .zip(status)
+            .is_some_and(|(line, status)| line.starts_with(status))
+    })
 }
 
 /// The string at `text`, or `None` if that is null.
