@@ -250,7 +250,7 @@ statement("`EXECUTE IMMEDIATE 'ALTER SESSION SET CURRENT_SCHEMA = hr';`",
 	logon => "EXECUTE IMMEDIATE 'ALTER SESSION SET CURRENT_SCHEMA = hr';", 'SET search_path = hr;',
 	error => '42704 type "immediate" does not exist', ask => 'SELECT current_schema', outcome => 'asked: hr');
 statement("`… 'ALTER SESSION SET NLS_DATE_FORMAT = ''DD.MM.YYYY'''`",
-	logon => "EXECUTE IMMEDIATE 'ALTER SESSION SET NLS_DATE_FORMAT = ''DD.MM.YYYY''';", "SET DateStyle = 'ISO, DMY'; " . insert("TO_CHAR(date '31.01.2026', 'DD.MM.YYYY')"),
+	logon => "EXECUTE IMMEDIATE 'ALTER SESSION SET NLS_DATE_FORMAT = ''DD.MM.YYYY''';", "SET DateStyle = 'ISO, DMY'; " . insert("TO_CHAR(date '2026-01-31', 'DD.MM.YYYY')"),
 	error => '42704 type "immediate" does not exist', ask => "SELECT date '31.01.2026'", outcome => "asked: 2026-01-31\n31.01.2026");
 statement("`… 'ALTER SESSION SET TIME_ZONE = ''Asia/Tokyo'''`",
 	logon => "EXECUTE IMMEDIATE 'ALTER SESSION SET TIME_ZONE = ''Asia/Tokyo''';", "SET TimeZone = 'Asia/Tokyo';",
