@@ -16,6 +16,7 @@ COPY packaging packaging
 COPY patches patches
 COPY rust-core rust-core
 COPY extensions extensions
+COPY manual manual
 # Debian's packages with our patches: its compiler flags, paths, names, and JIT, which
 # extensions of Debian's ask for. Upstream's tests have been run elsewhere.
 RUN DEB_BUILD_OPTIONS="nocheck noautodbgsym" DEB_BUILD_PROFILES=nodoc \

@@ -5,7 +5,8 @@
 #
 # Verbs
 #   fetch     obtain upstream's source and verify it against VERSIONS
-#   patch     unpack it to build/MAJOR/src, apply the patches, add rust-core and extensions
+#   patch     unpack it to build/MAJOR/src, apply the patches, add rust-core, extensions and
+#             the pages of the manual
 #   build     compile in build/MAJOR/obj
 #   install   install to build/MAJOR/install
 #   demo      start a server there and show the audit example

@@ -54,3 +54,9 @@ listed_minors() {
 tarball_of_minor() {
 	printf '%s/build/cache/postgresql-%s.tar.bz2\n' "$top" "$1"
 }
+
+# The pages of the manual that upstream has not. The patched tree has them in
+# doc/src/sgml, beside upstream's.
+manual_pages() {
+	printf '%s\n' "$top"/manual/*.sgml "$top"/extensions/*/*.sgml
+}

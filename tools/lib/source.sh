@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The source trees of the version selected: build/MAJOR/src, which is upstream's
-# with the patches and rust-core, and build/MAJOR/stock/src, which is upstream's.
+# with the patches, rust-core, extensions and the pages of the manual, and
+# build/MAJOR/stock/src, which is upstream's.
 # How patches are applied is the business of tools/patches.
 
 ! declare -F prepare_patched >/dev/null || return 0
@@ -9,7 +10,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/fetch.sh"
 
 # Lines "checksum  path" of the files of a directory, without the subdirectories
-# named.
+# and files named.
 manifest() {
 	local except=() name
 	for name in "${@:2}"; do
@@ -19,7 +20,7 @@ manifest() {
 }
 
 # Makes directory $2 like $1 and touches only what differs, because make and
-# cargo go by time. The subdirectories named after them are left alone.
+# cargo go by time. The subdirectories and files named after them are left alone.
 sync_tree() {
 	local from=$1 to=$2 old new path
 	mkdir -p "$to"
@@ -46,16 +47,19 @@ source_key() {
 
 patch_source() {
 	"$top/tools/patches" apply "$major" "$tarball" "$dir/src.new"
-	local extension kept=(src/session-triggers)
+	local extension page kept=(src/session-triggers)
 	for extension in "$top"/extensions/*/; do
 		kept+=("contrib/$(basename "$extension")")
 	done
+	while read -r page; do
+		kept+=("doc/src/sgml/${page##*/}")
+	done < <(manual_pages)
 	sync_tree "$dir/src.new" "$dir/src" "${kept[@]}"
 	rm -rf "$dir/src.new"
 }
 
 prepare_patched() {
-	local stamp=$dir/src.stamp key extension
+	local stamp=$dir/src.stamp key extension page to
 	fetch_tarball
 	key=$(source_key)
 	if [[ ! -d $dir/src || ! -e $stamp || $(<"$stamp") != "$key" ]]; then
@@ -65,8 +69,12 @@ prepare_patched() {
 	fi
 	sync_tree "$top/rust-core" "$dir/src/src/session-triggers" target fuzz
 	for extension in "$top"/extensions/*/; do
-		sync_tree "$extension" "$dir/src/contrib/$(basename "$extension")"
+		sync_tree "$extension" "$dir/src/contrib/$(basename "$extension")" '*.sgml'
 	done
+	while read -r page; do
+		to=$dir/src/doc/src/sgml/${page##*/}
+		cmp -s "$page" "$to" || cp "$page" "$to"
+	done < <(manual_pages)
 }
 
 # Upstream's source as it is, for what is compared with it.
