@@ -95,6 +95,8 @@ subtest 'A1: CREATE EXTENSION and DROP EXTENSION' => sub {
 	is(rows($older, 'event, ended_by, logon_at < at'), 'logoff|client|t',
 		'A1, E9: a session that is older than the extension leaves its logoff');
 	$terminated[2]->try_query('SELECT 1/0');
+	# In a transaction, it is known from others that there is an audit.
+	one_session('alice');
 	for my $what ('while idle', 'in a transaction', 'in a failed transaction')
 	{
 		my $client = shift @terminated;
@@ -218,6 +220,16 @@ push @ends, map {
 			$_[0]->try_query("DO \$\$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '$code'; END \$\$");
 		} ]
 } qw(57P01 57P05 25P03 25P04 08006 08003);
+# The first error that ends a session counts, although PL/Perl catches what follows from it.
+admin($node, 'app', 'CREATE EXTENSION plperl');
+push @ends,
+  [ 'pg_terminate_backend, caught by PL/Perl', 0, 'terminated|57P01',
+	sub {
+		$_[0]->query('SET exit_on_error = on');
+		$_[0]->send_query(q{DO $$ eval { spi_exec_query('SELECT pg_advisory_lock(42)') } for 1 .. 3; die 'own' $$ LANGUAGE plperl});
+		ok(wait_for_event($node, $_[0], 'advisory'), 'the function waits for the lock');
+		terminate(@_);
+	} ];
 push @ends,
   [ 'transaction_timeout', 0, 'transaction_timeout|25P04',
 	sub { $_[0]->try_query($_) for 'SET transaction_timeout = 10', 'SELECT pg_advisory_lock(42)' } ],

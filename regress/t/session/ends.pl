@@ -494,6 +494,25 @@ like(slurp_file($node->logfile),
 	qr/\|LOG:  canceling event triggers due to session_triggers.logoff_timeout\n.*DETAIL:  The triggers went on after 5 cancels/,
 	'F10: exit: a trigger that goes on after five cancels is ended');
 
+# A session that is told to end does not wait for what others lock: a pinned entry of its
+# relation cache would be read again from pg_class.
+admin($node, 'postgres', 'ALTER ROLE alice SET session_triggers.logoff_on = client');
+# Without a temporary table, which any server drops at the end.
+$client = open_session($node, 'alice');
+admin($node, 'app', 'CREATE TABLE pinned AS SELECT generate_series(1, 10); GRANT SELECT ON pinned TO alice');
+$client->query('BEGIN; DECLARE c CURSOR FOR SELECT * FROM pinned; FETCH c');
+{
+	my $holder = open_quiet_session($node);
+	$holder->query('ALTER TABLE pinned SET (autovacuum_enabled = off)');
+	$holder->query('BEGIN; LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE');
+	kill TERM => $client->pid;
+	is_deeply([ map { $_->{C} } $client->messages ], ['57P01'], 'X: a session that holds a cursor ends while pg_class is locked');
+	ok(poll_until(sub { return !kill 0 => $client->pid; }), 'X: at once');
+	$holder->query('ROLLBACK');
+	$holder->quit;
+}
+admin($node, 'postgres', 'ALTER ROLE alice SET session_triggers.logoff_on = exit');
+
 # A session whose postmaster is gone ends without a firing.
 set_logoff('log_session');
 admin($node, 'postgres', 'ALTER ROLE alice RESET session_triggers.logoff_timeout');

@@ -249,6 +249,7 @@ sesstrig_log_message(ErrorData *error, void (*log) (ErrorData *error))
 	}
 	error->message = psprintf("message: %s", message);
 	log(error);
+	pfree(error->message);
 	/* The client gets what the session has written. */
 	error->message = message;
 }

@@ -55,13 +55,22 @@ static bool exit_is_interrupt = false;
  * The SQLSTATE alone does not tell why the session ends: RAISE takes any, and with
  * exit_on_error = on each error is FATAL.  But requests to end, timeouts and the loss of
  * the client are reported in one function of the server, whose name no statement can
- * choose.
+ * choose.  An error of a parallel worker, which somebody may have terminated, has that
+ * name as well when it is raised again here; the signal that this process has received
+ * tells the two apart.
+ *
+ * Only the first such error counts.  While its exit is deferred, a function in some
+ * procedural language may catch the error that defers it, and fail with one of its own.
  */
 void
 sesstrig_exit_note(const ErrorData *error)
 {
+	if (exit_sqlstate[0])
+		return;
 	strlcpy(exit_sqlstate, unpack_sql_state(error->sqlerrcode), sizeof(exit_sqlstate));
-	exit_is_interrupt = error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
+	exit_is_interrupt = error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0 &&
+		(error->sqlerrcode != ERRCODE_ADMIN_SHUTDOWN ||
+		 pgStatSessionEndCause == DISCONNECT_KILLED);
 }
 
 bool

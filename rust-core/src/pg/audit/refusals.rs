@@ -515,6 +515,14 @@ pub(super) fn planned() -> Option<i64> {
     QUEUE.get().and_then(Queue::planned)
 }
 
+/// Whether a logon to this session's database has been recorded since the server was started.
+pub(in crate::pg) fn is_audited_here() -> bool {
+    QUEUE
+        .get()
+        .zip(backend::database_name())
+        .is_some_and(|(queue, name)| queue.is_known(name.to_bytes()))
+}
+
 /// Has refused logons written, now that a logon has been recorded.
 ///
 /// # Errors

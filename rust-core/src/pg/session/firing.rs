@@ -56,7 +56,9 @@ pub(in crate::pg) fn fire(event: Event, occasion: Occasion, scope: Scope) -> Out
                 }),
             ),
         };
-        let limit = (attempt < ATTEMPTS).then(|| time_left(event, begun));
+        // A delegated trigger rejects nobody, and its owner could have others wait.
+        let may_repeat = attempt < ATTEMPTS && scope != Scope::Delegated;
+        let limit = may_repeat.then(|| time_left(event, begun));
         if let Some(outcome) = clean_up(error, running, limit) {
             return outcome;
         }

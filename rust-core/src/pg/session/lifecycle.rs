@@ -170,6 +170,12 @@ pub(crate) fn fires_at_exit() -> bool {
     if settings::logoff_on() == LogoffOn::Exit {
         return true;
     }
+    if backend::in_transaction() {
+        // To learn of changes could wait for a lock that somebody else keeps, and nothing
+        // could end the session then. But it is known where sessions have been recorded.
+        return may_fire(Event::Logoff, Scope::Audit)
+            || (settings::enabled() && refusals::is_audited_here());
+    }
     // With such locks the session could wait for itself.
     if backend::release_lwlocks() {
         learn_of_changes();
@@ -214,7 +220,8 @@ pub(crate) fn logoff(by_server: bool) -> PgResult<()> {
 }
 
 /// Learns of the triggers that other sessions have created or dropped since this one's
-/// last command, which count, too (rule E9). In a transaction this can wait for a lock.
+/// last command, which count, too (rule E9). In a transaction this can wait for a lock, as
+/// any statement can.
 fn learn_of_changes() {
     if let Err(error) = guard::accept_invalidations() {
         triggers::invalidate();
