@@ -87,7 +87,12 @@ sub refused_with
 	{
 		$client->send_message('p', "$password\0") if $message->{type} eq 'R' && defined $password;
 		undef $password;
-		return $message->{C} if $message->{type} eq 'E';
+		if ($message->{type} eq 'E')
+		{
+			# The process notes the refusal once it has told the client, and then exits.
+			1 while $client->next_message;
+			return $message->{C};
+		}
 		last if $message->{type} eq 'Z';
 	}
 	return '';
