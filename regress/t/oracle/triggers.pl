@@ -270,11 +270,10 @@ subtest 'D8: procedures' => sub {
 	run('CREATE EVENT TRIGGER a ON after_user_logon EXECUTE PROCEDURE op1()');
 	run('CREATE EVENT TRIGGER b BEFORE LOGOFF ON DATABASE EXECUTE FUNCTION hr.op2()');
 	is(fired('alice'), "after_user_logon LOGON alice LOGON 1\nop2 root", 'D8: FUNCTION and PROCEDURE accept procedures');
-	my (undef, $listed) = $node->psql('app', '\dy');
+	my $listed = admin($node, 'app', '\dy');
 	like($listed, qr/^a\|after_user_logon\|\w+\|enabled\|op1\|$/m, 'D8: \dy shows them');
-	(undef, $listed) = $node->psql('app', '\df op1');
+	$listed = admin($node, 'app', '\df op1');
 	like($listed, qr/^public\|op1\|\|\|proc$/m, 'D8: \df calls them procedures');
-	take_rows($node);
 	is_deeply([ errors('DROP PROCEDURE op1()') ],
 		[ '2BP01: cannot drop function op1() because other objects depend on it: event trigger a depends on function op1(): Use DROP ... CASCADE to drop the dependent objects too.' ],
 		'D8: a procedure that a trigger needs is not dropped');
