@@ -194,7 +194,7 @@ sesstrig_event_may_own(FormData_pg_event_trigger *form, Oid owner)
 						   GetUserNameFromId(owner, false), "session_triggers.creator_role")));
 	}
 
-	/* What somebody else has written must not fire for all without anybody's having said so. */
+	/* What another role has written fires in all sessions only after a superuser enables it. */
 	if (to_superuser && form->evtenabled != TRIGGER_DISABLED && !superuser_arg(form->evtowner))
 	{
 		form->evtenabled = TRIGGER_DISABLED;

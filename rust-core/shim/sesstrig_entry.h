@@ -63,7 +63,7 @@ extern void sesstrig_trigger_check(Node *statement);
 /* A text of any encoding, made valid in that of the database. */
 extern const char *sesstrig_clean_text(const char *text);
 
-/* Refuse a statement that would change the log of the session audit for nothing. */
+/* Raise an error if a statement would add to the audit's log what has no effect there. */
 extern void sesstrig_audit_check(Node *statement);
 
 /* Note which statement is executed next, and so may change owners. */

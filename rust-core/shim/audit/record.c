@@ -707,9 +707,9 @@ sesstrig_try_audit_write(Oid function, const SesstrigAuditRow *row, const char *
 }
 
 /*
- * Raise an error if a statement would add to the log what its rows would not heed, since
- * they go to a partition directly.  A trigger for each row is no such thing: the
- * partitions have it, too.
+ * Raise an error if a statement would add something to the log that has no effect on its
+ * rows, because these are written to a partition directly.  A trigger FOR EACH ROW has an
+ * effect: the partitions have it, too.
  *
  * Only a name that can be the log's is looked up.  Hooks of others, that of sepgsql for
  * instance, see each time that a statement searches a schema.

@@ -1,5 +1,5 @@
 //! When the keeper of the session audit runs (rule A6). What it does is in SQL, in
-//! `extensions/session_audit`; that it runs is seen to in `pg/audit/keeper.rs`.
+//! `extensions/session_audit`, and `pg/audit/keeper.rs` has it started.
 //!
 //! A pass of the keeper visits all databases. Times are in microseconds since 2000.
 

@@ -28,8 +28,8 @@ pub enum Type {
 }
 
 impl Variable {
-    /// All variables, in the order in which they are declared: those of one type follow
-    /// each other, which saves PL/pgSQL to look the type up again.
+    /// All variables, in the order in which they are declared. PL/pgSQL looks a type up only
+    /// where it differs from that of the variable before, so those of one type stand together.
     pub const ALL: [Variable; 5] = [
         Variable::LoginUser,
         Variable::DatabaseName,

@@ -29,8 +29,8 @@ use std::sync::atomic::{
     Ordering::{Relaxed, SeqCst},
 };
 
-/// For how long, in microseconds, nobody is told to write what waits if no session audit is
-/// known on this server. A logon that is recorded ends this.
+/// For how long, in microseconds, no worker is asked to write what waits if no session audit
+/// is known on this server. A logon that is recorded ends this.
 const QUIET: i64 = 10 * 60 * 1_000_000;
 
 /// How many databases with a session audit are known by name. Of others, refusals are counted
@@ -42,7 +42,8 @@ pub(in crate::pg) struct Queue {
     seed: Seed,
     /// When they are to be written; 0 if none waits.
     planned: AtomicI64,
-    /// Up to when nobody is told to write them; 0 if that is not so.
+    /// Until this time no worker is asked to write them, since no database has an audit; 0 if
+    /// one may be asked at any time.
     quiet_until: AtomicI64,
     /// Whether a database with a session audit was found since the server was started.
     audited: AtomicBool,
@@ -162,7 +163,7 @@ impl Queue {
         }
     }
 
-    /// What waits, and has such a destination.
+    /// The refusals that wait and whose destination meets a condition.
     fn waiting(&self, is_wanted: impl Fn(Destination) -> bool) -> Vec<Counted> {
         let mut waiting = Vec::new();
         for bucket in &self.buckets {
