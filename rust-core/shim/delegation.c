@@ -170,38 +170,37 @@ sesstrig_event_check_function(Oid function, const char *name)
  * The owner of a delegated trigger may give it only to a role that they could become, as it
  * is with any other object.  Upstream does not check that, because it knows no owners but
  * superusers; giving a trigger to a superuser would be the way into all sessions.
- *
- * The new owner must be a superuser or a member of the creator role, except where a dump is
- * restored; then the trigger will not fire.
  */
 bool
 sesstrig_event_may_own(FormData_pg_event_trigger *form, Oid owner)
 {
-	bool		to_superuser = superuser_arg(owner);
-
 	if (!sesstrig_event_find(NameStr(form->evtevent)))
-		return to_superuser;
+		return superuser_arg(owner);
 
 	if (!superuser())
 		SESSTRIG_CHECK_CAN_SET_ROLE(GetUserId(), owner);
-	if (!to_superuser && !is_creator(owner))
+	switch (sesstrig_delegation_ownership(superuser_arg(owner), is_creator(owner),
+										  superuser_arg(form->evtowner),
+										  form->evtenabled != TRIGGER_DISABLED,
+										  is_restored(form)))
 	{
-		if (!is_restored(form))
+		case SESSTRIG_OWNERSHIP_REFUSED:
 			return false;
-		ereport(WARNING,
-				(errmsg("event trigger \"%s\" will not fire", NameStr(form->evtname)),
-				 errdetail("Role \"%s\" is neither a superuser nor a member of the role that \"%s\" names.",
-						   GetUserNameFromId(owner, false), "session_triggers.creator_role")));
-	}
-
-	/* What another role has written fires in all sessions only after a superuser enables it. */
-	if (to_superuser && form->evtenabled != TRIGGER_DISABLED && !superuser_arg(form->evtowner))
-	{
-		form->evtenabled = TRIGGER_DISABLED;
-		ereport(WARNING,
-				(errmsg("event trigger \"%s\" has been disabled", NameStr(form->evtname)),
-				 errdetail("As a superuser's trigger it would fire in the sessions of all roles."),
-				 errhint("Look at its function before you enable it.")));
+		case SESSTRIG_OWNERSHIP_GIVEN:
+			break;
+		case SESSTRIG_OWNERSHIP_BARRED:
+			ereport(WARNING,
+					(errmsg("event trigger \"%s\" will not fire", NameStr(form->evtname)),
+					 errdetail("Role \"%s\" is neither a superuser nor a member of the role that \"%s\" names.",
+							   GetUserNameFromId(owner, false), "session_triggers.creator_role")));
+			break;
+		case SESSTRIG_OWNERSHIP_DISABLED:
+			form->evtenabled = TRIGGER_DISABLED;
+			ereport(WARNING,
+					(errmsg("event trigger \"%s\" has been disabled", NameStr(form->evtname)),
+					 errdetail("As a superuser's trigger it would fire in the sessions of all roles."),
+					 errhint("Look at its function before you enable it.")));
+			break;
 	}
 	return true;
 }

@@ -25,6 +25,28 @@ typedef enum SesstrigStatus {
 } SesstrigStatus;
 
 /*
+ What comes of giving a trigger to another owner.
+ */
+typedef enum SesstrigOwnership {
+  /*
+   The new owner may not own it.
+   */
+  SESSTRIG_OWNERSHIP_REFUSED,
+  /*
+   The new owner has it.
+   */
+  SESSTRIG_OWNERSHIP_GIVEN,
+  /*
+   The new owner has it, but it will not fire.
+   */
+  SESSTRIG_OWNERSHIP_BARRED,
+  /*
+   The new owner has it, and it must be disabled.
+   */
+  SESSTRIG_OWNERSHIP_DISABLED,
+} SesstrigOwnership;
+
+/*
  What a token means for the end of a routine.
  */
 typedef enum SesstrigRoutineStep {
@@ -323,6 +345,16 @@ enum SesstrigStatus sesstrig_delegation_obstacle(uint32_t owner,
  until the setting changes.
  */
 const char *sesstrig_creator_role(void);
+
+/*
+ Decides what comes of giving a trigger on a session event to another owner (rule N4).
+ `restored` says whether this is what the restore of a dump does.
+ */
+enum SesstrigOwnership sesstrig_delegation_ownership(bool to_superuser,
+                                                     bool to_creator,
+                                                     bool from_superuser,
+                                                     bool enabled,
+                                                     bool restored);
 
 /*
  The length, in bytes, of the token at the start of the text. `standard_strings` is

@@ -92,6 +92,60 @@ pub fn standing<F: Facts>(facts: &F) -> Result<Standing, F::Error> {
     Ok(Standing::Barred(obstacle))
 }
 
+/// What is known when a trigger on a session event gets another owner (rule N4).
+#[derive(Clone, Copy, Debug)]
+pub struct Transfer {
+    /// Whether the new owner is a superuser.
+    pub to_superuser: bool,
+    /// Whether the new owner is a member of the creator role.
+    pub to_creator: bool,
+    /// Whether the present owner is a superuser.
+    pub from_superuser: bool,
+    /// Whether the trigger is enabled.
+    pub enabled: bool,
+    /// Whether this is what the restore of a dump does.
+    pub restored: bool,
+}
+
+/// What comes of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    /// The new owner may not own it.
+    Refused,
+    /// The new owner has it.
+    Given,
+    /// The new owner has it, but it will not fire. If a restore were refused, the trigger
+    /// would stay with the superuser who restores it, and fire in all sessions.
+    Barred,
+    /// The new owner has it, and it is disabled: as a superuser's it would fire in all
+    /// sessions, and nobody has said that what another role has written should.
+    Disabled,
+}
+
+/// Decides what comes of giving a trigger to another owner.
+pub fn ownership(transfer: &Transfer) -> Ownership {
+    let Transfer {
+        to_superuser,
+        to_creator,
+        from_superuser,
+        enabled,
+        restored,
+    } = *transfer;
+    if to_superuser {
+        if enabled && !from_superuser {
+            Ownership::Disabled
+        } else {
+            Ownership::Given
+        }
+    } else if to_creator {
+        Ownership::Given
+    } else if restored {
+        Ownership::Barred
+    } else {
+        Ownership::Refused
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,5 +228,62 @@ mod tests {
             delegated += usize::from(standing == Standing::Delegated);
         }
         assert_eq!(delegated, 1);
+    }
+
+    /// Rule N4.
+    #[test]
+    fn who_may_own_a_trigger() {
+        let given = Transfer {
+            to_superuser: false,
+            to_creator: false,
+            from_superuser: true,
+            enabled: true,
+            restored: false,
+        };
+        let table = [
+            (given, Ownership::Refused),
+            (
+                Transfer {
+                    restored: true,
+                    ..given
+                },
+                Ownership::Barred,
+            ),
+            (
+                Transfer {
+                    to_creator: true,
+                    restored: true,
+                    ..given
+                },
+                Ownership::Given,
+            ),
+            (
+                Transfer {
+                    to_superuser: true,
+                    ..given
+                },
+                Ownership::Given,
+            ),
+            (
+                Transfer {
+                    to_superuser: true,
+                    from_superuser: false,
+                    ..given
+                },
+                Ownership::Disabled,
+            ),
+            (
+                Transfer {
+                    to_superuser: true,
+                    from_superuser: false,
+                    enabled: false,
+                    ..given
+                },
+                Ownership::Given,
+            ),
+        ];
+        for (transfer, ownership) in table {
+            assert_eq!(super::ownership(&transfer), ownership, "{transfer:?}");
+        }
     }
 }

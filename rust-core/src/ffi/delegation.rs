@@ -1,6 +1,7 @@
 //! The functions that `shim/delegation.c` and `shim/session/trial.c` call for delegated triggers
 //! (rules N2 and N3).
 
+use crate::domain::delegation::{Ownership, Transfer, ownership};
 use crate::domain::session::triggers::{FunctionId, RoleId};
 use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};
 use crate::pg::session::{current, lifecycle};
@@ -45,4 +46,44 @@ pub extern "C" fn sesstrig_delegation_obstacle(
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_creator_role() -> *const c_char {
     answer(ptr::null(), delegation::creator_role)
+}
+
+/// What comes of giving a trigger to another owner.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SesstrigOwnership {
+    /// The new owner may not own it.
+    Refused,
+    /// The new owner has it.
+    Given,
+    /// The new owner has it, but it will not fire.
+    Barred,
+    /// The new owner has it, and it must be disabled.
+    Disabled,
+}
+
+/// Decides what comes of giving a trigger on a session event to another owner (rule N4).
+/// `restored` says whether this is what the restore of a dump does.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_delegation_ownership(
+    to_superuser: bool,
+    to_creator: bool,
+    from_superuser: bool,
+    enabled: bool,
+    restored: bool,
+) -> SesstrigOwnership {
+    answer(SesstrigOwnership::Refused, || {
+        match ownership(&Transfer {
+            to_superuser,
+            to_creator,
+            from_superuser,
+            enabled,
+            restored,
+        }) {
+            Ownership::Refused => SesstrigOwnership::Refused,
+            Ownership::Given => SesstrigOwnership::Given,
+            Ownership::Barred => SesstrigOwnership::Barred,
+            Ownership::Disabled => SesstrigOwnership::Disabled,
+        }
+    })
 }
