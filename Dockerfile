@@ -12,7 +12,7 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-ins
 WORKDIR /src
 COPY build.sh VERSIONS ./
 COPY tools tools
-COPY packaging packaging
+COPY packaging/debian packaging/debian
 COPY patches patches
 COPY rust-core rust-core
 COPY extensions extensions
@@ -21,13 +21,13 @@ COPY manual manual
 # extensions of Debian's ask for. Upstream's tests have been run elsewhere.
 RUN DEB_BUILD_OPTIONS="nocheck noautodbgsym" DEB_BUILD_PROFILES=nodoc \
 	./build.sh deb --pg "$PG_MAJOR" --suite trixie --install-deps
-COPY docker/built-from docker/built-from
+COPY packaging/docker/built-from packaging/docker/built-from
 # They are a repository in the image, so that apt has the server's development files and
 # procedural languages too, and need not take Debian's server for them.
 RUN set -eux; \
 	share=/out/usr/local/share/session-triggers; \
 	mkdir -p $share/apt /out/etc/apt/sources.list.d /out/etc/apt/preferences.d /out/etc/dpkg/dpkg.cfg.d; \
-	docker/built-from "$PG_MAJOR" >$share/built-from; \
+	packaging/docker/built-from "$PG_MAJOR" >$share/built-from; \
 	cp build/$PG_MAJOR/deb/*.deb $share/apt/; \
 	cd $share/apt; \
 	dpkg-scanpackages --multiversion . >Packages; \
@@ -95,8 +95,8 @@ RUN set -eu; \
 		*) echo "the Dockerfile says $PG_VERSION, but VERSIONS says: $(postgres --version)"; exit 1 ;; \
 	esac; \
 	dpkg-query -W -f 'run-time-package ${Package} ${Version}\n' >>/usr/local/share/session-triggers/built-from
-COPY docker/entrypoint /usr/local/bin/docker-entrypoint.sh
-COPY docker/ensure-initdb /usr/local/bin/docker-ensure-initdb.sh
+COPY packaging/docker/entrypoint /usr/local/bin/docker-entrypoint.sh
+COPY packaging/docker/ensure-initdb /usr/local/bin/docker-ensure-initdb.sh
 RUN ln -s docker-ensure-initdb.sh /usr/local/bin/docker-enforce-initdb.sh
 LABEL org.opencontainers.image.title="PostgreSQL with logon and logoff triggers" \
 	org.opencontainers.image.description="PostgreSQL $PG_MAJOR that runs a function when a user connects and when they disconnect" \

@@ -44,7 +44,7 @@ sub sources
 	my ($code) = @_;
 	my %found;
 	$found{"tools/lib/$1"} = 1 while $code =~ m{/(?:lib/)?([a-z]+\.sh)"}g;
-	$found{'docker/engine.sh'} = 1 if $code =~ m{/docker/engine\.sh"};
+	$found{'packaging/docker/engine.sh'} = 1 if $code =~ m{/packaging/docker/engine\.sh"};
 	return grep { -e "$top/$_" } keys %found;
 }
 
