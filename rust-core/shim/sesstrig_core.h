@@ -673,17 +673,17 @@ enum SesstrigStatus sesstrig_variable_read(const char *name,
                                            ErrorData **error);
 
 /*
- How many places for counters there are.
+ How many slots for counters there are.
  */
-int32_t sesstrig_stat_places(void);
+int32_t sesstrig_stat_slots(void);
 
 /*
- Sets `counters` to those in a place; false if no trigger has it.
+ Sets `counters` to those in a slot; false if no trigger has it.
 
  # Safety
  `counters` must point to a writable struct.
  */
-bool sesstrig_stat_read(int32_t place, struct SesstrigCounters *counters);
+bool sesstrig_stat_read(int32_t slot, struct SesstrigCounters *counters);
 
 /*
  What has been counted for the whole server, by its number in the order of `Tally`; 0 if

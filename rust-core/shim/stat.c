@@ -49,16 +49,16 @@ put_counters(ReturnSetInfo *result, const SesstrigCounters *counters)
 }
 
 /*
- * A place for counters is not given back when a database is dropped, so this is done by who
+ * A slot for counters is not given back when a database is dropped, so this is done by who
  * looks at them.
  */
 Datum
 sesstrig_stat_triggers(PG_FUNCTION_ARGS)
 {
-	int			places = sesstrig_stat_places();
+	int			slots = sesstrig_stat_slots();
 
 	InitMaterializedSRF(fcinfo, 0);
-	for (int i = 0; i < places; i++)
+	for (int i = 0; i < slots; i++)
 	{
 		SesstrigCounters counters;
 

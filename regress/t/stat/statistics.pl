@@ -211,14 +211,14 @@ subtest 'T2: no room' => sub {
 	sessions(3);
 	admin($node, 'app', "ALTER EVENT TRIGGER t2 DISABLE");
 	sessions(1);
-	is(stat_of('trigger, fired'), "t1|4\nt2|3\nt3|4\nt4|4", 'T2: four triggers have places');
+	is(stat_of('trigger, fired'), "t1|4\nt2|3\nt3|4\nt4|4", 'T2: four triggers have slots');
 	admin($node, 'app', trigger('t5', 'nothing'));
 	sessions(2);
 	is(stat_of('trigger, fired'), "t1|6\nt2|0\nt3|6\nt4|6\nt5|2", 'T2: the least used gives way');
 	is(server('gave_way, uncounted'), '1|0', 'T2: which is counted');
 	admin($node, 'app', 'DROP EVENT TRIGGER t3; ' . trigger('t6', 'nothing'));
 	sessions(1);
-	is(stat_of('trigger, fired'), "t1|7\nt2|0\nt4|7\nt5|3\nt6|1", "T2: a dropped trigger's place is reused");
+	is(stat_of('trigger, fired'), "t1|7\nt2|0\nt4|7\nt5|3\nt6|1", "T2: a dropped trigger's slot is reused");
 	is(server('gave_way, uncounted'), '1|0', 'T2: nobody gives way then');
 	admin($node, 'postgres', 'CREATE DATABASE brief TEMPLATE app');
 	admin($node, 'brief', join ';', map { "DROP EVENT TRIGGER $_" } qw(t1 t2 t4 t5));
@@ -226,26 +226,26 @@ subtest 'T2: no room' => sub {
 	reset_all();
 	sessions(1, database => 'brief');
 	sessions(2);
-	is(admin($node, 'app', 'SELECT count(*) FROM session_triggers.counters()'), '4', 'T2: all places are used');
+	is(admin($node, 'app', 'SELECT count(*) FROM session_triggers.counters()'), '4', 'T2: all slots are used');
 	admin($node, 'postgres', 'DROP DATABASE brief');
 	is(admin($node, 'app', q{SELECT count(*) FILTER (WHERE database = 'brief'), count(*) FROM session_triggers.stat}), '0|3',
 		'T2: somebody looks after a database has been dropped');
 	admin($node, 'app', trigger('v4', 'nothing'));
 	sessions(1);
-	is(stat_of('trigger, fired'), "v1|3\nv2|3\nv3|3\nv4|1", 'T2: after which its place is free');
+	is(stat_of('trigger, fired'), "v1|3\nv2|3\nv3|3\nv4|1", 'T2: after which its slot is free');
 	is(server('gave_way, uncounted'), '0|0', 'T2: so nobody gives way');
-	# More triggers than places, in sessions at the same time
+	# More triggers than slots, in sessions at the same time
 	set_triggers(map { trigger("u$_", 'nothing') } 1 .. 12);
 	reset_all();
 	run_clients(1, 8, sub { open_session($node, 'alice')->quit for 1 .. 20; return; }, sub { });
 	note 'gave_way, uncounted: ' . server('gave_way, uncounted');
-	cmp_ok(server('gave_way'), '>', 100, 'T2: places change hands');
+	cmp_ok(server('gave_way'), '>', 100, 'T2: slots change hands');
 	is(admin($node, 'app', 'SELECT count(*), min(fired) > 0, max(fired) <= 160 FROM session_triggers.counters()'), '4|t|t', 'T2: and none is lost');
 
 	$node->append_conf('postgresql.conf', 'session_triggers.stat_max = 0');
 	$node->restart;
 	sessions(2);
-	is(admin($node, 'app', 'SELECT max(fired), count(*) FROM session_triggers.stat'), '0|12', 'T2: without places no trigger is counted');
+	is(admin($node, 'app', 'SELECT max(fired), count(*) FROM session_triggers.stat'), '0|12', 'T2: without slots no trigger is counted');
 	is(server('let_in > 1, uncounted'), 't|0', 'T2: but sessions are');
 	$node->append_conf('postgresql.conf', 'session_triggers.stat_max = 256');
 	$node->restart;

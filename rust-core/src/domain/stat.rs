@@ -33,15 +33,15 @@ impl Key {
         TriggerId(self.0 as u32)
     }
 
-    /// At which of so many places, fewer than 2^32, the search for the trigger begins.
+    /// In which of so many slots, fewer than 2^32, the search for the trigger begins.
     /// OIDs are handed out one after the other, so their differences are spread.
-    pub fn home(self, places: usize) -> usize {
+    pub fn first_slot(self, slots: usize) -> usize {
         let spread = self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        ((spread * places as u64) >> 32) as usize
+        ((spread * slots as u64) >> 32) as usize
     }
 }
 
-/// How a place for a trigger's counters is used: the lower, the sooner another trigger
+/// How a slot for a trigger's counters is used: the lower, the sooner another trigger
 /// gets it (rule T2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Use {
@@ -53,10 +53,10 @@ pub enum Use {
     Fired(u64),
 }
 
-/// Which of the places a trigger gets that has none, and how it was used: the first of
-/// those that will do as well. `None` if there is no place at all.
-pub fn choose(places: impl Iterator<Item = Use>) -> Option<(usize, Use)> {
-    places.enumerate().min_by_key(|&(_, used)| used)
+/// Which of the slots a trigger gets that has none, and how it was used: the first of
+/// those that will do as well. `None` if there is no slot at all.
+pub fn choose(slots: impl Iterator<Item = Use>) -> Option<(usize, Use)> {
+    slots.enumerate().min_by_key(|&(_, used)| used)
 }
 
 /// The words of a name in the catalogs, padded with zeros, up to the first one that the
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Rule T2: free places first, then those of dropped triggers, then the least used.
+    /// Rule T2: free slots first, then those of dropped triggers, then the least used.
     #[test]
     fn the_least_used_gives_way() {
         use Use::{Dropped, Fired, Free};
@@ -107,8 +107,8 @@ mod tests {
             (&[Fired(7), Fired(3), Fired(3)], Some((1, Fired(3)))),
             (&[Free, Free], Some((0, Free))),
         ];
-        for (places, expected) in table {
-            assert_eq!(choose(places.iter().copied()), expected, "{places:?}");
+        for (slots, expected) in table {
+            assert_eq!(choose(slots.iter().copied()), expected, "{slots:?}");
         }
     }
 
@@ -119,25 +119,25 @@ mod tests {
         assert_eq!(encode_sqlstate(b"P0001"), 16_777_248);
     }
 
-    /// The places of triggers that are created together are not the same.
+    /// The slots of triggers that are created together are not the same.
     #[test]
-    fn homes_are_spread() {
-        let places = 256;
-        let mut taken: Vec<usize> = (0..places as u32)
-            .map(|oid| Key::new(5, TriggerId(16_384 + oid)).home(places))
+    fn first_slots_are_spread() {
+        let slots = 256;
+        let mut taken: Vec<usize> = (0..slots as u32)
+            .map(|oid| Key::new(5, TriggerId(16_384 + oid)).first_slot(slots))
             .collect();
         taken.sort_unstable();
         taken.dedup();
-        assert!(taken.len() > places / 2, "{}", taken.len());
+        assert!(taken.len() > slots / 2, "{}", taken.len());
     }
 
     proptest! {
         #[test]
-        fn keys_keep_both_oids(database: u32, trigger: u32, places in 1..70_000usize) {
+        fn keys_keep_both_oids(database: u32, trigger: u32, slots in 1..70_000usize) {
             let key = Key::new(database, TriggerId(trigger));
             prop_assert_eq!(key.database(), database);
             prop_assert_eq!(key.trigger(), TriggerId(trigger));
-            prop_assert!(key.home(places) < places);
+            prop_assert!(key.first_slot(slots) < slots);
             prop_assert_eq!(
                 Key::from_number(key.number()),
                 (database != 0 || trigger != 0).then_some(key)

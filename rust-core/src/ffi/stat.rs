@@ -38,23 +38,23 @@ pub struct SesstrigCounters {
     pub last_failure: i32,
 }
 
-/// How many places for counters there are.
+/// How many slots for counters there are.
 #[unsafe(no_mangle)]
-pub extern "C" fn sesstrig_stat_places() -> i32 {
-    answer(0, || i32::try_from(stat::places()).unwrap_or(i32::MAX))
+pub extern "C" fn sesstrig_stat_slots() -> i32 {
+    answer(0, || i32::try_from(stat::slots()).unwrap_or(i32::MAX))
 }
 
-/// Sets `counters` to those in a place; false if no trigger has it.
+/// Sets `counters` to those in a slot; false if no trigger has it.
 ///
 /// # Safety
 /// `counters` must point to a writable struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sesstrig_stat_read(
-    place: i32,
+    slot: i32,
     counters: &mut MaybeUninit<SesstrigCounters>,
 ) -> bool {
     let read = answer(None, || {
-        stat::read(usize::try_from(place).ok()?).map(convert)
+        stat::read(usize::try_from(slot).ok()?).map(convert)
     });
     let Some(read) = read else {
         return false;

@@ -7,10 +7,10 @@
 use super::audit::keeper::{self, Passes, Start};
 use super::audit::refusals::{self, Queue};
 use super::audit::worker::{self, Launcher};
-use super::stat::{self, Place, Stats};
+use super::stat::{self, Slot, Stats};
 use std::ffi::c_void;
 
-/// What the processes share. Behind it are the places for the counters of triggers, whose
+/// What the processes share. Behind it are the slots for the counters of triggers, whose
 /// number is a setting.
 struct Shared {
     launcher: Launcher,
@@ -19,12 +19,12 @@ struct Shared {
     stats: Stats,
 }
 
-/// Where the places begin.
-const PLACES_AT: usize = size_of::<Shared>().next_multiple_of(align_of::<Place>());
+/// Where the slots begin.
+const SLOTS_AT: usize = size_of::<Shared>().next_multiple_of(align_of::<Slot>());
 
-/// How many bytes this is, with the places.
+/// How many bytes this is, with the slots.
 pub(crate) fn size() -> usize {
-    PLACES_AT + stat::stat_max() * size_of::<Place>()
+    SLOTS_AT + stat::stat_max() * size_of::<Slot>()
 }
 
 /// Uses the shared memory at `memory`. If it is fresh, `start` says how the server was
@@ -39,7 +39,7 @@ pub(crate) unsafe fn attach(memory: *mut c_void, fresh: Option<Start>) {
     // SAFETY: the caller promises that there is room, and that nobody else uses what is
     // fresh before this has returned. So all is initialized before it is attached.
     unsafe {
-        let places = memory.byte_add(PLACES_AT).cast();
+        let slots = memory.byte_add(SLOTS_AT).cast();
         if let Some(start) = fresh {
             (&raw mut (*memory).launcher).write(Launcher::default());
             (&raw mut (*memory).passes).write(Passes::new(start));
@@ -50,6 +50,6 @@ pub(crate) unsafe fn attach(memory: *mut c_void, fresh: Option<Start>) {
         keeper::PASSES.attach(&raw mut (*memory).passes);
         refusals::QUEUE.attach(&raw mut (*memory).refusals);
         stat::STATS.attach(&raw mut (*memory).stats);
-        (*memory).stats.attach(places, fresh.is_some());
+        (*memory).stats.attach(slots, fresh.is_some());
     }
 }

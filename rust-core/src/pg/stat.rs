@@ -1,11 +1,11 @@
 //! Statistics of triggers and sessions (rules T1 and T2): counters in shared memory, in
-//! which a firing counts without waiting for a lock. Who gets a place for its counters is
+//! which a firing counts without waiting for a lock. Who gets a slot for its counters is
 //! decided in [`crate::domain::stat`].
 //!
 //! A trigger's counters are found by its OID and its database's. Whoever counts registers
-//! as a user of the place, and then looks whether it is still the trigger's. Whoever gives
-//! the place to another trigger, or changes the name in it, holds the lock, takes the key
-//! away, and then waits until the place has no user. So nothing is counted for a trigger
+//! as a user of the slot, and then looks whether it is still the trigger's. Whoever gives
+//! the slot to another trigger, or changes the name in it, holds the lock, takes the key
+//! away, and then waits until the slot has no user. So nothing is counted for a trigger
 //! that it does not belong to. No process ends while it is a user or holds the lock, unless
 //! it crashes, and then the memory is made anew.
 
@@ -46,7 +46,7 @@ pub(super) fn stat_max() -> usize {
 /// How a process learns which triggers its database has, as far as it knows.
 pub(in crate::pg) type Known = fn() -> Rc<TriggerSet>;
 
-/// How often a process looks for a place that others may take from its trigger meanwhile.
+/// How often a process looks for a slot that others may take from its trigger meanwhile.
 const ATTEMPTS: u32 = 5;
 
 /// What is counted for the whole server (rule T1).
@@ -73,19 +73,19 @@ const TALLIES: usize = 7;
 
 /// The counters for the whole server, and what is needed to find those of triggers.
 pub(in crate::pg) struct Stats {
-    /// Who holds it may change which trigger a place belongs to.
+    /// Who holds it may change which trigger a slot belongs to.
     lock: Lock,
-    /// How many places there are.
-    places: usize,
+    /// How many slots there are.
+    slots: usize,
     tallies: [AtomicU64; TALLIES],
     reset_at: AtomicI64,
 }
 
-/// The place for the counters of a trigger. The first members are those that a firing
+/// The slot for the counters of a trigger. The first members are those that a firing
 /// changes, in as few cache lines as possible. Times are in nanoseconds.
 #[repr(C, align(64))]
 #[derive(Default)]
-pub(in crate::pg) struct Place {
+pub(in crate::pg) struct Slot {
     /// The [`Key`] of the trigger, or 0.
     key: AtomicU64,
     /// How many processes count here at the moment.
@@ -106,8 +106,8 @@ pub(in crate::pg) struct Place {
 /// Where this process finds these.
 pub(in crate::pg) static STATS: Attached<Stats> = Attached::none();
 
-/// The places, which are behind them.
-static PLACES: AtomicPtr<Place> = AtomicPtr::new(ptr::null_mut());
+/// The slots, which are behind them.
+static SLOTS: AtomicPtr<Slot> = AtomicPtr::new(ptr::null_mut());
 
 thread_local! {
     /// The trigger that runs, and since when.
@@ -130,7 +130,7 @@ pub(crate) struct Counters {
     pub(crate) last_failure: Option<(i64, i32)>,
 }
 
-impl Place {
+impl Slot {
     /// Adds a run to the counters, if they are those of the trigger.
     fn add(&self, key: Key, time: u64, failure: Option<Failure>) -> bool {
         self.users.fetch_add(1, SeqCst);
@@ -164,7 +164,7 @@ impl Place {
         })
     }
 
-    /// Takes the place from its trigger, so that its other members can be changed. The
+    /// Takes the slot from its trigger, so that its other members can be changed. The
     /// lock must be held. Returns false if a process does not cease to use it.
     fn vacate(&self) -> bool {
         let key = self.key.swap(0, SeqCst);
@@ -178,7 +178,7 @@ impl Place {
         false
     }
 
-    /// Gives a place that has been vacated to a trigger, with counters that say nothing.
+    /// Gives a slot that has been vacated to a trigger, with counters that say nothing.
     fn occupy(&self, key: Key, trigger: Trigger) {
         for counter in [
             &self.fired,
@@ -229,7 +229,7 @@ impl Place {
         })
     }
 
-    /// How the place is used, for a session that knows its own database's triggers, sorted.
+    /// How the slot is used, for a session that knows its own database's triggers, sorted.
     fn usage(&self, database: u32, triggers: &[TriggerId]) -> Use {
         match Key::from_number(self.key.load(Relaxed)) {
             None => Use::Free,
@@ -245,56 +245,56 @@ impl Place {
 }
 
 impl Stats {
-    /// No counts, and so many places.
-    pub(in crate::pg) fn new(places: usize) -> Stats {
+    /// No counts, and so many slots.
+    pub(in crate::pg) fn new(slots: usize) -> Stats {
         Stats {
             lock: Lock::default(),
-            places,
+            slots,
             tallies: Default::default(),
             reset_at: AtomicI64::new(backend::now()),
         }
     }
 
-    /// Uses the places at `places`, which are initialized if they are fresh.
+    /// Uses the slots at `slots`, which are initialized if they are fresh.
     ///
     /// # Safety
-    /// There must be room for `self.places` of them, which are valid as long as the
+    /// There must be room for `self.slots` of them, which are valid as long as the
     /// process, and, unless they are fresh, initialized. Fresh ones nobody else may use.
-    pub(in crate::pg) unsafe fn attach(&self, places: *mut Place, fresh: bool) {
+    pub(in crate::pg) unsafe fn attach(&self, slots: *mut Slot, fresh: bool) {
         if fresh {
-            for number in 0..self.places {
+            for number in 0..self.slots {
                 // SAFETY: the caller promises that there is room.
-                unsafe { places.add(number).write(Place::default()) };
+                unsafe { slots.add(number).write(Slot::default()) };
             }
         }
-        PLACES.store(places, Relaxed);
+        SLOTS.store(slots, Relaxed);
     }
 
-    fn places(&self) -> &'static [Place] {
-        let places = PLACES.load(Relaxed);
-        if places.is_null() {
+    fn slots(&self) -> &'static [Slot] {
+        let slots = SLOTS.load(Relaxed);
+        if slots.is_null() {
             return &[];
         }
-        // SAFETY: `attach` was given that many places, which are initialized, and shared
+        // SAFETY: `attach` was given that many slots, which are initialized, and shared
         // by atomics only.
-        unsafe { std::slice::from_raw_parts(places, self.places) }
+        unsafe { std::slice::from_raw_parts(slots, self.slots) }
     }
 
-    /// The places, in the order in which a trigger is looked for.
-    fn places_for(&self, key: Key) -> impl Iterator<Item = &'static Place> + Clone {
-        let places = self.places();
-        let (before, after) = places.split_at(key.home(places.len()));
+    /// The slots, in the order in which a trigger is looked for.
+    fn slots_for(&self, key: Key) -> impl Iterator<Item = &'static Slot> + Clone {
+        let slots = self.slots();
+        let (before, after) = slots.split_at(key.first_slot(slots.len()));
         after.iter().chain(before)
     }
 
-    fn find(&self, key: Key) -> Option<&'static Place> {
-        let is_there = |place: &&Place| place.key.load(Acquire) == key.number();
-        let places = self.places();
+    fn find(&self, key: Key) -> Option<&'static Slot> {
+        let is_there = |slot: &&Slot| slot.key.load(Acquire) == key.number();
+        let slots = self.slots();
         // That it is there at once is by far the most frequent.
-        places
-            .get(key.home(places.len()))
+        slots
+            .get(key.first_slot(slots.len()))
             .filter(is_there)
-            .or_else(|| self.places_for(key).find(is_there))
+            .or_else(|| self.slots_for(key).find(is_there))
     }
 
     fn add(&self, tally: Tally) {
@@ -305,7 +305,7 @@ impl Stats {
     fn add_run(&self, trigger: Trigger, time: u64, failure: Option<Failure>, known: Known) {
         let key = Key::new(backend::database(), trigger.definition.id);
         let counted = (0..ATTEMPTS).any(|_| match self.find(key) {
-            Some(place) if place.has_name(trigger.name()) => place.add(key, time, failure),
+            Some(slot) if slot.has_name(trigger.name()) => slot.add(key, time, failure),
             _ => {
                 self.assign(key, trigger, known);
                 false
@@ -318,52 +318,52 @@ impl Stats {
             let Some(_held) = self.lock.take() else {
                 return;
             };
-            if let Some(place) = self.find(key) {
-                place.last_failure_at.store(backend::now(), Relaxed);
-                place.last_failure.store(failure.sqlstate, Relaxed);
+            if let Some(slot) = self.find(key) {
+                slot.last_failure_at.store(backend::now(), Relaxed);
+                slot.last_failure.store(failure.sqlstate, Relaxed);
             }
         }
     }
 
-    /// Sees to it that a trigger has a place, with its name.
+    /// Sees to it that a trigger has a slot, with its name.
     fn assign(&self, key: Key, trigger: Trigger, known: Known) {
-        // Each place is looked up in it.
+        // Each slot is looked up in it.
         let Ok(triggers) = known().ids() else {
             return;
         };
         let Some(_held) = self.lock.take() else {
             return;
         };
-        if let Some(place) = self.find(key) {
-            if !place.has_name(trigger.name()) && place.vacate() {
-                place.rename(key, trigger);
+        if let Some(slot) = self.find(key) {
+            if !slot.has_name(trigger.name()) && slot.vacate() {
+                slot.rename(key, trigger);
             }
             return;
         }
-        let places = self.places_for(key);
-        let uses = places
+        let slots = self.slots_for(key);
+        let uses = slots
             .clone()
-            .map(|place| place.usage(key.database(), &triggers));
+            .map(|slot| slot.usage(key.database(), &triggers));
         let chosen = choose(uses)
-            .and_then(|(number, used)| Some((places.clone().nth(number)?, used)))
-            .filter(|(place, _)| place.vacate());
-        if let Some((place, used)) = chosen {
-            place.occupy(key, trigger);
+            .and_then(|(number, used)| Some((slots.clone().nth(number)?, used)))
+            .filter(|(slot, _)| slot.vacate());
+        if let Some((slot, used)) = chosen {
+            slot.occupy(key, trigger);
             if let Use::Fired(_) = used {
                 self.add(Tally::GaveWay);
             }
         }
     }
 
-    /// Frees the places of the triggers that `which` names.
+    /// Frees the slots of the triggers that `which` names.
     fn free(&self, which: impl Fn(Key) -> bool) {
         let Some(_held) = self.lock.take() else {
             return;
         };
-        for place in self.places() {
-            if Key::from_number(place.key.load(Relaxed)).is_some_and(&which) {
-                // A place that is still used keeps its counters.
-                let _ = place.vacate();
+        for slot in self.slots() {
+            if Key::from_number(slot.key.load(Relaxed)).is_some_and(&which) {
+                // A slot that is still used keeps its counters.
+                let _ = slot.vacate();
             }
         }
     }
@@ -414,17 +414,17 @@ pub(in crate::pg) fn add(tally: Tally) {
     }
 }
 
-/// How many places there are for the counters of triggers.
-pub(crate) fn places() -> usize {
-    STATS.get().map_or(0, |stats| stats.places().len())
+/// How many slots there are for the counters of triggers.
+pub(crate) fn slots() -> usize {
+    STATS.get().map_or(0, |stats| stats.slots().len())
 }
 
-/// The counters of the place with that number, if a trigger has it.
+/// The counters of the slot with that number, if a trigger has it.
 pub(crate) fn read(number: usize) -> Option<Counters> {
     let stats = STATS.get()?;
-    let place = stats.places().get(number)?;
+    let slot = stats.slots().get(number)?;
     let _held = stats.lock.take()?;
-    place.read()
+    slot.read()
 }
 
 /// What has been counted for the whole server, by its number in the order of [`Tally`].
