@@ -5,15 +5,12 @@ use strict;
 use warnings FATAL => 'all';
 
 use FindBin;
-use lib "$FindBin::RealBin/..";
+use lib $FindBin::RealBin, "$FindBin::RealBin/..";
+use Peers;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use SessionTriggers;
 use Test::More;
-
-my $peers = $ENV{SESSTRIG_PEERS};
-plan skip_all => 'SESSTRIG_PEERS names no directory with the drivers' unless $peers;
-my $clients = "$FindBin::RealBin/../../peers";
 
 # Each driver: the directory that it comes from, the command of its client, what to
 # add to the URL, what it prints of a warning before ReadyForQuery, what libpq itself
@@ -83,12 +80,9 @@ my @drivers = (
 my ($pgjdbc) = grep { $_->{name} eq 'pgjdbc' } @drivers;
 push @drivers, { %$pgjdbc, name => 'pgjdbc, preferQueryMode=simple', url => '&preferQueryMode=simple', splits => 0 };
 
-# Node.js looks for the driver here.
-$ENV{NODE_PATH} = "$peers/node/node_modules";
-
 my $node = new_node('drivers');
 $node->start;
-create_app($node, <<'SQL');
+create_app($node, $FAIL . <<'SQL');
 CREATE ROLE alice LOGIN;
 CREATE ROLE quiet LOGIN;
 CREATE ROLE german LOGIN;
@@ -101,11 +95,6 @@ CREATE FUNCTION log_session() RETURNS event_trigger LANGUAGE plpgsql SECURITY DE
 BEGIN
     INSERT INTO public.fired (line) VALUES (concat_ws(' ', tg_event, polar_login_user, polar_client_ip));
     PERFORM set_config('app.tenant', 'blue', false);
-END
-$$;
-CREATE FUNCTION fail() RETURNS event_trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'no entry for %', polar_login_user USING ERRCODE = 'P0042';
 END
 $$;
 CREATE EVENT TRIGGER a_log ON after_user_logon EXECUTE FUNCTION log_session();
@@ -122,12 +111,7 @@ sub run_client
 {
 	my ($driver, $user, @scripts) = @_;
 	my $url = 'postgresql://127.0.0.1:' . $node->port . "/app?user=$user" . ($driver->{url} // '');
-	my ($out, $err) = ('', '');
-	my $timer = IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default);
-	# Drivers use their own libraries.
-	delete local $ENV{LD_LIBRARY_PATH};
-
-	IPC::Run::run([ @{ $driver->{command} }, $url, @scripts ], '>', \$out, '2>', \$err, $timer);
+	my ($out, $err) = run_driver(@{ $driver->{command} }, $url, @scripts);
 	wait_for_exit($node, $user)
 	  or die "$driver->{name} left its session behind";
 	return ($out . $err, take_rows($node));
@@ -151,11 +135,11 @@ my ($wrapped) = slurp_file("$FindBin::RealBin/../../../docs/oracle.md") =~ /```s
 for my $driver (@drivers)
 {
 	my $name = $driver->{name};
-	my $missing = "$peers/$driver->{peer}.missing";
+	my $missing = missing($driver->{peer});
 	my ($out, $fired);
   SKIP:
 	{
-		skip "$name: " . slurp_file($missing) =~ s/\s+/ /gr, 1 if -e $missing;
+		skip "$name: $missing", 1 if $missing;
 
 		admin($node, 'app', 'ALTER EVENT TRIGGER b_fail DISABLE');
 		($out, $fired) = run_client($driver, 'alice');

@@ -6,24 +6,22 @@ use warnings FATAL => 'all';
 
 use FindBin;
 use lib $FindBin::RealBin, "$FindBin::RealBin/..";
-use Pools;
+use Peers;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use SessionTriggers;
 use Test::More;
 
-my $peers = $ENV{SESSTRIG_PEERS};
-plan skip_all => 'SESSTRIG_PEERS names no directory with PgBouncer' unless $peers;
-if (-e "$peers/pgbouncer.missing")
+if (my $reason = missing('pgbouncer'))
 {
-  SKIP: { skip 'PgBouncer: ' . slurp_file("$peers/pgbouncer.missing") =~ s/\s+/ /gr, 1; }
+  SKIP: { skip "PgBouncer: $reason", 1; }
 	done_testing();
 	exit;
 }
 
 my $node = new_node('pool');
 $node->start;
-create_app($node, <<'SQL');
+create_app($node, $FAIL . <<'SQL');
 CREATE ROLE alice LOGIN;
 CREATE ROLE staff;
 GRANT staff TO alice;
@@ -40,11 +38,6 @@ BEGIN
     SET TimeZone = 'Asia/Tokyo';
     CREATE TEMP TABLE notes ();
     SET ROLE staff;
-END
-$$;
-CREATE FUNCTION fail() RETURNS event_trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'no entry for %', polar_login_user USING ERRCODE = 'P0042';
 END
 $$;
 CREATE EVENT TRIGGER a_log ON after_user_logon EXECUTE FUNCTION log_session();
@@ -77,8 +70,7 @@ for my $mode ('session', 'session without reset', 'transaction')
 		$node,
 		pool_mode => $mode =~ s/ .*//r,
 		$mode =~ /without/ ? (server_reset_query => '') : ());
-	my $admin = $pool->client('admin', 'pgbouncer');
-	$admin->ready;
+	my $admin = $pool->console;
 	admin($node, 'app', 'ALTER EVENT TRIGGER c_fail DISABLE');
 
 	# Three clients over one connection to the server
@@ -172,8 +164,7 @@ for my $mode ('session', 'session without reset', 'transaction')
 	$client = $pool->client('alice', 'app');
 	$client->ready;
 	$pid = $client->query('SELECT pg_backend_pid()');
-	$admin->send_query('SHUTDOWN');
-	$pool->{process}->finish;
+	$pool->stop($admin);
 	is(fired_in_the_end(), "$pid after_user_logon, $pid before_user_logoff", "X: $mode: SHUTDOWN fires one logoff");
 }
 

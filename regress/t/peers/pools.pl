@@ -6,22 +6,19 @@ use warnings FATAL => 'all';
 
 use FindBin;
 use lib $FindBin::RealBin, "$FindBin::RealBin/..";
-use Pools;
+use Peers;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use SessionTriggers;
 use Test::More;
 use Time::HiRes;
 
-my $peers = $ENV{SESSTRIG_PEERS};
-plan skip_all => 'SESSTRIG_PEERS names no directory with the pools' unless $peers;
-my $clients = "$FindBin::RealBin/../../peers";
 my $seed = $ENV{SESSTRIG_SEED} // int(rand(1e9));
 note "SESSTRIG_SEED=$seed";
 
 my $node = new_node('pools', conf => 'session_triggers.fire_on_discard = on');
 $node->start;
-create_app($node, <<'SQL');
+create_app($node, $FAIL . <<'SQL');
 CREATE ROLE alice LOGIN;
 CREATE ROLE root LOGIN SUPERUSER;
 CREATE TABLE fired (id int GENERATED ALWAYS AS IDENTITY, line text);
@@ -36,23 +33,12 @@ BEGIN
     PERFORM set_config('app.token', nextval('public.token')::text, false);
 END
 $$;
-CREATE FUNCTION fail() RETURNS event_trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'no entry for %', polar_login_user USING ERRCODE = 'P0042';
-END
-$$;
 CREATE EVENT TRIGGER a_log ON after_user_logon EXECUTE FUNCTION log_session();
 CREATE EVENT TRIGGER b_token ON after_user_logon EXECUTE FUNCTION give_token();
 CREATE EVENT TRIGGER c_fail ON after_user_logon EXECUTE FUNCTION fail();
 CREATE EVENT TRIGGER d_log ON before_user_logoff EXECUTE FUNCTION log_session();
 ALTER EVENT TRIGGER c_fail DISABLE;
 SQL
-
-sub missing
-{
-	my ($peer) = @_;
-	return -e "$peers/$peer.missing" && slurp_file("$peers/$peer.missing") =~ s/\s+/ /gr;
-}
 
 sub set
 {
@@ -108,21 +94,18 @@ SKIP:
 		set('fire_on_discard', $mode);
 		begin();
 		my $pool = PgBouncer->start($node);
-		my $admin = $pool->client('admin', 'pgbouncer');
-		$admin->ready;
+		my $admin = $pool->console;
 		is(three_clients($pool), $mode eq 'on' ? '1, 2, 3' : '1, -, -', "R1: PgBouncer, fire_on_discard = $mode: each client has its own token");
 		$admin->query('RECONNECT app');
 		# It also resets a connection that the last client has left.
 		is(fired_in_the_end(), $mode eq 'on' ? "$three, DISCARD ALL, DISCARD ALL, LOGOFF" : 'LOGON, LOGOFF',
 			"R1: PgBouncer, fire_on_discard = $mode: the firings");
-		$admin->send_query('SHUTDOWN');
-		$pool->{process}->finish;
+		$pool->stop($admin);
 	}
 
 	# A failed logon
 	my $pool = PgBouncer->start($node);
-	my $admin = $pool->client('admin', 'pgbouncer');
-	$admin->ready;
+	my $admin = $pool->console;
 	begin();
 	my $client = $pool->client('alice', 'app');
 	$client->ready;
@@ -152,8 +135,7 @@ SKIP:
 	like($client->query($left), qr/^\d+$/, 'R2: PgBouncer: after a rejection the next client has a token');
 	isnt($client->query('SELECT pg_backend_pid()'), $pid, 'R2: PgBouncer: in another connection');
 	$client->quit;
-	$admin->send_query('SHUTDOWN');
-	$pool->{process}->finish;
+	$pool->stop($admin);
 	wait_for_exit($node, 'alice');
 	admin($node, 'app', 'ALTER DATABASE app RESET session_triggers.logon_failure');
 
@@ -162,8 +144,7 @@ SKIP:
 	{
 		begin();
 		$pool = PgBouncer->start($node, pool_mode => 'transaction', server_reset_query_always => $always);
-		$admin = $pool->client('admin', 'pgbouncer');
-		$admin->ready;
+		$admin = $pool->console;
 		my @clients = map { $pool->client('alice', 'app') } 1, 2;
 		$_->ready for @clients;
 		is( join(', ', map { scalar $_->query($left) } @clients[ 0, 1, 0 ]),
@@ -182,8 +163,7 @@ SKIP:
 		is($error && $error->{C}, $always ? '26000' : undef, "PgBouncer, transaction mode, server_reset_query_always = $always: in the next transaction it is "
 			. ($always ? 'gone' : 'still there'));
 		$_->quit for @clients;
-		$admin->send_query('SHUTDOWN');
-		$pool->{process}->finish;
+		$pool->stop($admin);
 		wait_for_exit($node, 'alice');
 	}
 
@@ -220,10 +200,7 @@ SKIP:
 	my %seen;
 	is(join(' ', grep { $seen{$_}++ } @tokens), '', 'R1: PgBouncer: no client has the token of another');
 	$root->quit;
-	$admin = $pool->client('admin', 'pgbouncer');
-	$admin->ready;
-	$admin->send_query('SHUTDOWN');
-	$pool->{process}->finish;
+	$pool->stop($pool->console);
 	wait_for_exit($node, 'alice');
 }
 
@@ -250,7 +227,6 @@ my @pools = (
 	{ name => 'asyncpg', peer => 'python', command => [ "$peers/python/bin/python", "$clients/asyncpg-pool.py" ], resets => 'after' },
 	{ name => 'node-postgres', peer => 'node', command => [ 'node', "$clients/node-postgres-pool.js" ], resets => 'after' },
 	{ name => 'HikariCP', peer => 'hikari', command => [ 'java', '-cp', "$peers/hikari/classes:$peers/hikari/usr/share/java/*", 'HikariPool' ], resets => 'before' });
-$ENV{NODE_PATH} = "$peers/node/node_modules";
 for my $pool (@pools)
 {
   SKIP:
@@ -262,11 +238,7 @@ for my $pool (@pools)
 		{
 			set('fire_on_discard', $mode);
 			begin();
-			my ($out, $err) = ('', '');
-			# Drivers use their own libraries.
-			delete local $ENV{LD_LIBRARY_PATH};
-			IPC::Run::run([ @{ $pool->{command} }, 'postgresql://127.0.0.1:' . $node->port . '/app?user=alice' ],
-				'>', \$out, '2>', \$err, IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+			my ($out, $err) = run_driver(@{ $pool->{command} }, 'postgresql://127.0.0.1:' . $node->port . '/app?user=alice');
 			my @tokens = $out =~ /^client \d (\S+) -$/mg;
 			is(scalar @tokens, 3, "R1: $pool->{name}, fire_on_discard = $mode: the next client finds nothing of the one before") or diag("$out$err");
 			# HikariCP tests a new connection, and each one before it hands it out.

@@ -1,14 +1,55 @@
-# Pools in front of a server: PgBouncer and pgpool-II, each with connections to the database
-# "app". SESSTRIG_PEERS names the directory that has them.
-package Pools;
+# What the tests with peers share: PgBouncer and pgpool-II, each with connections to the database
+# "app", and the clients of drivers under regress/peers. SESSTRIG_PEERS names the directory that
+# has what these need; without it, a test that uses this module is skipped.
+package Peers;
 
 use strict;
 use warnings FATAL => 'all';
 
+use File::Basename 'dirname';
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use SessionTriggers;
+use Test::More;
+
+use Exporter 'import';
+our @EXPORT = qw($peers $clients $FAIL missing run_driver);
+
+our $peers = $ENV{SESSTRIG_PEERS};
+plan skip_all => 'SESSTRIG_PEERS names no directory with PgBouncer, pgpool-II and the drivers' unless $peers;
+our $clients = dirname(__FILE__) . '/../../peers';
+
+# Node.js looks for the driver here.
+$ENV{NODE_PATH} = "$peers/node/node_modules";
+
+# A trigger function that fails
+our $FAIL = <<'SQL';
+CREATE FUNCTION fail() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'no entry for %', polar_login_user USING ERRCODE = 'P0042';
+END
+$$;
+SQL
+
+# Why there is no such peer, or nothing if there is one
+sub missing
+{
+	my ($peer) = @_;
+	return -e "$peers/$peer.missing" && slurp_file("$peers/$peer.missing") =~ s/\s+/ /gr;
+}
+
+# Runs a command that uses a driver, and returns what it wrote to standard output and to standard
+# error.
+sub run_driver
+{
+	my @command = @_;
+	my ($out, $err) = ('', '');
+	# Drivers use their own libraries.
+	delete local $ENV{LD_LIBRARY_PATH};
+	IPC::Run::run(\@command, '>', \$out, '2>', \$err, IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	return ($out, $err);
+}
 
 # The processes that a failed test leaves
 my @running;
@@ -17,7 +58,7 @@ my @running;
 sub run_program
 {
 	my ($peer, $command, $ready) = @_;
-	local $ENV{LD_LIBRARY_PATH} = join ':', glob "$ENV{SESSTRIG_PEERS}/$peer/usr/lib/*-linux-gnu";
+	local $ENV{LD_LIBRARY_PATH} = join ':', glob "$peers/$peer/usr/lib/*-linux-gnu";
 	my $output = '';
 	my $process = IPC::Run::start($command, '<', \'', '>&', \$output);
 	push @running, $process;
@@ -68,9 +109,9 @@ sub start
 	PostgreSQL::Test::Utils::append_to_file("$dir/ini",
 		"[databases]\napp = host=127.0.0.1 port=" . $server->port . " pool_size=$size\n[pgbouncer]\n"
 		  . join('', map { "$_ = $settings{$_}\n" } sort keys %settings));
-	$self->{process} = Pools::run_program(
+	$self->{process} = Peers::run_program(
 		'pgbouncer',
-		[ "$ENV{SESSTRIG_PEERS}/pgbouncer/usr/sbin/pgbouncer", '-q', "$dir/ini" ],
+		[ "$Peers::peers/pgbouncer/usr/sbin/pgbouncer", '-q', "$dir/ini" ],
 		sub { return -e $self->{log} && PostgreSQL::Test::Utils::slurp_file($self->{log}) =~ / process up: /; });
 	return $self;
 }
@@ -78,7 +119,25 @@ sub start
 # What connect_raw() asks of a server.
 sub port { return $_[0]{port}; }
 
-sub client { return Pools::connect_to(@_); }
+sub client { return Peers::connect_to(@_); }
+
+# Returns a client of its console.
+sub console
+{
+	my ($self) = @_;
+	my $console = $self->client('admin', 'pgbouncer');
+	$console->ready;
+	return $console;
+}
+
+# Stops it from its console.
+sub stop
+{
+	my ($self, $console) = @_;
+	$console->send_query('SHUTDOWN');
+	$self->{process}->finish;
+	return;
+}
 
 # Waits until that many clients wait for the server.
 sub wait_for_waiting
@@ -122,9 +181,9 @@ sub start
 		%settings);
 	PostgreSQL::Test::Utils::append_to_file("$dir/conf", join('', map { "$_ = $settings{$_}\n" } sort keys %settings));
 	PostgreSQL::Test::Utils::append_to_file("$dir/$_", '') for qw(hba pcp);
-	$self->{process} = Pools::run_program(
+	$self->{process} = Peers::run_program(
 		'pgpool',
-		[ "$ENV{SESSTRIG_PEERS}/pgpool/usr/sbin/pgpool", '-n', '-f', "$dir/conf", '-a', "$dir/hba", '-F', "$dir/pcp" ],
+		[ "$Peers::peers/pgpool/usr/sbin/pgpool", '-n', '-f', "$dir/conf", '-a', "$dir/hba", '-F', "$dir/pcp" ],
 		sub { return IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->{port}) ? 1 : 0; });
 	return $self;
 }
@@ -132,7 +191,7 @@ sub start
 # What connect_raw() asks of a server.
 sub port { return $_[0]{port}; }
 
-sub client { return Pools::connect_to(@_); }
+sub client { return Peers::connect_to(@_); }
 
 sub stop
 {
