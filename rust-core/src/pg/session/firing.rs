@@ -197,7 +197,8 @@ pub(crate) fn record_event(event: Event, function: u32, context: &CStr) -> PgRes
     Ok(())
 }
 
-/// The command tag of an event (rules E2 and R1).
+/// The number that the server has for [`Event::tag`] (rules E2 and R1). The server finds
+/// only those tags by their text that a trigger's filter can name.
 pub(in crate::pg) fn command_tag(event: Event, occasion: Occasion) -> CommandTag {
     match (occasion, event) {
         (Occasion::Connection, Event::Logon) => sys::CMDTAG_LOGON,
