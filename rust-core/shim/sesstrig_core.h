@@ -622,6 +622,17 @@ enum SesstrigStatus sesstrig_discard_fire_logoff(ErrorData **error);
 enum SesstrigStatus sesstrig_discard_fire_logon(ErrorData **error);
 
 /*
+ Counts the trigger that the exit of this process interrupts, if one runs. `timed_out`
+ says whether its time limit is the reason.
+ */
+void sesstrig_session_count_unfinished(bool timed_out);
+
+/*
+ Notes that this process exits, and fires nothing any more.
+ */
+void sesstrig_session_leave(void);
+
+/*
  Panics inside the boundary. Trigger functions of the tests call this.
  */
 enum SesstrigStatus sesstrig_fault_raise(ErrorData **error);
@@ -643,6 +654,15 @@ struct SesstrigOverride sesstrig_override_find(const char *name, const char *cur
  `name` and `value` must point to writable pointers.
  */
 bool sesstrig_override_language(int index, const char **name, const char **value);
+
+/*
+ Prepares this transaction for a trial of a trigger on the event of that name, and sets
+ `tag` to the event's `CommandTag`.
+
+ # Safety
+ `event` must point to a terminated string, and `tag`.
+ */
+enum SesstrigStatus sesstrig_trial_begin(const char *event, uint32_t *tag, ErrorData **error);
 
 /*
  The name of the context variable with that index; null if there is none.
@@ -705,25 +725,5 @@ void sesstrig_stat_reset(void);
  Forgets the counters of a trigger, or of all triggers of a database if `trigger` is 0.
  */
 void sesstrig_stat_forget(uint32_t database, uint32_t trigger);
-
-/*
- Counts the trigger that the exit of this process interrupts, if one runs. `timed_out`
- says whether its time limit is the reason.
- */
-void sesstrig_stat_exit(bool timed_out);
-
-/*
- Notes that this process exits, and fires nothing any more.
- */
-void sesstrig_session_leave(void);
-
-/*
- Prepares this transaction for a trial of a trigger on the event of that name, and sets
- `tag` to the event's `CommandTag`.
-
- # Safety
- `event` must point to a terminated string, and `tag`.
- */
-enum SesstrigStatus sesstrig_trial_begin(const char *event, uint32_t *tag, ErrorData **error);
 
 #endif  /* SESSTRIG_CORE_H */

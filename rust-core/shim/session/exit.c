@@ -205,7 +205,7 @@ sesstrig_exit_defer(int code)
 		return;
 	if (exit_sqlstate[0])
 		sesstrig_refusal_note();
-	sesstrig_stat_exit(sesstrig_report_overrun());
+	sesstrig_session_count_unfinished(sesstrig_report_overrun());
 	defer(code);
 	sesstrig_session_leave();
 }

@@ -1,12 +1,9 @@
-//! The exports through which `shim/stat.c` shows statistics (rule T1), `shim/session/exit.c` counts
-//! what an exit leaves unfinished, and `shim/session/trial.c` tries a trigger.
+//! The exports through which `shim/stat.c` shows statistics (rule T1).
 
-use crate::domain::session::event::Event;
 use crate::domain::session::triggers::TriggerId;
-use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};
-use crate::pg::session::{lifecycle, trial};
-use crate::pg::{ErrorData, stat};
-use std::ffi::{CStr, c_char};
+use crate::ffi::server::boundary::answer;
+use crate::pg::stat;
+use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
 /// The counters of a trigger. Times are in milliseconds.
@@ -114,38 +111,4 @@ pub extern "C" fn sesstrig_stat_forget(database: u32, trigger: u32) {
             key.database() == database && (trigger == 0 || key.trigger() == TriggerId(trigger))
         });
     });
-}
-
-/// Counts the trigger that the exit of this process interrupts, if one runs. `timed_out`
-/// says whether its time limit is the reason.
-#[unsafe(no_mangle)]
-pub extern "C" fn sesstrig_stat_exit(timed_out: bool) {
-    answer((), || lifecycle::count_unfinished(timed_out));
-}
-
-/// Notes that this process exits, and fires nothing any more.
-#[unsafe(no_mangle)]
-pub extern "C" fn sesstrig_session_leave() {
-    answer((), lifecycle::leave);
-}
-
-/// Prepares this transaction for a trial of a trigger on the event of that name, and sets
-/// `tag` to the event's `CommandTag`.
-///
-/// # Safety
-/// `event` must point to a terminated string, and `tag`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_trial_begin(
-    event: *const c_char,
-    tag: &mut MaybeUninit<u32>,
-    error: &mut MaybeUninit<*mut ErrorData>,
-) -> SesstrigStatus {
-    let begin = || {
-        // SAFETY: the caller promises that `event` is terminated.
-        if let Some(event) = Event::from_name(unsafe { CStr::from_ptr(event) }) {
-            tag.write(trial::begin(event)?);
-        }
-        Ok(())
-    };
-    boundary(error, begin)
 }

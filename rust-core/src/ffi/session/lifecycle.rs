@@ -104,6 +104,19 @@ pub extern "C" fn sesstrig_discard_fire_logon(
     boundary(error, lifecycle::logon_after_discard)
 }
 
+/// Counts the trigger that the exit of this process interrupts, if one runs. `timed_out`
+/// says whether its time limit is the reason.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_session_count_unfinished(timed_out: bool) {
+    answer((), || lifecycle::count_unfinished(timed_out));
+}
+
+/// Notes that this process exits, and fires nothing any more.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_session_leave() {
+    answer((), lifecycle::leave);
+}
+
 /// Panics inside the boundary. Trigger functions of the tests call this.
 #[cfg(feature = "faults")]
 #[unsafe(no_mangle)]

@@ -2,4 +2,5 @@
 
 mod lifecycle;
 mod overrides;
+mod trial;
 mod variables;
