@@ -214,11 +214,10 @@ sesstrig_event_may_own(FormData_pg_event_trigger *form, Oid owner)
 void
 sesstrig_fire_delegated(void)
 {
-	ErrorData  *error;
-	SesstrigStatus status = sesstrig_delegation_fire(&error);
+	ErrorData  *error = sesstrig_delegation_fire();
 
 	sesstrig_exit_finish();
-	sesstrig_exit_on_failure(status, error);
+	sesstrig_exit_on_failure(error);
 }
 
 /* --- called by Rust ----------------------------------------------------------------- */

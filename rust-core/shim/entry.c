@@ -12,10 +12,7 @@
 void
 sesstrig_server_init(void)
 {
-	ErrorData  *error;
-	SesstrigStatus status = sesstrig_core_start(&error);
-
-	sesstrig_exit_on_failure(status, error);
+	sesstrig_exit_on_failure(sesstrig_core_start());
 	sesstrig_note_settings();
 	sesstrig_keeper_init();
 }
@@ -33,9 +30,6 @@ sesstrig_statement_check(Node *statement)
 void
 sesstrig_fault_panic(void)
 {
-	ErrorData  *error;
-	SesstrigStatus status = sesstrig_fault_raise(&error);
-
-	sesstrig_raise_on_failure(status, error);
+	sesstrig_raise_on_failure(sesstrig_fault_raise());
 }
 #endif

@@ -11,20 +11,6 @@
 #define SESSTRIG_CORE_H
 
 /*
- Whether a call has succeeded.
- */
-typedef enum SesstrigStatus {
-  /*
-   It has succeeded; the out-parameter for the error is not set.
-   */
-  SESSTRIG_STATUS_OK,
-  /*
-   It has failed; the out-parameter has the error, which now belongs to the caller.
-   */
-  SESSTRIG_STATUS_ERROR,
-} SesstrigStatus;
-
-/*
  What comes of giving a trigger to another owner.
  */
 typedef enum SesstrigOwnership {
@@ -275,7 +261,7 @@ typedef struct SesstrigCounters {
  # Safety
  `event` must point to a terminated string.
  */
-enum SesstrigStatus sesstrig_audit_fire(const char *event, uint32_t function, ErrorData **error);
+ErrorData *sesstrig_audit_fire(const char *event, uint32_t function);
 
 /*
  Whether a message for the server log begins as a record of the session audit does. This
@@ -307,7 +293,7 @@ void sesstrig_shared_attach(void *memory, bool fresh, bool clean, bool recovery)
  Does the work of a worker: the launcher's if `database` is 0, and otherwise, in that
  database, what there is to do about refused logons, or else the keeper's.
  */
-enum SesstrigStatus sesstrig_worker_run(uint32_t database, bool refusals, ErrorData **error);
+ErrorData *sesstrig_worker_run(uint32_t database, bool refusals);
 
 /*
  Notes that this process sends its client away by an error of level FATAL (rule A7).
@@ -329,16 +315,13 @@ int64_t sesstrig_refusals_dropped(void);
  Fires the delegated logon triggers, after those of superusers and in a transaction of
  their own. An error must end the session.
  */
-enum SesstrigStatus sesstrig_delegation_fire(ErrorData **error);
+ErrorData *sesstrig_delegation_fire(void);
 
 /*
  Sets `detail` to a sentence that says why a trigger with this owner and function does not
  fire in this session; to null if nothing keeps it from firing. A transaction must be open.
  */
-enum SesstrigStatus sesstrig_delegation_obstacle(uint32_t owner,
-                                                 uint32_t function,
-                                                 const char **detail,
-                                                 ErrorData **error);
+ErrorData *sesstrig_delegation_obstacle(uint32_t owner, uint32_t function, const char **detail);
 
 /*
  The name of the role whose members may create triggers; null if there is none. It is valid
@@ -405,13 +388,12 @@ bool sesstrig_block_may_start(const char *token, uintptr_t length);
  `token` must point to `length` readable bytes. `step` and `failure` must be
  writable.
  */
-enum SesstrigStatus sesstrig_body_feed(void *body,
-                                       const char *token,
-                                       uintptr_t length,
-                                       uint32_t at,
-                                       enum SesstrigRoutineStep *step,
-                                       struct SesstrigRoutineError *failure,
-                                       ErrorData **error);
+ErrorData *sesstrig_body_feed(void *body,
+                              const char *token,
+                              uintptr_t length,
+                              uint32_t at,
+                              enum SesstrigRoutineStep *step,
+                              struct SesstrigRoutineError *failure);
 
 /*
  The size of an automaton for a header, in bytes. The caller allocates it, with the
@@ -437,13 +419,12 @@ void sesstrig_header_start(void *header);
  `header` must have been started, and must not be used by others during the call.
  `query` must point to `length` readable bytes. `at` must be readable and writable.
  */
-enum SesstrigStatus sesstrig_header_read(void *header,
-                                         const char *query,
-                                         uintptr_t length,
-                                         bool standard_strings,
-                                         uintptr_t *at,
-                                         enum SesstrigRoutineForm *form,
-                                         ErrorData **error);
+ErrorData *sesstrig_header_read(void *header,
+                                const char *query,
+                                uintptr_t length,
+                                bool standard_strings,
+                                uintptr_t *at,
+                                enum SesstrigRoutineForm *form);
 
 /*
  What must precede a body in PL/pgSQL, a constant: DECLARE or an empty string. The
@@ -558,7 +539,7 @@ bool sesstrig_source_is_trigger(const char *source);
  Defines the settings and prepares the core. The postmaster, or a standalone
  process, calls this once; the postmaster's children inherit the result.
  */
-enum SesstrigStatus sesstrig_core_start(ErrorData **error);
+ErrorData *sesstrig_core_start(void);
 
 /*
  Whether `name` is the name of a session event.
@@ -578,20 +559,20 @@ void sesstrig_triggers_invalidate(void);
  Prepares a session, in the transaction with which the server starts it. An error
  must end the session.
  */
-enum SesstrigStatus sesstrig_session_open(ErrorData **error);
+ErrorData *sesstrig_session_open(void);
 
 /*
  Fires the logon triggers of superusers. An error must end the session. Otherwise
  [`sesstrig_delegation_fire`] must be called next.
  */
-enum SesstrigStatus sesstrig_logon_fire(ErrorData **error);
+ErrorData *sesstrig_logon_fire(void);
 
 /*
  Fires logoff, unless it has fired or the logon has not succeeded. The session must
  end next; `by_server` says whether the server ends it, rather than the client. An
  error means that the session could not be cleaned up.
  */
-enum SesstrigStatus sesstrig_logoff_fire(bool by_server, ErrorData **error);
+ErrorData *sesstrig_logoff_fire(bool by_server);
 
 /*
  Whether logoff must still fire if the server ends the session (table X).
@@ -607,19 +588,19 @@ bool sesstrig_discard_fires(void);
  Sets `may` to whether `DISCARD ALL` is the end of one use of the session and the start
  of the next. The statement's transaction must be open.
  */
-enum SesstrigStatus sesstrig_discard_may_fire(bool *may, ErrorData **error);
+ErrorData *sesstrig_discard_may_fire(bool *may);
 
 /*
  Fires logoff before `DISCARD ALL`. An error must end the session. Otherwise logon must
  fire next, or the session end.
  */
-enum SesstrigStatus sesstrig_discard_fire_logoff(ErrorData **error);
+ErrorData *sesstrig_discard_fire_logoff(void);
 
 /*
  Fires the logon triggers of superusers after `DISCARD ALL`, as [`sesstrig_logon_fire`]
  does. An error must end the session.
  */
-enum SesstrigStatus sesstrig_discard_fire_logon(ErrorData **error);
+ErrorData *sesstrig_discard_fire_logon(void);
 
 /*
  Counts the trigger that the exit of this process interrupts, if one runs. `timed_out`
@@ -635,7 +616,7 @@ void sesstrig_session_leave(void);
 /*
  Panics inside the boundary. Trigger functions of the tests call this.
  */
-enum SesstrigStatus sesstrig_fault_raise(ErrorData **error);
+ErrorData *sesstrig_fault_raise(void);
 
 /*
  Which value the setting `name` has during a firing; `current` is its value in the
@@ -662,7 +643,7 @@ bool sesstrig_override_language(int index, const char **name, const char **value
  # Safety
  `event` must point to a terminated string, and `tag`.
  */
-enum SesstrigStatus sesstrig_trial_begin(const char *event, uint32_t *tag, ErrorData **error);
+ErrorData *sesstrig_trial_begin(const char *event, uint32_t *tag);
 
 /*
  The name of the context variable with that index; null if there is none.
@@ -687,10 +668,7 @@ enum SesstrigValueKind sesstrig_variable_kind(int index);
  # Safety
  `name` and `tag` must point to terminated strings.
  */
-enum SesstrigStatus sesstrig_variable_read(const char *name,
-                                           const char *tag,
-                                           struct SesstrigValue *out,
-                                           ErrorData **error);
+ErrorData *sesstrig_variable_read(const char *name, const char *tag, struct SesstrigValue *out);
 
 /*
  How many slots for counters there are.

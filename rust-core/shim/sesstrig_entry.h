@@ -13,11 +13,11 @@
 
 #include "sesstrig_core.h"
 
-/* If a call of the core has failed, raise its error, and free the core's copy. */
-extern void sesstrig_raise_on_failure(SesstrigStatus status, ErrorData *error);
+/* If a call of the core has returned an error, raise it, and free the core's copy. */
+extern void sesstrig_raise_on_failure(ErrorData *error);
 
 /* Likewise, but the error must end the session. */
-extern void sesstrig_exit_on_failure(SesstrigStatus status, ErrorData *error);
+extern void sesstrig_exit_on_failure(ErrorData *error);
 
 /* At server start, note which settings there are. */
 extern void sesstrig_note_settings(void);

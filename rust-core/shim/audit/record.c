@@ -163,16 +163,13 @@ Datum
 sesstrig_audit_record(FunctionCallInfo fcinfo)
 {
 	EventTriggerData *trigger;
-	ErrorData  *error;
-	SesstrigStatus status;
 
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function is not called by the event trigger manager")));
 	trigger = (EventTriggerData *) fcinfo->context;
-	status = sesstrig_audit_fire(trigger->event, fcinfo->flinfo->fn_oid, &error);
-	sesstrig_raise_on_failure(status, error);
+	sesstrig_raise_on_failure(sesstrig_audit_fire(trigger->event, fcinfo->flinfo->fn_oid));
 	PG_RETURN_NULL();
 }
 

@@ -107,15 +107,12 @@ void
 sesstrig_keeper_main(Datum database)
 {
 	bool		refusals = MyBgworkerEntry->bgw_extra[0] != '\0';
-	ErrorData  *error;
-	SesstrigStatus status;
 
 	/* What the launcher has not done yet is not lost when it is asked to end. */
 	pqsignal(SIGTERM, OidIsValid(DatumGetObjectId(database)) ? die : SignalHandlerForShutdownRequest);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
-	status = sesstrig_worker_run(DatumGetObjectId(database), refusals, &error);
-	sesstrig_raise_on_failure(status, error);
+	sesstrig_raise_on_failure(sesstrig_worker_run(DatumGetObjectId(database), refusals));
 }
 
 bool

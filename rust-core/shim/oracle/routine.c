@@ -110,13 +110,9 @@ sesstrig_routine_returns_type(int location)
 	sesstrig_header_start(header);
 	while (form == SESSTRIG_ROUTINE_FORM_UNDECIDED)
 	{
-		ErrorData  *error;
-		SesstrigStatus status;
-
 		CHECK_FOR_INTERRUPTS();
-		status = sesstrig_header_read(header, query_text, query_length,
-									  standard_conforming_strings, &at, &form, &error);
-		sesstrig_raise_on_failure(status, error);
+		sesstrig_raise_on_failure(sesstrig_header_read(header, query_text, query_length,
+													   standard_conforming_strings, &at, &form));
 	}
 	pfree(header);
 
@@ -161,12 +157,9 @@ sesstrig_routine_feed(void *routine, int location, core_yyscan_t yyscanner)
 	const char *token = sesstrig_query_at(location, &length);
 	SesstrigRoutineStep step;
 	SesstrigRoutineError found;
-	ErrorData  *error;
-	SesstrigStatus status;
 
 	CHECK_FOR_INTERRUPTS();
-	status = sesstrig_body_feed(routine, token, length, location, &step, &found, &error);
-	sesstrig_raise_on_failure(status, error);
+	sesstrig_raise_on_failure(sesstrig_body_feed(routine, token, length, location, &step, &found));
 	switch (step)
 	{
 		case SESSTRIG_ROUTINE_STEP_MORE:

@@ -10,9 +10,9 @@
 #include "sesstrig_guard.h"
 
 void
-sesstrig_raise_on_failure(SesstrigStatus status, ErrorData *error)
+sesstrig_raise_on_failure(ErrorData *error)
 {
-	if (status == SESSTRIG_STATUS_OK)
+	if (!error)
 		return;
 
 	PG_TRY();
@@ -32,9 +32,9 @@ sesstrig_raise_on_failure(SesstrigStatus status, ErrorData *error)
  * logged in full.
  */
 void
-sesstrig_exit_on_failure(SesstrigStatus status, ErrorData *error)
+sesstrig_exit_on_failure(ErrorData *error)
 {
-	if (status == SESSTRIG_STATUS_OK)
+	if (!error)
 		return;
 
 	ereport(FATAL,

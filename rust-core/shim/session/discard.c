@@ -104,7 +104,6 @@ fire_logoff(void)
 	CommandDest dest = whereToSendOutput;
 	bool		must_run = sesstrig_exit_fires();
 	ErrorData  *error;
-	SesstrigStatus status;
 
 	if (must_run)
 	{
@@ -119,9 +118,9 @@ fire_logoff(void)
 	}
 	disarm_timeouts();
 	whereToSendOutput = DestNone;
-	status = sesstrig_discard_fire_logoff(&error);
+	error = sesstrig_discard_fire_logoff();
 	whereToSendOutput = dest;
-	sesstrig_exit_on_failure(status, error);
+	sesstrig_exit_on_failure(error);
 	if (must_run)
 	{
 		pqsignal(SIGTERM, die);
@@ -134,12 +133,8 @@ fire_logoff(void)
 static void
 fire_logon(void)
 {
-	ErrorData  *error;
-	SesstrigStatus status;
-
 	disarm_timeouts();
-	status = sesstrig_discard_fire_logon(&error);
-	sesstrig_exit_on_failure(status, error);
+	sesstrig_exit_on_failure(sesstrig_discard_fire_logon());
 }
 
 /*
@@ -210,8 +205,6 @@ void
 sesstrig_discard_all(void (*discard) (bool is_top_level), bool is_top_level)
 {
 	bool		may_fire;
-	ErrorData  *error;
-	SesstrigStatus status;
 
 	if (likely(!sesstrig_discard_fires()))
 	{
@@ -221,8 +214,7 @@ sesstrig_discard_all(void (*discard) (bool is_top_level), bool is_top_level)
 
 	/* discard() checks this, too, but where it is refused nothing may fire (rule R4). */
 	PreventInTransactionBlock(is_top_level, GetCommandTagName(CMDTAG_DISCARD_ALL));
-	status = sesstrig_discard_may_fire(&may_fire, &error);
-	sesstrig_raise_on_failure(status, error);
+	sesstrig_raise_on_failure(sesstrig_discard_may_fire(&may_fire));
 	if (may_fire)
 		discard_between_uses(discard, is_top_level);
 	else

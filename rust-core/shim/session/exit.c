@@ -141,7 +141,8 @@ fire(void)
 	ErrorData  *error;
 
 	sesstrig_detach_client();
-	if (sesstrig_logoff_fire(true, &error) == SESSTRIG_STATUS_OK)
+	error = sesstrig_logoff_fire(true);
+	if (!error)
 		return;
 	ereport(LOG,
 			(errcode(error->sqlerrcode),

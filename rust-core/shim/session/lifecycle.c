@@ -31,33 +31,20 @@ sesstrig_event_refuse_tags(const char *eventname)
 void
 sesstrig_session_prepare(void)
 {
-	ErrorData  *error;
-	SesstrigStatus status = sesstrig_session_open(&error);
-
-	sesstrig_exit_on_failure(status, error);
+	sesstrig_exit_on_failure(sesstrig_session_open());
 }
 
 void
 sesstrig_session_logon(bool *reading_command)
 {
-	ErrorData  *error;
-	SesstrigStatus status;
-
 	sesstrig_watch_command_read(reading_command);
-	status = sesstrig_logon_fire(&error);
-
-	sesstrig_exit_on_failure(status, error);
+	sesstrig_exit_on_failure(sesstrig_logon_fire());
 	sesstrig_fire_delegated();
 }
 
 void
 sesstrig_session_logoff(void)
 {
-	ErrorData  *error;
-	SesstrigStatus status;
-
 	sesstrig_detach_client();
-	status = sesstrig_logoff_fire(false, &error);
-
-	sesstrig_exit_on_failure(status, error);
+	sesstrig_exit_on_failure(sesstrig_logoff_fire(false));
 }

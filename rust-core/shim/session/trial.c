@@ -99,11 +99,8 @@ static void
 check_standing(const FormData_pg_event_trigger *form, const char *name)
 {
 	const char *detail = NULL;
-	ErrorData  *error;
-	SesstrigStatus status = sesstrig_delegation_obstacle(form->evtowner, form->evtfoid, &detail,
-														 &error);
 
-	sesstrig_raise_on_failure(status, error);
+	sesstrig_raise_on_failure(sesstrig_delegation_obstacle(form->evtowner, form->evtfoid, &detail));
 	if (detail)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -158,10 +155,8 @@ run(const FormData_pg_event_trigger *form)
 		.event = NameStr(form->evtevent),
 	};
 	uint32_t	tag = CMDTAG_UNKNOWN;
-	ErrorData  *error;
-	SesstrigStatus status = sesstrig_trial_begin(trigdata.event, &tag, &error);
 
-	sesstrig_raise_on_failure(status, error);
+	sesstrig_raise_on_failure(sesstrig_trial_begin(trigdata.event, &tag));
 	trigdata.tag = (CommandTag) tag;
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());

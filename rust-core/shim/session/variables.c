@@ -37,11 +37,9 @@ variable_next(SesstrigVariable *variable)
 static Datum
 variable_value(const char *name, const char *tag, bool *isnull)
 {
-	ErrorData  *error;
 	SesstrigValue value;
-	SesstrigStatus status = sesstrig_variable_read(name, tag, &value, &error);
 
-	sesstrig_raise_on_failure(status, error);
+	sesstrig_raise_on_failure(sesstrig_variable_read(name, tag, &value));
 
 	*isnull = false;
 	switch (value.kind)

@@ -3,7 +3,7 @@
 
 use crate::domain::delegation::{Ownership, Transfer, ownership};
 use crate::domain::session::triggers::{FunctionId, RoleId};
-use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};
+use crate::ffi::server::boundary::{answer, boundary};
 use crate::pg::session::{current, lifecycle};
 use crate::pg::{ErrorData, delegation};
 use std::ffi::{CStr, c_char};
@@ -13,10 +13,8 @@ use std::ptr;
 /// Fires the delegated logon triggers, after those of superusers and in a transaction of
 /// their own. An error must end the session.
 #[unsafe(no_mangle)]
-pub extern "C" fn sesstrig_delegation_fire(
-    error: &mut MaybeUninit<*mut ErrorData>,
-) -> SesstrigStatus {
-    boundary(error, lifecycle::delegated_logon)
+pub extern "C" fn sesstrig_delegation_fire() -> *mut ErrorData {
+    boundary(lifecycle::delegated_logon)
 }
 
 /// Sets `detail` to a sentence that says why a trigger with this owner and function does not
@@ -26,8 +24,7 @@ pub extern "C" fn sesstrig_delegation_obstacle(
     owner: u32,
     function: u32,
     detail: &mut MaybeUninit<*const c_char>,
-    error: &mut MaybeUninit<*mut ErrorData>,
-) -> SesstrigStatus {
+) -> *mut ErrorData {
     let ask = || {
         let obstacle = delegation::obstacle(
             RoleId(owner),
@@ -38,7 +35,7 @@ pub extern "C" fn sesstrig_delegation_obstacle(
         detail.write(text);
         Ok(())
     };
-    boundary(error, ask)
+    boundary(ask)
 }
 
 /// The name of the role whose members may create triggers; null if there is none. It is valid

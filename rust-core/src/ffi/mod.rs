@@ -1,9 +1,8 @@
 //! The functions that C calls: they check and convert arguments, call `domain` or
 //! `pg`, and convert the result. They decide nothing.
 //!
-//! Nothing unwinds or jumps out of an export for the server. It reports a failure as
-//! a status, with the error in an out-parameter, and the shim raises that error after
-//! Rust has returned; see [`boundary`].
+//! Nothing unwinds or jumps out of an export for the server. It returns an error, and the shim
+//! raises that after Rust has returned; see [`server::boundary`].
 
 #[cfg(feature = "server")]
 mod audit;

@@ -3,11 +3,10 @@
 
 use crate::domain::audit::record::is_like_record;
 use crate::domain::session::event::Event;
-use crate::ffi::server::boundary::{SesstrigStatus, boundary};
+use crate::ffi::server::boundary::boundary;
 use crate::pg::ErrorData;
 use crate::pg::session::firing::record_event;
 use std::ffi::{CStr, c_char};
-use std::mem::MaybeUninit;
 
 /// Records `event` of this session in the log that is in the schema of `function`. An
 /// unknown event is not recorded.
@@ -18,8 +17,7 @@ use std::mem::MaybeUninit;
 pub unsafe extern "C" fn sesstrig_audit_fire(
     event: *const c_char,
     function: u32,
-    error: &mut MaybeUninit<*mut ErrorData>,
-) -> SesstrigStatus {
+) -> *mut ErrorData {
     let record = || {
         // SAFETY: the caller promises that `event` is terminated.
         match Event::from_name(unsafe { CStr::from_ptr(event) }) {
@@ -27,7 +25,7 @@ pub unsafe extern "C" fn sesstrig_audit_fire(
             None => Ok(()),
         }
     };
-    boundary(error, record)
+    boundary(record)
 }
 
 /// Whether a message for the server log begins as a record of the session audit does. This

@@ -1,7 +1,7 @@
 //! The exports through which `shim/audit/worker.c` sets up the memory that the server's processes
 //! share, and runs the workers of the session audit (rules A6 and A7).
 
-use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};
+use crate::ffi::server::boundary::{answer, boundary};
 use crate::pg::ErrorData;
 use crate::pg::audit::keeper::Start;
 use crate::pg::audit::launcher;
@@ -10,7 +10,6 @@ use crate::pg::audit::worker::Task;
 use crate::pg::session::{current, settings};
 use crate::pg::shared;
 use std::ffi::c_void;
-use std::mem::MaybeUninit;
 
 /// How many bytes of shared memory the core needs.
 #[unsafe(no_mangle)]
@@ -41,17 +40,13 @@ pub unsafe extern "C" fn sesstrig_shared_attach(
 /// Does the work of a worker: the launcher's if `database` is 0, and otherwise, in that
 /// database, what there is to do about refused logons, or else the keeper's.
 #[unsafe(no_mangle)]
-pub extern "C" fn sesstrig_worker_run(
-    database: u32,
-    refusals: bool,
-    error: &mut MaybeUninit<*mut ErrorData>,
-) -> SesstrigStatus {
+pub extern "C" fn sesstrig_worker_run(database: u32, refusals: bool) -> *mut ErrorData {
     let task = match database {
         0 => Task::Launch,
         _ if refusals => Task::Write(database),
         _ => Task::Keep(database),
     };
-    boundary(error, || launcher::run(task))
+    boundary(|| launcher::run(task))
 }
 
 /// Notes that this process sends its client away by an error of level FATAL (rule A7).

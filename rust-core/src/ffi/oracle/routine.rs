@@ -7,7 +7,7 @@
 use crate::domain::oracle::alias::{RoutineOption, SpelledEvent};
 use crate::domain::oracle::{Body, Form, Header, Lexer, Progress, Token, alias, text};
 use crate::domain::session::event::Event;
-use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};
+use crate::ffi::server::boundary::{answer, boundary};
 use crate::pg::ErrorData;
 use std::ffi::{CStr, c_char};
 use std::mem::{MaybeUninit, align_of, size_of};
@@ -130,8 +130,7 @@ pub unsafe extern "C" fn sesstrig_body_feed(
     at: u32,
     step: *mut SesstrigRoutineStep,
     failure: *mut SesstrigRoutineError,
-    error: &mut MaybeUninit<*mut ErrorData>,
-) -> SesstrigStatus {
+) -> *mut ErrorData {
     let feed = || {
         // SAFETY: the caller promises that `body` was started and is not in use, and
         // that `token` points to `length` bytes.
@@ -160,7 +159,7 @@ pub unsafe extern "C" fn sesstrig_body_feed(
         unsafe { step.write(found) };
         Ok(())
     };
-    boundary(error, feed)
+    boundary(feed)
 }
 
 /// What is known about a statement from what has been read of it.
@@ -213,8 +212,7 @@ pub unsafe extern "C" fn sesstrig_header_read(
     standard_strings: bool,
     at: *mut usize,
     form: &mut MaybeUninit<SesstrigRoutineForm>,
-    error: &mut MaybeUninit<*mut ErrorData>,
-) -> SesstrigStatus {
+) -> *mut ErrorData {
     let read = || {
         // SAFETY: the caller promises that `header` was started and is not in use, and
         // that `query` points to `length` bytes.
@@ -233,7 +231,7 @@ pub unsafe extern "C" fn sesstrig_header_read(
         }
         Ok(())
     };
-    boundary(error, read)
+    boundary(read)
 }
 
 /// What must precede a body in PL/pgSQL, a constant: DECLARE or an empty string. The

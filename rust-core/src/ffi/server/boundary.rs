@@ -7,33 +7,15 @@ use crate::pg::server::error::PgResult;
 #[cfg(feature = "faults")]
 use crate::pg::server::fault;
 use crate::pg::server::panic;
-use std::mem::MaybeUninit;
+use std::ptr;
 
-/// Whether a call has succeeded.
-#[repr(C)]
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum SesstrigStatus {
-    /// It has succeeded; the out-parameter for the error is not set.
-    Ok,
-    /// It has failed; the out-parameter has the error, which now belongs to the caller.
-    Error,
-}
-
-/// Runs `f`, and turns its error or panic into a status (rule F13).
-///
-/// `error` is the place that C has for an error, as a reference, so that exports need not be
-/// unsafe for its sake: C passes the address of a local variable.
-pub(in crate::ffi) fn boundary(
-    error: &mut MaybeUninit<*mut ErrorData>,
-    f: impl FnOnce() -> PgResult<()>,
-) -> SesstrigStatus {
-    let failure = match panic::catch(f) {
-        Ok(Ok(())) => return SesstrigStatus::Ok,
-        Ok(Err(failure)) => failure,
-        Err(panic) => panic.into_error(c"session trigger core"),
-    };
-    error.write(failure.into_raw());
-    SesstrigStatus::Error
+/// Runs `f`. Returns null, or its error or panic (rule F13), which then belongs to the caller.
+pub(in crate::ffi) fn boundary(f: impl FnOnce() -> PgResult<()>) -> *mut ErrorData {
+    match panic::catch(f) {
+        Ok(Ok(())) => ptr::null_mut(),
+        Ok(Err(error)) => error.into_raw(),
+        Err(panic) => panic.into_error(c"session trigger core").into_raw(),
+    }
 }
 
 /// Runs `f` for an export that cannot report a failure. After a panic, which is

@@ -3,7 +3,7 @@
 //! happens then is in `pg`.
 
 use crate::domain::session::event::Event;
-use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};
+use crate::ffi::server::boundary::{answer, boundary};
 use crate::pg::session::{lifecycle, settings, triggers};
 use crate::pg::{self, ErrorData};
 use std::ffi::{CStr, c_char};
@@ -12,8 +12,8 @@ use std::mem::MaybeUninit;
 /// Defines the settings and prepares the core. The postmaster, or a standalone
 /// process, calls this once; the postmaster's children inherit the result.
 #[unsafe(no_mangle)]
-pub extern "C" fn sesstrig_core_start(error: &mut MaybeUninit<*mut ErrorData>) -> SesstrigStatus {
-    boundary(error, pg::start)
+pub extern "C" fn sesstrig_core_start() -> *mut ErrorData {
+    boundary(pg::start)
 }
 
 /// Whether `name` is the name of a session event.
@@ -38,26 +38,23 @@ pub extern "C" fn sesstrig_triggers_invalidate() {
 /// Prepares a session, in the transaction with which the server starts it. An error
 /// must end the session.
 #[unsafe(no_mangle)]
-pub extern "C" fn sesstrig_session_open(error: &mut MaybeUninit<*mut ErrorData>) -> SesstrigStatus {
-    boundary(error, lifecycle::open)
+pub extern "C" fn sesstrig_session_open() -> *mut ErrorData {
+    boundary(lifecycle::open)
 }
 
 /// Fires the logon triggers of superusers. An error must end the session. Otherwise
 /// [`sesstrig_delegation_fire`] must be called next.
 #[unsafe(no_mangle)]
-pub extern "C" fn sesstrig_logon_fire(error: &mut MaybeUninit<*mut ErrorData>) -> SesstrigStatus {
-    boundary(error, lifecycle::logon)
+pub extern "C" fn sesstrig_logon_fire() -> *mut ErrorData {
+    boundary(lifecycle::logon)
 }
 
 /// Fires logoff, unless it has fired or the logon has not succeeded. The session must
 /// end next; `by_server` says whether the server ends it, rather than the client. An
 /// error means that the session could not be cleaned up.
 #[unsafe(no_mangle)]
-pub extern "C" fn sesstrig_logoff_fire(
-    by_server: bool,
-    error: &mut MaybeUninit<*mut ErrorData>,
-) -> SesstrigStatus {
-    boundary(error, || lifecycle::logoff(by_server))
+pub extern "C" fn sesstrig_logoff_fire(by_server: bool) -> *mut ErrorData {
+    boundary(|| lifecycle::logoff(by_server))
 }
 
 /// Whether logoff must still fire if the server ends the session (table X).
@@ -75,33 +72,26 @@ pub extern "C" fn sesstrig_discard_fires() -> bool {
 /// Sets `may` to whether `DISCARD ALL` is the end of one use of the session and the start
 /// of the next. The statement's transaction must be open.
 #[unsafe(no_mangle)]
-pub extern "C" fn sesstrig_discard_may_fire(
-    may: &mut MaybeUninit<bool>,
-    error: &mut MaybeUninit<*mut ErrorData>,
-) -> SesstrigStatus {
+pub extern "C" fn sesstrig_discard_may_fire(may: &mut MaybeUninit<bool>) -> *mut ErrorData {
     let ask = || {
         may.write(lifecycle::may_discard()?);
         Ok(())
     };
-    boundary(error, ask)
+    boundary(ask)
 }
 
 /// Fires logoff before `DISCARD ALL`. An error must end the session. Otherwise logon must
 /// fire next, or the session end.
 #[unsafe(no_mangle)]
-pub extern "C" fn sesstrig_discard_fire_logoff(
-    error: &mut MaybeUninit<*mut ErrorData>,
-) -> SesstrigStatus {
-    boundary(error, lifecycle::logoff_before_discard)
+pub extern "C" fn sesstrig_discard_fire_logoff() -> *mut ErrorData {
+    boundary(lifecycle::logoff_before_discard)
 }
 
 /// Fires the logon triggers of superusers after `DISCARD ALL`, as [`sesstrig_logon_fire`]
 /// does. An error must end the session.
 #[unsafe(no_mangle)]
-pub extern "C" fn sesstrig_discard_fire_logon(
-    error: &mut MaybeUninit<*mut ErrorData>,
-) -> SesstrigStatus {
-    boundary(error, lifecycle::logon_after_discard)
+pub extern "C" fn sesstrig_discard_fire_logon() -> *mut ErrorData {
+    boundary(lifecycle::logon_after_discard)
 }
 
 /// Counts the trigger that the exit of this process interrupts, if one runs. `timed_out`
@@ -120,6 +110,6 @@ pub extern "C" fn sesstrig_session_leave() {
 /// Panics inside the boundary. Trigger functions of the tests call this.
 #[cfg(feature = "faults")]
 #[unsafe(no_mangle)]
-pub extern "C" fn sesstrig_fault_raise(error: &mut MaybeUninit<*mut ErrorData>) -> SesstrigStatus {
-    boundary(error, || panic!("fault requested by a trigger"))
+pub extern "C" fn sesstrig_fault_raise() -> *mut ErrorData {
+    boundary(|| panic!("fault requested by a trigger"))
 }

@@ -1,7 +1,7 @@
 //! The export through which `shim/session/trial.c` tries a trigger.
 
 use crate::domain::session::event::Event;
-use crate::ffi::server::boundary::{SesstrigStatus, boundary};
+use crate::ffi::server::boundary::boundary;
 use crate::pg::ErrorData;
 use crate::pg::session::trial;
 use std::ffi::{CStr, c_char};
@@ -16,8 +16,7 @@ use std::mem::MaybeUninit;
 pub unsafe extern "C" fn sesstrig_trial_begin(
     event: *const c_char,
     tag: &mut MaybeUninit<u32>,
-    error: &mut MaybeUninit<*mut ErrorData>,
-) -> SesstrigStatus {
+) -> *mut ErrorData {
     let begin = || {
         // SAFETY: the caller promises that `event` is terminated.
         if let Some(event) = Event::from_name(unsafe { CStr::from_ptr(event) }) {
@@ -25,5 +24,5 @@ pub unsafe extern "C" fn sesstrig_trial_begin(
         }
         Ok(())
     };
-    boundary(error, begin)
+    boundary(begin)
 }

@@ -2,7 +2,7 @@
 //! functions (section V). PL/pgSQL itself does the declaring, and refuses assignments.
 
 use crate::domain::session::variables::{Type, Variable};
-use crate::ffi::server::boundary::{SesstrigStatus, answer, boundary};
+use crate::ffi::server::boundary::{answer, boundary};
 use crate::pg::ErrorData;
 use crate::pg::session::variables::{Value, value};
 use std::ffi::{CStr, c_char, c_int};
@@ -79,8 +79,7 @@ pub unsafe extern "C" fn sesstrig_variable_read(
     name: *const c_char,
     tag: *const c_char,
     out: &mut MaybeUninit<SesstrigValue>,
-    error: &mut MaybeUninit<*mut ErrorData>,
-) -> SesstrigStatus {
+) -> *mut ErrorData {
     let read = || {
         // SAFETY: the caller promises that `name` and `tag` are terminated.
         let (name, tag) = unsafe { (CStr::from_ptr(name), CStr::from_ptr(tag)) };
@@ -105,5 +104,5 @@ pub unsafe extern "C" fn sesstrig_variable_read(
         out.write(found);
         Ok(())
     };
-    boundary(error, read)
+    boundary(read)
 }
