@@ -129,14 +129,6 @@ fire_logoff(void)
 	}
 }
 
-/* Fire the logon triggers of superusers.  If it is rejected, the session ends. */
-static void
-fire_logon(void)
-{
-	disarm_timeouts();
-	sesstrig_exit_on_failure(sesstrig_discard_fire_logon());
-}
-
 /*
  * End the session because of an error.  The settings of the client before are still in
  * effect, or some of them, and nobody may go on with these who has not logged on: not every
@@ -193,7 +185,9 @@ discard_between_uses(void (*discard) (bool is_top_level), bool is_top_level)
 	PG_END_TRY();
 
 	error_context_stack = NULL;
-	fire_logon();
+	disarm_timeouts();
+	/* If the logon is rejected, the session ends. */
+	sesstrig_exit_on_failure(sesstrig_discard_fire_logon());
 	sesstrig_fire_delegated();
 	error_context_stack = context;
 	MemoryContextSwitchTo(memory);

@@ -97,7 +97,8 @@ impl Facts for Trigger<'_> {
     type Error = crate::pg::server::error::PgError;
 
     fn owner_is_superuser(&self) -> PgResult<bool> {
-        role_is_superuser(self.owner)
+        // SAFETY: this calls a guard.
+        unsafe { ask(|answer| sys::sesstrig_try_role_is_superuser(self.owner.0, answer)) }
     }
 
     fn creator_role_is_set(&self) -> bool {
@@ -114,43 +115,23 @@ impl Facts for Trigger<'_> {
     }
 
     fn owner_is_creator(&self) -> PgResult<bool> {
-        role_is_creator(self.owner)
+        // SAFETY: this calls a guard.
+        unsafe { ask(|answer| sys::sesstrig_try_role_is_creator(self.owner.0, answer)) }
     }
 
     fn owner_can_become_login(&self) -> PgResult<bool> {
-        role_can_become_login(self.owner)
+        // SAFETY: this calls a guard.
+        unsafe { ask(|answer| sys::sesstrig_try_role_can_become_login(self.owner.0, answer)) }
     }
 
     fn owner_has_function(&self) -> PgResult<bool> {
-        role_owns_function(self.owner, self.function)
+        // SAFETY: this calls a guard.
+        unsafe {
+            ask(|answer| {
+                sys::sesstrig_try_role_owns_function(self.owner.0, self.function.0, answer)
+            })
+        }
     }
-}
-
-/// Whether a role is a superuser. A transaction must be open.
-fn role_is_superuser(role: RoleId) -> PgResult<bool> {
-    // SAFETY: this calls a guard.
-    unsafe { ask(|answer| sys::sesstrig_try_role_is_superuser(role.0, answer)) }
-}
-
-/// Whether a role is a member of the one that `session_triggers.creator_role` names. A
-/// transaction must be open.
-fn role_is_creator(role: RoleId) -> PgResult<bool> {
-    // SAFETY: this calls a guard.
-    unsafe { ask(|answer| sys::sesstrig_try_role_is_creator(role.0, answer)) }
-}
-
-/// Whether a role could become the one that has logged on, by SET ROLE. A transaction must
-/// be open.
-fn role_can_become_login(role: RoleId) -> PgResult<bool> {
-    // SAFETY: this calls a guard.
-    unsafe { ask(|answer| sys::sesstrig_try_role_can_become_login(role.0, answer)) }
-}
-
-/// Whether a role is the owner of a function, which may not exist. A transaction must be
-/// open.
-fn role_owns_function(role: RoleId, function: FunctionId) -> PgResult<bool> {
-    // SAFETY: this calls a guard.
-    unsafe { ask(|answer| sys::sesstrig_try_role_owns_function(role.0, function.0, answer)) }
 }
 
 /// The name of a role. A transaction must be open.

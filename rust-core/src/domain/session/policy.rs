@@ -68,13 +68,11 @@ pub fn after_failed_logon(setting: LogonFailure, superuser: bool, warn: bool) ->
     }
 }
 
-/// Decides what becomes of the session after a failure of the delegated triggers (rule
-/// N3). `warned` says whether the client has been warned already, because those of
-/// superusers have failed, too: it gets one warning (rule F3).
-pub fn after_failed_delegation(warn: bool, warned: bool) -> Verdict {
-    Verdict::Continue {
-        warn: warn && !warned,
-    }
+/// Whether the client is sent [`LOGON_WARNING`] after a failure of the delegated triggers, after
+/// which the session goes on in any case (rule N3). `warned` says whether the client has been
+/// warned already, because those of superusers have failed, too: it gets one warning (rule F3).
+pub fn warns_of_failed_delegation(warn: bool, warned: bool) -> bool {
+    warn && !warned
 }
 
 #[cfg(test)]
@@ -112,7 +110,7 @@ mod tests {
         }
     }
 
-    /// Rule N3: nobody is rejected, and rule F3: there is one warning.
+    /// Rules N3 and F3: there is one warning.
     #[test]
     fn failures_of_delegated_triggers_warn_once() {
         for (warn, warned, expected) in [
@@ -121,8 +119,7 @@ mod tests {
             (false, false, false),
             (false, true, false),
         ] {
-            let verdict = after_failed_delegation(warn, warned);
-            assert_eq!(verdict, Verdict::Continue { warn: expected });
+            assert_eq!(warns_of_failed_delegation(warn, warned), expected);
         }
     }
 

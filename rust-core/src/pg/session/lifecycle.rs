@@ -7,7 +7,7 @@ use super::settings;
 use super::triggers;
 use crate::domain::session::event::{Event, Occasion};
 use crate::domain::session::policy::{
-    LOGON_WARNING, LogoffOn, Verdict, after_failed_delegation, after_failed_logon,
+    LOGON_WARNING, LogoffOn, Verdict, after_failed_logon, warns_of_failed_delegation,
 };
 use crate::domain::session::triggers::Scope;
 use crate::pg::audit::{keeper, record, refusals};
@@ -147,10 +147,10 @@ fn after_failed_delegated_logon(session: Session) -> PgResult<()> {
     if !session.failed {
         stat::add(Tally::Warned);
     }
-    match after_failed_delegation(settings::logon_warning(), session.failed) {
-        Verdict::Continue { warn } => warn_client(warn),
-        Verdict::Reject => Ok(()),
-    }
+    warn_client(warns_of_failed_delegation(
+        settings::logon_warning(),
+        session.failed,
+    ))
 }
 
 fn warn_client(warn: bool) -> PgResult<()> {
