@@ -6,9 +6,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_event_trigger.h"
-#include "catalog/pg_type_d.h"
-#include "commands/event_trigger.h"
 #include "commands/trigger.h"
 #include "executor/instrument.h"
 #include "libpq/libpq-be.h"
