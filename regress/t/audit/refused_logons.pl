@@ -21,7 +21,7 @@ session_audit.refused_database = ''
 EOC
 $node->start;
 my $major = int($node->pg_version);
-admin($node, 'postgres', "CREATE DATABASE $_") for qw(app bare refuge);
+admin($node, 'postgres', "CREATE DATABASE $_") for qw(app bare fallback);
 admin($node, 'app', <<'EOS');
 SET password_encryption = md5;
 CREATE ROLE alice LOGIN PASSWORD 'right';
@@ -233,21 +233,21 @@ subtest 'A7: names of strangers' => sub {
 };
 
 subtest 'A7: databases without the audit' => sub {
-	admin($node, 'refuge', 'CREATE EXTENSION session_audit');
+	admin($node, 'fallback', 'CREATE EXTENSION session_audit');
 	over_socket('no_such_role', database => $_) for 'bare', 'missing', '', 'x' x 70;
 	is(take_refused('database'), '', 'A7: nowhere, if there is no database for them');
-	is(admin($node, 'refuge', q{SELECT count(*) FROM session_audit.log WHERE event = 'refused'}), '0', 'A7: not in any that has an audit');
+	is(admin($node, 'fallback', q{SELECT count(*) FROM session_audit.log WHERE event = 'refused'}), '0', 'A7: not in any that has an audit');
 	is(admin($node, 'app', 'SELECT queue_length, dropped FROM session_audit.status()'), '0|0', 'A7: and are not waited for');
 
-	$node->append_conf('postgresql.conf', q{session_audit.refused_database = 'refuge'});
+	$node->append_conf('postgresql.conf', q{session_audit.refused_database = 'fallback'});
 	$node->reload;
 	over_socket('no_such_role', database => $_) for 'bare', 'missing', 'app', 'x' x 70;
 	over_socket('stranger', database => 'app');
 	try_psql($node, 'postgres', 'SELECT 1', replication => 'true', extra_params => [ '-U', 'no_such_role' ]);
 	is(take_refused('database, sqlstate'), "app|28000\napp|42501", 'A7: those of a database with an audit go there');
-	is(admin($node, 'refuge', q{SELECT database, sqlstate FROM session_audit.log WHERE event = 'refused' ORDER BY 1}),
+	is(admin($node, 'fallback', q{SELECT database, sqlstate FROM session_audit.log WHERE event = 'refused' ORDER BY 1}),
 		"bare|28000\nmissing|28000\n" . ('x' x 63) . "|28000\n|28000", 'A7: session_audit.refused_database takes the others');
-	admin($node, 'refuge', q{DELETE FROM session_audit.log});
+	admin($node, 'fallback', q{DELETE FROM session_audit.log});
 
 	for my $name ('missing', 'bare')
 	{
@@ -285,11 +285,11 @@ subtest 'A7: what fails is written later' => sub {
 	is(take_refused('login_user, count'), 'no_such_role|2', 'A7: nothing is lost');
 
 	# Whoever owns a database can have it fail for ever.
-	for my $refuge ('', 'refuge')
+	for my $fallback ('', 'fallback')
 	{
-		$node->append_conf('postgresql.conf', "session_audit.refused_database = '$refuge'");
+		$node->append_conf('postgresql.conf', "session_audit.refused_database = '$fallback'");
 		$node->reload;
-		wait_until($node, 'postgres', 'SHOW session_audit.refused_database', $refuge);
+		wait_until($node, 'postgres', 'SHOW session_audit.refused_database', $fallback);
 		my $dropped = admin($node, 'app', 'SELECT dropped FROM session_audit.status()');
 		$holder = open_quiet_session($node);
 		$holder->query('BEGIN; LOCK TABLE session_audit.log IN ACCESS EXCLUSIVE MODE');
@@ -299,16 +299,16 @@ subtest 'A7: what fails is written later' => sub {
 			$position = log_position($node);
 			let_a_minute_pass();
 			over_socket('no_such_role', database => 'missing');
-			ok($node->wait_for_log($failure, $position), "A7: refuge '$refuge', try $try");
+			ok($node->wait_for_log($failure, $position), "A7: fallback '$fallback', try $try");
 			wait_until($node, 'postgres', $no_keeper, '0');
 		}
 		$holder->query('ROLLBACK');
 		$holder->quit;
 		is(take_refused('login_user, count'), '', 'A7: after three tries it is given up');
-		is(admin($node, 'app', 'SELECT dropped FROM session_audit.status()') - $dropped, $refuge ? 0 : 2, 'A7: what is not recorded is counted');
-		is(admin($node, 'refuge', q{SELECT sum(count) FROM session_audit.log WHERE event = 'refused' AND database = 'app'}), $refuge ? '2' : '', 'A7: or recorded elsewhere');
+		is(admin($node, 'app', 'SELECT dropped FROM session_audit.status()') - $dropped, $fallback ? 0 : 2, 'A7: what is not recorded is counted');
+		is(admin($node, 'fallback', q{SELECT sum(count) FROM session_audit.log WHERE event = 'refused' AND database = 'app'}), $fallback ? '2' : '', 'A7: or recorded elsewhere');
 	}
-	admin($node, 'refuge', q{DELETE FROM session_audit.log});
+	admin($node, 'fallback', q{DELETE FROM session_audit.log});
 	$node->append_conf('postgresql.conf', q{session_audit.refused_database = ''});
 	$node->reload;
 	wait_until($node, 'postgres', 'SHOW session_audit.refused_database', '');
@@ -538,7 +538,7 @@ subtest 'A7: too many connections' => sub {
 
 # Whoever has no audit is not told what it lacks.
 subtest 'A7: nobody has used the audit' => sub {
-	admin($node, $_, 'DROP EXTENSION session_audit') for qw(app refuge);
+	admin($node, $_, 'DROP EXTENSION session_audit') for qw(app fallback);
 	admin($node, 'bare', 'CREATE EXTENSION session_audit');
 	$node->restart;
 	my $position = log_position($node);
