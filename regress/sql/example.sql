@@ -1,5 +1,6 @@
 -- The documented example: section D, by psql and an ordinary user's sessions.
 -- Over TCP it is run by t/oracle/routines.pl.
+\c - regress_root
 \set me :USER
 CREATE SCHEMA polar_loginout;
 CREATE TABLE polar_loginout.users_log (
