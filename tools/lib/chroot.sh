@@ -49,6 +49,9 @@ in_chroot() {
 		root=$1 network=$2
 		shift 2
 		[[ $network == network ]] || ip link set lo up
+		# In a chroot, what this command does can be done again only where its root is a
+		# mount.
+		mount --bind "$root" "$root"
 		mount -t proc proc "$root/proc"
 		mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
 		mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
