@@ -41,6 +41,7 @@ mod server {
         "sesstrig_out_of_memory",
         "sesstrig_release_lwlocks",
         "sesstrig_stop_requested",
+        "sesstrig_timeout_is_reached",
         // shim/audit/sesstrig_audit_row.h
         "sesstrig_client_auth_method",
         "sesstrig_client_encryption",
@@ -50,6 +51,13 @@ mod server {
         "sesstrig_exit_sqlstate",
         "sesstrig_format_time",
         "sesstrig_in_recovery",
+        // shim/audit/sesstrig_record.h
+        "sesstrig_commit_level",
+        "sesstrig_commit_level_waits",
+        "sesstrig_has_sessions",
+        "sesstrig_login_role",
+        "sesstrig_process_number",
+        "sesstrig_wake_process",
     ];
 
     const TYPES: &[&str] = &[
@@ -65,6 +73,9 @@ mod server {
         "config_enum_entry",
         // shim/audit/sesstrig_audit_row.h
         "SesstrigAuditRow",
+        // shim/audit/sesstrig_record.h
+        "SesstrigRecord",
+        "SesstrigText",
     ];
 
     /// Variables, and macros that are numbers.
@@ -78,6 +89,7 @@ mod server {
         // miscadmin.h
         "IsBinaryUpgrade",
         "IsUnderPostmaster",
+        "MaxBackends",
         "MyBackendType",
         "MyDatabaseId",
         "MyProcPid",

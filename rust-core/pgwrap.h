@@ -17,4 +17,5 @@
 #include "utils/timestamp.h"
 
 #include "audit/sesstrig_audit_row.h"
+#include "audit/sesstrig_record.h"
 #include "sesstrig_guard.h"

@@ -312,6 +312,21 @@ int32_t sesstrig_refusals_waiting(void);
 int64_t sesstrig_refusals_dropped(void);
 
 /*
+ Whether there is a session audit, and so a writer.
+ */
+bool sesstrig_writer_is_wanted(void);
+
+/*
+ Does the work of the writer. Sets `code` to the exit code of its process.
+ */
+ErrorData *sesstrig_writer_run(int32_t *code);
+
+/*
+ Notes that the process of the writer is about to end.
+ */
+void sesstrig_writer_left(void);
+
+/*
  Fires the delegated logon triggers, after those of superusers and in a transaction of
  their own. An error must end the session.
  */

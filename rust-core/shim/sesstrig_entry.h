@@ -25,6 +25,13 @@ extern void sesstrig_note_settings(void);
 /* At server start, have the server reserve shared memory for the core. */
 extern void sesstrig_keeper_init(void);
 
+/* In the postmaster, reserve a background worker for the audit's writer, if there is to be one. */
+extern void sesstrig_writer_register(void);
+
+/* The writer, which is one of the audit's workers; this stands in its bgw_extra. */
+#define SESSTRIG_EXTRA_WRITER 'w'
+extern void sesstrig_writer_main(void);
+
 /* Note where the server keeps the flag that it is reading a command. */
 extern void sesstrig_watch_command_read(bool *flag);
 

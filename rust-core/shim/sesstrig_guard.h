@@ -78,6 +78,7 @@ extern void sesstrig_lend_credentials(bool lend);
 extern ErrorData *sesstrig_try_start_timeout(int ms, const char *message);
 extern void sesstrig_end_timeout(void);
 extern bool sesstrig_timeout_is_active(void);
+extern bool sesstrig_timeout_is_reached(void);
 
 /*
  * If the timeout caused the error, give it the timeout's message, and return true; cannot

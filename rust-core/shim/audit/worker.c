@@ -53,6 +53,8 @@ request_memory(void)
 	if (previous_request)
 		previous_request();
 	RequestAddinShmemSpace(MAXALIGN(sesstrig_shared_size()));
+	/* The configuration file has been read, and background workers are about to be set up. */
+	sesstrig_writer_register();
 }
 
 /* Had the server been shut down in order?  The startup process has not run yet. */
@@ -106,8 +108,13 @@ sesstrig_keeper_init(void)
 void
 sesstrig_keeper_main(Datum database)
 {
-	bool		refusals = MyBgworkerEntry->bgw_extra[0] != '\0';
+	bool		refusals = MyBgworkerEntry->bgw_extra[0] == 'r';
 
+	if (MyBgworkerEntry->bgw_extra[0] == SESSTRIG_EXTRA_WRITER)
+	{
+		sesstrig_writer_main();
+		return;
+	}
 	/* What the launcher has not done yet is not lost when it is asked to end. */
 	pqsignal(SIGTERM, OidIsValid(DatumGetObjectId(database)) ? die : SignalHandlerForShutdownRequest);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);

@@ -16,11 +16,40 @@
 #include "replication/slot.h"
 #include "utils/guc_tables.h"
 
+/* 16 declares the hooks of settings here. */
+#if PG_VERSION_NUM >= 160000
+#include "utils/guc_hooks.h"
+#endif
+
 /* 17 added the event_triggers setting. */
 #if PG_VERSION_NUM >= 170000
 #define SESSTRIG_EVENT_TRIGGERS_ON() (event_triggers)
 #else
 #define SESSTRIG_EVENT_TRIGGERS_ON() (true)
+#endif
+
+/* Have this process fire no event triggers. */
+#if PG_VERSION_NUM >= 170000
+#define SESSTRIG_SUPPRESS_EVENT_TRIGGERS() (event_triggers = false)
+#else
+#define SESSTRIG_SUPPRESS_EVENT_TRIGGERS() \
+	SetConfigOption("session_replication_role", "replica", PGC_SUSET, PGC_S_OVERRIDE)
+#endif
+
+/* 16 added an argument, for indexes that only summarize. */
+#if PG_VERSION_NUM >= 160000
+#define SESSTRIG_INSERT_INDEX_TUPLES(info, slot, estate) \
+	ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL, false)
+#else
+#define SESSTRIG_INSERT_INDEX_TUPLES(info, slot, estate) \
+	ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL)
+#endif
+
+/* 16 renamed the function. */
+#if PG_VERSION_NUM >= 160000
+#define SESSTRIG_BACKEND_STATUS(number) pgstat_get_local_beentry_by_index(number)
+#else
+#define SESSTRIG_BACKEND_STATUS(number) pgstat_fetch_stat_local_beentry(number)
 #endif
 
 /* 17 added synchronized slots, and an argument that restricts the cleanup to them. */

@@ -5,13 +5,14 @@
 //! [`Attached`]: super::server::attached::Attached
 
 use super::audit::keeper::{self, Passes, Start};
+use super::audit::pool::{self, POOL, Pool};
 use super::audit::refusals::{self, Queue};
 use super::audit::worker::{self, Launcher};
 use super::stat::{self, Slot, Stats};
 use std::ffi::c_void;
 
-/// What the processes share. Behind it are the slots for the counters of triggers, whose
-/// number is a setting.
+/// What the processes share. Behind it are the slots for the counters of triggers, and the
+/// pool of records, whose sizes depend on settings.
 struct Shared {
     launcher: Launcher,
     passes: Passes,
@@ -22,9 +23,14 @@ struct Shared {
 /// Where the slots begin.
 const SLOTS_AT: usize = size_of::<Shared>().next_multiple_of(align_of::<Slot>());
 
-/// How many bytes this is, with the slots.
+/// Where the pool of the audit's records begins.
+fn pool_at() -> usize {
+    (SLOTS_AT + stat::stat_max() * size_of::<Slot>()).next_multiple_of(align_of::<Pool>())
+}
+
+/// How many bytes this is, with the slots and the pool.
 pub(crate) fn size() -> usize {
-    SLOTS_AT + stat::stat_max() * size_of::<Slot>()
+    pool_at() + pool::size()
 }
 
 /// Uses the shared memory at `memory`. If it is fresh, `start` says how the server was
@@ -40,12 +46,15 @@ pub(crate) unsafe fn attach(memory: *mut c_void, fresh: Option<Start>) {
     // fresh before this has returned. So all is initialized before it is attached.
     unsafe {
         let slots = memory.byte_add(SLOTS_AT).cast();
+        let pool = memory.byte_add(pool_at()).cast::<Pool>();
         if let Some(start) = fresh {
+            Pool::initialize(pool);
             (&raw mut (*memory).launcher).write(Launcher::default());
             (&raw mut (*memory).passes).write(Passes::new(start));
             Queue::initialize(&raw mut (*memory).refusals);
             (&raw mut (*memory).stats).write(Stats::new(stat::stat_max()));
         }
+        POOL.attach(pool);
         worker::LAUNCHER.attach(&raw mut (*memory).launcher);
         keeper::PASSES.attach(&raw mut (*memory).passes);
         refusals::QUEUE.attach(&raw mut (*memory).refusals);

@@ -1,6 +1,8 @@
-//! The session audit (section A): what a record says, when the log is kept in order, and how
-//! refused logons are counted.
+//! The session audit (section A): what a record says, how a session hands it over, when the
+//! log is kept in order, and how refused logons are counted.
 
+pub mod handover;
 pub mod keeper;
 pub mod record;
 pub mod refusals;
+pub mod text;

@@ -3,10 +3,12 @@
 //! the row's place where nothing can be written. Where the values come from, and how
 //! the row is written, is not decided here.
 
+use super::text::Text;
 use crate::domain::session::event::Event;
 use std::collections::TryReserveError;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fmt::Write;
+use std::net::IpAddr;
 
 /// How a session ended: the column `ended_by`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,175 @@ impl End {
     }
 }
 
+/// What a record is about: the column `event`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A session, or a use of one, begins.
+    Logon,
+    /// It ends.
+    Logoff,
+}
+
+impl Kind {
+    /// The value of the column.
+    pub const fn name(self) -> &'static CStr {
+        match self {
+            Kind::Logon => c"logon",
+            Kind::Logoff => c"logoff",
+        }
+    }
+}
+
+/// What a session, or a use of one, has used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time, in microseconds.
+    pub cpu: i64,
+    /// Blocks found in the buffers.
+    pub blocks_hit: i64,
+    /// Blocks read.
+    pub blocks_read: i64,
+    /// Blocks written.
+    pub blocks_written: i64,
+    /// Blocks of temporary files, read or written.
+    pub temp_blocks: i64,
+    /// Bytes of WAL.
+    pub wal_bytes: i64,
+}
+
+impl Usage {
+    /// Of a process that has just started.
+    pub const NONE: Usage = Usage {
+        cpu: 0,
+        blocks_hit: 0,
+        blocks_read: 0,
+        blocks_written: 0,
+        temp_blocks: 0,
+        wal_bytes: 0,
+    };
+
+    /// What was used since then.
+    pub fn since(self, then: Usage) -> Usage {
+        Usage {
+            cpu: self.cpu - then.cpu,
+            blocks_hit: self.blocks_hit - then.blocks_hit,
+            blocks_read: self.blocks_read - then.blocks_read,
+            blocks_written: self.blocks_written - then.blocks_written,
+            temp_blocks: self.temp_blocks - then.temp_blocks,
+            wal_bytes: self.wal_bytes - then.wal_bytes,
+        }
+    }
+}
+
+/// What a session leaves for the writer (rule A9). It is of fixed size, since it lies in
+/// shared memory: longer texts are cut. Empty texts are NULL. Times are in microseconds since
+/// 2000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// What it is about.
+    pub kind: Kind,
+    /// When that happened.
+    pub at: i64,
+    /// When the process started, in seconds since 1970, and its number, which make the
+    /// identifier of the session.
+    pub process: (i64, i32),
+    /// The role that logged on.
+    pub login_user: Text<63>,
+    /// Its OID.
+    pub login_user_id: u32,
+    /// The database that it logged on to.
+    pub database: Text<63>,
+    /// Its OID.
+    pub database_id: u32,
+    /// How the client has authenticated.
+    pub auth_method: Text<15>,
+    /// As whom, if the method has an identity.
+    pub system_identity: Text<255>,
+    /// `None` over a Unix socket.
+    pub client_addr: Option<IpAddr>,
+    /// `None` over a Unix socket.
+    pub client_port: Option<i32>,
+    /// `application_name` at the time.
+    pub application_name: Text<63>,
+    /// The version of TLS, or `GSS`.
+    pub encryption: Text<7>,
+    /// `session_triggers.instance_num` at logon.
+    pub instance_num: i32,
+    /// When the session, or its present use, began.
+    pub logon_at: i64,
+    /// How it ended.
+    pub end: Option<End>,
+    /// The error with which it ended, or with which its logon triggers failed.
+    pub sqlstate: Text<5>,
+    /// What it has used, if it has ended.
+    pub usage: Option<Usage>,
+}
+
+impl Record {
+    /// The record as a line of the server log, which is a JSON object (rule A5).
+    /// `format_time` makes ISO 8601 of a time.
+    ///
+    /// # Errors
+    /// Fails if there is no memory for it.
+    pub fn line(&self, format_time: impl Fn(i64) -> CString) -> Result<CString, TryReserveError> {
+        fn text<const N: usize>(text: &Text<N>) -> Value<'_> {
+            match text.bytes() {
+                [] => Value::Null,
+                bytes => Value::Text(bytes),
+            }
+        }
+        let at = format_time(self.at);
+        let logon_at = format_time(self.logon_at);
+        let session_id = session_id(self.process.0, self.process.1);
+        let client_addr = self.client_addr.map(|address| address.to_string());
+        let usage = self.usage.as_ref();
+        let counter =
+            |get: fn(&Usage) -> i64| usage.map_or(Value::Null, |usage| Value::Integer(get(usage)));
+        let line = json(&[
+            ("at", Value::Text(at.to_bytes())),
+            ("event", Value::Text(self.kind.name().to_bytes())),
+            ("session_id", Value::Text(session_id.as_bytes())),
+            ("login_user", text(&self.login_user)),
+            ("login_user_id", Value::Integer(self.login_user_id.into())),
+            ("database", text(&self.database)),
+            ("database_id", Value::Integer(self.database_id.into())),
+            ("auth_method", text(&self.auth_method)),
+            ("system_identity", text(&self.system_identity)),
+            (
+                "client_addr",
+                client_addr
+                    .as_ref()
+                    .map_or(Value::Null, |address| Value::Text(address.as_bytes())),
+            ),
+            (
+                "client_port",
+                self.client_port
+                    .map_or(Value::Null, |port| Value::Integer(port.into())),
+            ),
+            ("application_name", text(&self.application_name)),
+            ("encryption", text(&self.encryption)),
+            ("instance_num", Value::Integer(self.instance_num.into())),
+            ("logon_at", Value::Text(logon_at.to_bytes())),
+            (
+                "ended_by",
+                self.end
+                    .map_or(Value::Null, |end| Value::Text(end.name().to_bytes())),
+            ),
+            ("sqlstate", text(&self.sqlstate)),
+            (
+                "cpu",
+                usage.map_or(Value::Null, |usage| Value::Microseconds(usage.cpu)),
+            ),
+            ("blocks_hit", counter(|usage| usage.blocks_hit)),
+            ("blocks_read", counter(|usage| usage.blocks_read)),
+            ("blocks_written", counter(|usage| usage.blocks_written)),
+            ("temp_blocks", counter(|usage| usage.temp_blocks)),
+            ("wal_bytes", counter(|usage| usage.wal_bytes)),
+        ])?;
+        Ok(CString::new(line).unwrap_or_default())
+    }
+}
+
 /// The value of the column `event` (rule A2).
 pub const fn event_name(event: Event) -> &'static CStr {
     match event {
@@ -79,6 +250,12 @@ pub const REFUSED: &CStr = c"refused";
 /// which the process started, in seconds since 1970, and its number.
 pub fn session_id(start: i64, pid: i32) -> String {
     format!("{start:x}.{pid:x}")
+}
+
+/// The five characters of a SQLSTATE that the server encodes so, as `unpack_sql_state()` does.
+pub fn decode_sqlstate(code: i32) -> Text<5> {
+    let letters = [0, 6, 12, 18, 24].map(|shift| b'0' + (code >> shift & 0x3f) as u8);
+    Text::new(&letters)
 }
 
 /// A value of a record, as the line of the log shows it.
@@ -214,6 +391,14 @@ mod tests {
     #[test]
     fn a_use_ends_by_a_reset() {
         assert_eq!(End::Reset.name(), c"reset");
+    }
+
+    #[test]
+    fn sqlstates_are_decoded() {
+        use crate::domain::stat::encode_sqlstate;
+        for text in [b"57014", b"P0001", b"XX000"] {
+            assert_eq!(decode_sqlstate(encode_sqlstate(text)).bytes(), text);
+        }
     }
 
     /// Rule A2: what `%c` shows.

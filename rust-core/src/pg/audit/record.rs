@@ -3,9 +3,10 @@
 //! in [`crate::domain::audit::record`].
 
 use super::settings::LOG_TO_SERVER;
-use super::usage::{Usage, usage};
-use crate::domain::audit::record::{self as audit, End, Value, event_name};
-use crate::domain::audit::refusals::{Counted, Text};
+use super::usage::usage;
+use crate::domain::audit::record::{self as audit, End, Usage, Value, event_name};
+use crate::domain::audit::refusals::Counted;
+use crate::domain::audit::text::Text;
 use crate::domain::session::event::{Event, Occasion};
 use crate::domain::session::triggers::FunctionId;
 use crate::pg::server::backend;

@@ -13,9 +13,10 @@ use super::record::{Record, audit_log, write as write_record};
 use super::settings::REFUSED_DATABASE;
 use super::worker::{self, Task, connect_worker, query_oid};
 use crate::domain::audit::refusals::{
-    BUCKETS, Bucket, Counted, Destination, Refusal, SLOTS, Seed, Text, WINDOW, database_key,
-    is_due, is_refusal,
+    BUCKETS, Bucket, Counted, Destination, Refusal, SLOTS, Seed, WINDOW, database_key, is_due,
+    is_refusal,
 };
+use crate::domain::audit::text::Text;
 use crate::pg::server::attached::Attached;
 use crate::pg::server::error::{PgError, PgResult};
 use crate::pg::server::lock::Lock;

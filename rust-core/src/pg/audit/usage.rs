@@ -1,47 +1,7 @@
 //! What a session has used, for the record of its end.
 
+use crate::domain::audit::record::Usage;
 use crate::pg::server::sys;
-
-/// What this process has used so far, or since some time.
-#[derive(Clone, Copy)]
-pub(in crate::pg) struct Usage {
-    /// Processor time, in microseconds.
-    pub(in crate::pg) cpu: i64,
-    /// Blocks found in the buffers.
-    pub(in crate::pg) blocks_hit: i64,
-    /// Blocks read.
-    pub(in crate::pg) blocks_read: i64,
-    /// Blocks written.
-    pub(in crate::pg) blocks_written: i64,
-    /// Blocks of temporary files, read or written.
-    pub(in crate::pg) temp_blocks: i64,
-    /// Bytes of WAL.
-    pub(in crate::pg) wal_bytes: i64,
-}
-
-impl Usage {
-    /// Of a process that has just started.
-    pub(in crate::pg) const NONE: Usage = Usage {
-        cpu: 0,
-        blocks_hit: 0,
-        blocks_read: 0,
-        blocks_written: 0,
-        temp_blocks: 0,
-        wal_bytes: 0,
-    };
-
-    /// What was used since then.
-    pub(in crate::pg) fn since(self, then: Usage) -> Usage {
-        Usage {
-            cpu: self.cpu - then.cpu,
-            blocks_hit: self.blocks_hit - then.blocks_hit,
-            blocks_read: self.blocks_read - then.blocks_read,
-            blocks_written: self.blocks_written - then.blocks_written,
-            temp_blocks: self.temp_blocks - then.temp_blocks,
-            wal_bytes: self.wal_bytes - then.wal_bytes,
-        }
-    }
-}
 
 /// What this process has used so far.
 pub(in crate::pg) fn usage() -> Usage {

@@ -119,6 +119,27 @@ pub(in crate::pg) fn database() -> u32 {
     unsafe { sys::MyDatabaseId }
 }
 
+/// The number of this process among those of the server that have a latch; -1 if it has none.
+pub(in crate::pg) fn process_number() -> i32 {
+    // SAFETY: the function only reads variables, and cannot raise.
+    unsafe { sys::sesstrig_process_number() }
+}
+
+/// Sets the latch of the process that has that number, or had it.
+pub(in crate::pg) fn wake_process(number: i32) {
+    if number >= 0 {
+        // SAFETY: the places of processes stay where they are, and to wake another process
+        // than was meant does no harm.
+        unsafe { sys::sesstrig_wake_process(number) }
+    }
+}
+
+/// The OID of the role that has logged on.
+pub(in crate::pg) fn login_role() -> u32 {
+    // SAFETY: the function only reads a variable, and cannot raise.
+    unsafe { sys::sesstrig_login_role() }
+}
+
 /// The number of this process.
 pub(in crate::pg) fn process() -> i32 {
     // SAFETY: this is a plain variable, and this process has only one thread.

@@ -13,3 +13,4 @@ mod memory;
 pub(crate) mod panic;
 pub(in crate::pg) mod settings;
 pub(in crate::pg) mod sys;
+pub(in crate::pg) mod timeout;

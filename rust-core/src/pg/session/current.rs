@@ -2,6 +2,7 @@
 //! here fires anything; the steps of a session are in `lifecycle.rs`.
 
 use crate::domain::session::event::{Event, Occasion};
+use crate::pg::audit::handover::Identity;
 use crate::pg::audit::record::Use;
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -13,6 +14,8 @@ pub(super) struct Session {
     pub(super) instance_num: i32,
     /// When the session, or its present use, began, in microseconds since 2000.
     pub(super) logon_at: i64,
+    /// The OID of the role that has logged on.
+    pub(super) login_user_id: u32,
     /// How the client has authenticated.
     pub(super) auth_method: Option<&'static CStr>,
     /// Whether the role that logged on was a superuser then. On old majors it can become
@@ -22,6 +25,8 @@ pub(super) struct Session {
     pub(super) superuser: bool,
     /// Whether the logon triggers of superusers have failed, and the session goes on.
     pub(super) failed: bool,
+    /// Whether the audit records it (rule A2).
+    pub(super) recorded: bool,
     /// The event that `DISCARD ALL` fires at present (rule R1).
     pub(super) discard: Option<Event>,
 }
@@ -43,6 +48,16 @@ impl Session {
         match self.discard {
             Some(_) => Occasion::Discard,
             None => Occasion::Connection,
+        }
+    }
+
+    /// What the audit's writer is told of the session, or of its present use.
+    pub(super) fn identity(&self) -> Identity {
+        Identity {
+            logon_at: self.logon_at,
+            login_user_id: self.login_user_id,
+            auth_method: self.auth_method,
+            instance_num: self.instance_num,
         }
     }
 

@@ -3,7 +3,7 @@
 //! an event fires, and what its failure means for the session, is decided in `lifecycle.rs`.
 
 use super::settings;
-use super::{current, timeout, triggers};
+use super::{current, triggers};
 use crate::domain::session::event::{Event, Occasion};
 use crate::domain::session::policy::timeout_message;
 use crate::domain::session::triggers::{Scope, Trigger, TriggerSet, describe_commit};
@@ -11,7 +11,7 @@ use crate::domain::stat::Failure;
 use crate::pg::audit::{keeper, record, refusals};
 use crate::pg::server::error::{PgError, PgResult};
 use crate::pg::server::sys::{self, CommandTag};
-use crate::pg::server::{backend, guard, panic};
+use crate::pg::server::{backend, guard, panic, timeout};
 use crate::pg::stat;
 use std::cell::OnceCell;
 use std::ffi::CStr;

@@ -5,12 +5,15 @@ use super::current::{self, Phase, Session};
 use super::firing::{self, Outcome};
 use super::settings;
 use super::triggers;
+use crate::domain::audit::record::{End, decode_sqlstate};
+use crate::domain::audit::text::Text;
 use crate::domain::session::event::{Event, Occasion};
 use crate::domain::session::policy::{
     LOGON_WARNING, LogoffOn, Verdict, after_failed_logon, warns_of_failed_delegation,
 };
 use crate::domain::session::triggers::Scope;
-use crate::pg::audit::{keeper, record, refusals};
+use crate::pg::audit::handover::{self, Recorded};
+use crate::pg::audit::{self, keeper, record, refusals};
 use crate::pg::server::error::{PgError, PgResult};
 use crate::pg::server::settings::INSTANCE_NUM;
 use crate::pg::server::{backend, guard};
@@ -45,10 +48,12 @@ pub(crate) fn open() -> PgResult<()> {
     current::set(Session {
         instance_num: INSTANCE_NUM.get(),
         logon_at: 0,
+        login_user_id: backend::login_role(),
         auth_method: backend::client_auth_method(),
         superuser_at_start: superuser,
         superuser,
         failed: false,
+        recorded: handover::is_enabled(),
         discard: None,
     });
     keeper::look_after_start()?;
@@ -84,11 +89,13 @@ fn start_use(session: Session) -> PgResult<()> {
         ..session
     };
     current::set(session);
+    let mut sqlstate = Text::EMPTY;
     if may_fire(Event::Logon, Scope::Superusers) {
         match firing::fire(Event::Logon, session.occasion(), Scope::Superusers) {
             Outcome::Done => {}
             Outcome::Failed(error) => {
                 session.failed = true;
+                sqlstate = decode_sqlstate(error.sqlstate());
                 after_failure(error, session)?;
             }
             Outcome::Broken(error) => return Err(error),
@@ -97,6 +104,9 @@ fn start_use(session: Session) -> PgResult<()> {
     current::set(session);
     current::enter(Phase::Open);
     stat::add(Tally::LetIn);
+    if session.recorded {
+        handover::logon(&session.identity(), sqlstate)?;
+    }
     Ok(())
 }
 
@@ -122,7 +132,16 @@ pub(crate) fn delegated_logon() -> PgResult<()> {
             ..session
         });
     }
-    Ok(())
+    match handover::finish_logon(!session.superuser)? {
+        Recorded::Yes => Ok(()),
+        Recorded::No { withdrawn } => {
+            if withdrawn {
+                // Nobody was let in, and so the logon is refused like any other.
+                current::enter(Phase::Starting);
+            }
+            Err(handover::refuse())
+        }
+    }
 }
 
 fn after_failure(error: PgError, session: Session) -> PgResult<()> {
@@ -265,12 +284,23 @@ pub(crate) fn count_unfinished(timed_out: bool) {
 
 /// Notes that the process exits, and that nothing fires any more.
 pub(crate) fn leave() {
+    if let Some(session) = current::session().filter(|_| !current::is_starting()) {
+        let (end, sqlstate) = handover::end_of_session();
+        record_end(&session, end, sqlstate);
+    }
     if current::open_session().is_some() {
         current::enter(Phase::Ended);
         count_missed();
     }
     if current::session().is_some() {
         refusals::leave();
+    }
+}
+
+/// Hands over the record of the end of a session, or of a use of one (rule A4).
+fn record_end(session: &Session, end: End, sqlstate: Text<5>) {
+    if session.recorded {
+        handover::report(handover::logoff(&session.identity(), end, sqlstate));
     }
 }
 
@@ -298,6 +328,9 @@ pub(crate) fn may_discard() -> PgResult<bool> {
         ..session
     });
     learn_of_changes();
+    if session.recorded && audit::settings::is_on() {
+        return Ok(true);
+    }
     Ok(Event::ALL.into_iter().any(|event| {
         [false, true]
             .into_iter()
@@ -324,6 +357,7 @@ pub(crate) fn logoff_before_discard() -> PgResult<()> {
     if may_fire(Event::Logoff, Scope::All) {
         end_use(Occasion::Discard, Scope::All)?;
     }
+    record_end(&session, End::Reset, Text::EMPTY);
     current::enter(Phase::Starting);
     Ok(())
 }
@@ -338,6 +372,7 @@ pub(crate) fn logon_after_discard() -> PgResult<()> {
     };
     learn_of_changes();
     record::start_use();
+    handover::start_use();
     start_use(Session {
         discard: Some(Event::Logon),
         ..session

@@ -4,7 +4,6 @@ pub(crate) mod current;
 pub(crate) mod firing;
 pub(crate) mod lifecycle;
 pub(crate) mod settings;
-mod timeout;
 pub(crate) mod trial;
 pub(crate) mod triggers;
 pub(crate) mod variables;

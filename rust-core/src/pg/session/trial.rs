@@ -3,12 +3,11 @@
 
 use super::firing::command_tag;
 use super::settings;
-use super::timeout;
 use crate::domain::session::event::{Event, Occasion};
 use crate::domain::session::policy::timeout_message;
 use crate::pg::server::error::PgResult;
-use crate::pg::server::guard;
 use crate::pg::server::sys::CommandTag;
+use crate::pg::server::{guard, timeout};
 
 /// Prepares this transaction for a trigger, as a firing does (rules F7 and F10). The caller
 /// ends the timeout. Returns the event's command tag.

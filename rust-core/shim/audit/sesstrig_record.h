@@ -1,0 +1,102 @@
+/*
+ * sesstrig_record.h
+ *	  The records of the session audit as the Rust core hands them to writer.c, and what the
+ *	  hand-over between the sessions and the writer needs of the server.
+ */
+#ifndef SESSTRIG_RECORD_H
+#define SESSTRIG_RECORD_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "utils/elog.h"
+
+/* A text of so many bytes; none is SQL's NULL. */
+typedef struct SesstrigText
+{
+	const char *data;
+	int			length;
+} SesstrigText;
+
+/* One row of session_audit.log. */
+typedef struct SesstrigRecord
+{
+	TimestampTz at;
+	const char *event;
+	SesstrigText session_id;
+	SesstrigText login_user;
+	Oid			login_user_id;	/* InvalidOid: NULL, as for the other one */
+	SesstrigText database;
+	Oid			database_id;
+	const char *kind;
+	SesstrigText auth_method;
+	SesstrigText system_identity;
+	int			client_bits;	/* 32 or 128, as the address has; 0: NULL */
+	unsigned char client_addr[16];
+	int32		client_port;	/* -1: NULL */
+	SesstrigText application_name;
+	SesstrigText encryption;
+	int32		instance_num;
+	TimestampTz logon_at;
+	const char *ended_by;		/* NULL: NULL */
+	SesstrigText sqlstate;
+	bool		has_usage;		/* if not, the next six are NULL */
+	int64		cpu;			/* microseconds */
+	int64		blocks_hit;
+	int64		blocks_read;
+	int64		blocks_written;
+	int64		temp_blocks;
+	int64		wal_bytes;
+	int32		count;
+} SesstrigRecord;
+
+/* Start the writer, unless no background worker is free. */
+extern ErrorData *sesstrig_try_start_writer(bool *started);
+
+/* Connect the writer to the database with this name; FATAL if that is not possible. */
+extern ErrorData *sesstrig_try_connect_writer(const char *database);
+
+/* Make the extension if it is missing, and raise an error if others could change the log. */
+extern ErrorData *sesstrig_try_prepare_log(void);
+
+/* In a transaction, insert these rows into the log, and return the transaction's number. */
+extern ErrorData *sesstrig_try_insert_records(const SesstrigRecord *records, int count,
+											  TransactionId *xid);
+
+/* Commit, without waiting for a standby.  Return the end of the commit in the WAL. */
+extern ErrorData *sesstrig_try_commit_records(uint64 *lsn);
+
+/* Has that transaction been committed? */
+extern ErrorData *sesstrig_try_did_commit(TransactionId xid, bool *committed);
+
+/*
+ * Wait so many ms, or until the latch of this process is set, and process interrupts.  A
+ * session heeds no cancel.  The writer reads its configuration file if it was asked to.
+ */
+extern ErrorData *sesstrig_try_await_latch(int ms);
+
+/* Wait as a commit would that ends there, with this value of synchronous_commit. */
+extern ErrorData *sesstrig_try_await_standby(uint64 lsn, int level);
+
+/* Raise the error with which a client is sent away whose logon is not recorded. */
+extern ErrorData *sesstrig_try_refuse_unrecorded(void);
+
+/* The following cannot raise. */
+
+/* The value of synchronous_commit; does it include a standby? */
+extern int	sesstrig_commit_level(void);
+extern bool sesstrig_commit_level_waits(int level);
+
+/* The number of this process among those that have a latch; -1 if it is none. */
+extern int	sesstrig_process_number(void);
+
+/* Set the latch of the process that has that number. */
+extern void sesstrig_wake_process(int number);
+
+/* Is there a session of a client that is not a replication connection? */
+extern bool sesstrig_has_sessions(void);
+
+/* The OID of the role that has logged on. */
+extern Oid	sesstrig_login_role(void);
+
+#endif							/* SESSTRIG_RECORD_H */
