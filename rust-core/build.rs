@@ -39,10 +39,9 @@ mod server {
         "sesstrig_ignore_cancels",
         "sesstrig_lend_credentials",
         "sesstrig_out_of_memory",
-        "sesstrig_release_lwlocks",
         "sesstrig_stop_requested",
         "sesstrig_timeout_is_reached",
-        // shim/audit/sesstrig_audit_row.h
+        // shim/audit/sesstrig_session.h
         "sesstrig_client_auth_method",
         "sesstrig_client_encryption",
         "sesstrig_client_identity",
@@ -53,11 +52,12 @@ mod server {
         "sesstrig_in_recovery",
         // shim/audit/sesstrig_record.h
         "sesstrig_commit_level",
-        "sesstrig_commit_level_waits",
+        "sesstrig_commit_waits",
         "sesstrig_has_sessions",
         "sesstrig_login_role",
         "sesstrig_process_number",
         "sesstrig_wake_process",
+        "sesstrig_wal_end",
     ];
 
     const TYPES: &[&str] = &[
@@ -71,10 +71,9 @@ mod server {
         "GucContext",
         "GucStringAssignHook",
         "config_enum_entry",
-        // shim/audit/sesstrig_audit_row.h
-        "SesstrigAuditRow",
         // shim/audit/sesstrig_record.h
         "SesstrigRecord",
+        "SesstrigRows",
         "SesstrigText",
     ];
 

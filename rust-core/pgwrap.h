@@ -16,6 +16,6 @@
 #include "utils/pidfile.h"
 #include "utils/timestamp.h"
 
-#include "audit/sesstrig_audit_row.h"
+#include "audit/sesstrig_session.h"
 #include "audit/sesstrig_record.h"
 #include "sesstrig_guard.h"

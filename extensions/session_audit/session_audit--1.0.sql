@@ -3,169 +3,752 @@
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION session_audit" to load this file. \quit
 
+-- Two workers of the server use these objects, both as the bootstrap superuser.  The writer
+-- makes the extension, and inserts the rows without an INSERT.  The keeper calls
+-- make_months(), running(), find_lost(), drop_months() and note_pass(), each in a transaction
+-- of its own.
+
 -- Names without a schema are PostgreSQL's own: in the schema of the extension, others may have
 -- made what fits a call better.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- First, so that a server that cannot record anything is refused by its library.
-CREATE FUNCTION @extschema@.record() RETURNS event_trigger
-LANGUAGE C AS 'MODULE_PATHNAME', 'session_audit_record';
+CREATE FUNCTION @extschema@.state(OUT writer int, OUT failures int, OUT pending int, OUT dropped bigint,
+    OUT refusals_waiting int, OUT refusals_dropped bigint, OUT keeper_failures int)
+LANGUAGE C AS 'MODULE_PATHNAME', 'session_audit_state';
 
-REVOKE ALL ON FUNCTION @extschema@.record() FROM PUBLIC;
-
--- Whoever owns the schema could put tables of their own in the place of partitions.
+-- Whoever owns the schema, or may create objects in it, could put tables in the place of
+-- partitions, and functions that fit a call better than those of the extension.
 DO $$
+DECLARE
+    other oid;
+    object text;
 BEGIN
     IF NOT (SELECT rolsuper FROM pg_roles JOIN pg_namespace ON nspowner = pg_roles.oid
             WHERE nspname = '@extschema@') THEN
         RAISE EXCEPTION 'schema "@extschema@" does not belong to a superuser'
             USING ERRCODE = 'insufficient_privilege', HINT = 'Drop the schema, or rename it.';
     END IF;
+    -- Default privileges can have given this to others, too.
+    FOR other IN SELECT DISTINCT grantee FROM pg_namespace, aclexplode(nspacl)
+                 WHERE nspname = '@extschema@' AND grantee <> nspowner AND privilege_type = 'CREATE' LOOP
+        EXECUTE format('REVOKE CREATE ON SCHEMA @extschema@ FROM %s CASCADE',
+            CASE other WHEN 0 THEN 'PUBLIC' ELSE other::regrole::text END);
+    END LOOP;
+    SELECT pg_describe_object(inside.classid, inside.objid, 0) INTO object
+    FROM pg_namespace n
+    JOIN pg_depend inside ON inside.refclassid = 'pg_namespace'::regclass AND inside.refobjid = n.oid
+    JOIN pg_shdepend owned ON owned.classid = inside.classid AND owned.objid = inside.objid AND owned.deptype = 'o'
+    JOIN pg_database d ON d.oid = owned.dbid AND d.datname = current_database()
+    JOIN pg_roles r ON r.oid = owned.refobjid AND NOT r.rolsuper
+    WHERE n.nspname = '@extschema@'
+        AND NOT EXISTS (SELECT FROM pg_depend member
+                        WHERE member.classid = inside.classid AND member.objid = inside.objid AND member.deptype = 'e')
+    ORDER BY inside.classid, inside.objid LIMIT 1;
+    IF object IS NOT NULL THEN
+        RAISE EXCEPTION 'schema "@extschema@" has objects that do not belong to a superuser'
+            USING ERRCODE = 'insufficient_privilege', DETAIL = format('One of them is %s.', object),
+                HINT = 'Drop them, or move them to another schema.';
+    END IF;
 END
 $$;
 
--- The server writes rows to the partitions itself, which it does without an INSERT as long
--- as these tables have nothing but the columns.  No constraint is needed for what it writes,
--- and each one would be read by every session.
+-- --- tables ------------------------------------------------------------------------
+
+-- The writer knows these columns by their order, and needs no constraint.  What identifies or
+-- classifies is compared byte by byte, which costs least, and leaves the indexes whole when
+-- another version of the operating system's library sorts in another way.
 CREATE TABLE @extschema@.log (
+    number bigint,
+    timeline int,
+    digest bytea,
     at timestamptz,
-    event text,
-    session_id text,
-    login_user text,
-    database text,
-    auth_method text,
+    event text COLLATE "C",
+    session_id text COLLATE "C",
+    login_user text COLLATE "C",
+    login_user_id oid,
+    database text COLLATE "C",
+    database_id oid,
+    kind text COLLATE "C",
+    auth_method text COLLATE "C",
     system_identity text,
     client_addr inet,
     client_port int,
+    proxy_addr inet,
     application_name text,
-    encryption text,
+    encryption text COLLATE "C",
     instance_num int,
+    system_identifier bigint,
+    cluster_name text,
     logon_at timestamptz,
-    ended_by text,
-    sqlstate text,
+    ended_by text COLLATE "C",
+    sqlstate text COLLATE "C",
     cpu interval,
     blocks_hit bigint,
     blocks_read bigint,
     blocks_written bigint,
     temp_blocks bigint,
     wal_bytes bigint,
-    count int
+    count int,
+    context jsonb
 ) PARTITION BY RANGE (at);
 
 -- What no other partition takes.
-CREATE TABLE @extschema@.log_default PARTITION OF @extschema@.log DEFAULT;
+CREATE TABLE @extschema@.log_default PARTITION OF @extschema@.log DEFAULT USING heap;
+
+-- The class of a session's duration: the number of those of these intervals that it reaches,
+-- each of which is four times the one before.  That it is one of PostgreSQL's own functions
+-- matters: the writer calls it for each end.
+--
+-- Sessions that ran at a given time cannot be found by an index on logon_at alone, as one that
+-- began long before may have lasted.  Those of one class can: they began no earlier than the
+-- longest of the class lasts.
+
+-- Make the indexes of a partition.  The writer pays for each, so most are of one row of a session
+-- only.  The log itself has none: its partitions would then get
+-- theirs when pg_restore attaches them, before it makes those that it has of them.
+CREATE FUNCTION @extschema@.add_indexes(partition regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    name text := (SELECT relname FROM pg_class WHERE oid = partition);
+BEGIN
+    -- Rows come in the order of their time, roughly.
+    EXECUTE format('CREATE INDEX %I ON %s USING brin (at) WITH (pages_per_range = 32, autosummarize = on)',
+        name || '_at', partition);
+    EXECUTE format('CREATE INDEX %I ON %s (session_id, logon_at) WITH (deduplicate_items = off)',
+        name || '_session', partition);
+    -- An end has all that is known of its session.  Few keys are equal.
+    EXECUTE format('CREATE INDEX %I ON %s (login_user, logon_at) WITH (deduplicate_items = off)'
+        ' WHERE event <> ''logon''', name || '_login_user', partition);
+    EXECUTE format('CREATE INDEX %I ON %s (client_addr, logon_at) WITH (deduplicate_items = off)'
+        ' WHERE event <> ''logon''', name || '_client_addr', partition);
+    EXECUTE format('CREATE INDEX %I ON %s (width_bucket(at - logon_at, %L::interval[]), logon_at)'
+        ' WITH (deduplicate_items = off) WHERE event <> ''logon''', name || '_duration', partition,
+        '{1s,4s,16s,64s,256s,1024s,4096s,16384s,65536s,262144s,1048576s,4194304s,16777216s}');
+    EXECUTE format('CREATE INDEX %I ON %s (login_user_id, system_identifier, at)'
+        ' WITH (deduplicate_items = off) WHERE event = ''logon''', name || '_last_logon', partition);
+    -- What is out of the ordinary: few rows, hence cheap.
+    EXECUTE format('CREATE INDEX %I ON %s (event, at)'
+        ' WHERE event NOT IN (''logon'', ''logoff'') OR ended_by <> ''client''', name || '_unusual', partition);
+END
+$$;
+SELECT @extschema@.add_indexes('@extschema@.log_default');
+
+-- What the keeper knows from one pass to the next.  A subscriber to a publication of all tables
+-- gets the rows of other servers, too.
+CREATE TABLE @extschema@.keeper (
+    system_identifier bigint PRIMARY KEY,
+    searched_at timestamptz,
+    searched_before timestamptz,
+    last_pass_at timestamptz,
+    last_error text,
+    last_error_at timestamptz
+) USING heap;
+
+-- The sessions that had no end in the log when the keeper last looked: these, and those that
+-- have logged on since, are all that can have been lost.
+CREATE TABLE @extschema@.open_sessions (
+    system_identifier bigint,
+    session_id text COLLATE "C",
+    logon_at timestamptz,
+    PRIMARY KEY (system_identifier, session_id, logon_at)
+) USING heap;
+
+-- The last logons in the partitions that have been dropped.
+CREATE TABLE @extschema@.kept_logons (
+    system_identifier bigint,
+    login_user_id oid,
+    login_user text COLLATE "C",
+    last_logon_at timestamptz,
+    client_addr inet,
+    application_name text,
+    PRIMARY KEY (system_identifier, login_user_id)
+) USING heap;
+
+-- The server's identifier when the keeper last looked.  pg_upgrade gives the server another one
+-- but leaves the roles their numbers, so that last logons must be taken along.  Unlike a table,
+-- a sequence is copied neither by a publication nor by pg_dump, so that this one tells of
+-- nobody but this server.
+CREATE SEQUENCE @extschema@.server MINVALUE -9223372036854775808 START 1;
+
+-- If a publication has all tables, their rows can be changed only if they have an identity.
+ALTER TABLE @extschema@.log_default REPLICA IDENTITY FULL;
+
+-- What the keeper knows is found anew after a restore.
+SELECT pg_extension_config_dump('@extschema@.log_default', '');
+SELECT pg_extension_config_dump('@extschema@.kept_logons', '');
+
+-- --- views -------------------------------------------------------------------------
+
+-- Before this time, the keeper has noted the logons that had no end.  One hour is for rows that
+-- come late.  As this is a function, the planner knows the time.
+CREATE FUNCTION @extschema@.noted_until() RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN coalesce((SELECT k.searched_at - interval '1 hour' FROM @extschema@.keeper k
+                     WHERE k.system_identifier = (SELECT system_identifier FROM pg_control_system())), '-infinity');
+END
+$$;
+
+-- One row for each session, or for each use of one.  Conditions reach the indexes of the log,
+-- since no row is made of several: an end has all that is known of its session, and a logon
+-- without an end has all that is known of that.  A condition that no row of a branch can meet
+-- removes the branch: that on state, and any on the end of a session.
+--
+-- The condition on the class of duration is always true.  It lets an index on the class and
+-- logon_at serve a condition on logon_at alone.
+--
+-- Logons without an end are those that the keeper has noted, and new ones.
+--
+-- Whether a session without an end still runs is known of this server's own only, and not on a
+-- standby, which has the rows of its primary.
+CREATE VIEW @extschema@.sessions AS
+SELECT session_id, login_user, login_user_id, database, database_id, kind, auth_method, system_identity,
+       client_addr, client_port, proxy_addr, application_name, encryption, instance_num,
+       system_identifier, cluster_name, logon_at, at AS logoff_at, at - logon_at AS duration, 'ended' AS state,
+       ended_by, sqlstate, cpu, blocks_hit, blocks_read, blocks_written, temp_blocks, wal_bytes
+FROM @extschema@.log WHERE event = 'logoff'
+  AND width_bucket(at - logon_at, '{1s,4s,16s,64s,256s,1024s,4096s,16384s,65536s,262144s,1048576s,4194304s,16777216s}'::interval[])
+      = ANY ('{0,1,2,3,4,5,6,7,8,9,10,11,12,13}')
+UNION ALL
+SELECT session_id, login_user, login_user_id, database, database_id, kind, auth_method, system_identity,
+       client_addr, client_port, proxy_addr, application_name, encryption, instance_num,
+       system_identifier, cluster_name, logon_at, at, at - logon_at, 'lost',
+       ended_by, sqlstate, cpu, blocks_hit, blocks_read, blocks_written, temp_blocks, wal_bytes
+FROM @extschema@.log WHERE event = 'lost'
+  AND width_bucket(at - logon_at, '{1s,4s,16s,64s,256s,1024s,4096s,16384s,65536s,262144s,1048576s,4194304s,16777216s}'::interval[])
+      = ANY ('{0,1,2,3,4,5,6,7,8,9,10,11,12,13}')
+UNION ALL
+SELECT l.session_id, l.login_user, l.login_user_id, l.database, l.database_id, l.kind, l.auth_method, l.system_identity,
+       l.client_addr, l.client_port, l.proxy_addr, l.application_name, l.encryption, l.instance_num,
+       l.system_identifier, l.cluster_name, l.at, NULL, clock_timestamp() - l.at, 'active',
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM pg_stat_get_activity(NULL) a
+JOIN @extschema@.log l
+  ON l.session_id = to_hex(floor(extract(epoch FROM a.backend_start))::bigint) || '.' || to_hex(a.pid)
+     AND l.event = 'logon' AND l.system_identifier = (SELECT system_identifier FROM pg_control_system())
+WHERE NOT (SELECT pg_is_in_recovery())
+  AND NOT EXISTS (SELECT FROM @extschema@.log e
+                  WHERE e.session_id = l.session_id AND e.logon_at = l.at AND e.event IN ('logoff', 'lost')
+                    AND e.system_identifier = l.system_identifier)
+UNION ALL
+SELECT l.session_id, l.login_user, l.login_user_id, l.database, l.database_id, l.kind, l.auth_method, l.system_identity,
+       l.client_addr, l.client_port, l.proxy_addr, l.application_name, l.encryption, l.instance_num,
+       l.system_identifier, l.cluster_name, l.at, NULL, NULL, 'unknown',
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM @extschema@.open_sessions o
+JOIN @extschema@.log l
+  ON l.session_id = o.session_id AND l.logon_at = o.logon_at AND l.system_identifier = o.system_identifier
+     AND l.event = 'logon'
+WHERE l.at < (SELECT @extschema@.noted_until())
+  AND NOT EXISTS (SELECT FROM @extschema@.log e
+                  WHERE e.session_id = l.session_id AND e.logon_at = l.at AND e.event IN ('logoff', 'lost')
+                    AND e.system_identifier = l.system_identifier)
+  AND NOT (l.system_identifier = (SELECT system_identifier FROM pg_control_system())
+           AND NOT (SELECT pg_is_in_recovery())
+           AND l.session_id IN (SELECT to_hex(floor(extract(epoch FROM a.backend_start))::bigint) || '.' || to_hex(a.pid)
+                                FROM pg_stat_get_activity(NULL) a WHERE a.backend_start IS NOT NULL))
+UNION ALL
+SELECT l.session_id, l.login_user, l.login_user_id, l.database, l.database_id, l.kind, l.auth_method, l.system_identity,
+       l.client_addr, l.client_port, l.proxy_addr, l.application_name, l.encryption, l.instance_num,
+       l.system_identifier, l.cluster_name, l.at, NULL, NULL, 'unknown',
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM @extschema@.log l
+WHERE l.event = 'logon' AND l.at >= @extschema@.noted_until()
+  AND NOT EXISTS (SELECT FROM @extschema@.log e
+                  WHERE e.session_id = l.session_id AND e.logon_at = l.at AND e.event IN ('logoff', 'lost')
+                    AND e.system_identifier = l.system_identifier)
+  AND NOT (l.system_identifier = (SELECT system_identifier FROM pg_control_system())
+           AND NOT (SELECT pg_is_in_recovery())
+           AND l.session_id IN (SELECT to_hex(floor(extract(epoch FROM a.backend_start))::bigint) || '.' || to_hex(a.pid)
+                                FROM pg_stat_get_activity(NULL) a WHERE a.backend_start IS NOT NULL));
+
+-- The sessions that ran at some time between these two.  Those of one class of duration began
+-- no earlier than the longest of the class lasts, and ended no later.
+--
+-- The classes' numbers and lengths fit the indexes that add_indexes() makes.  Each query is planned
+-- with the values that it is for, so that other partitions are not even looked at.
+CREATE FUNCTION @extschema@.sessions_during(since timestamptz, until timestamptz, at_least interval DEFAULT '0')
+RETURNS SETOF @extschema@.sessions
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+DECLARE
+    below interval;
+    first timestamptz;
+    last timestamptz;
+BEGIN
+    FOR class IN 0..13 LOOP
+        below := CASE WHEN class < 13 THEN interval '1 s' * 4 ^ class END;
+        CONTINUE WHEN below <= at_least;
+        first := CASE WHEN isfinite(since) AND below IS NOT NULL THEN since - below ELSE '-infinity' END;
+        last := CASE WHEN isfinite(until) AND below IS NOT NULL THEN until + below ELSE 'infinity' END;
+        RETURN QUERY
+        SELECT l.session_id, l.login_user, l.login_user_id, l.database, l.database_id, l.kind, l.auth_method,
+               l.system_identity, l.client_addr, l.client_port, l.proxy_addr, l.application_name, l.encryption,
+               l.instance_num, l.system_identifier, l.cluster_name, l.logon_at, l.at, l.at - l.logon_at,
+               CASE l.event WHEN 'lost' THEN 'lost' ELSE 'ended' END, l.ended_by, l.sqlstate, l.cpu,
+               l.blocks_hit, l.blocks_read, l.blocks_written, l.temp_blocks, l.wal_bytes
+        FROM @extschema@.log l
+        WHERE width_bucket(l.at - l.logon_at, '{1s,4s,16s,64s,256s,1024s,4096s,16384s,65536s,262144s,1048576s,4194304s,16777216s}'::interval[]) = class
+          AND l.event IN ('logoff', 'lost') AND l.logon_at > first AND l.logon_at <= until
+          AND l.at >= since AND l.at <= last AND l.at - l.logon_at >= at_least;
+    END LOOP;
+    RETURN QUERY
+    SELECT s.* FROM @extschema@.sessions s
+    WHERE s.state IN ('active', 'unknown') AND s.logon_at <= until AND clock_timestamp() - s.logon_at >= at_least;
+END
+$$;
+
+-- One row for each role that may log on, also those that never did.  A role is known by its
+-- number, which it keeps when it is renamed, and which no role of the same name gets.
+CREATE VIEW @extschema@.last_logons AS
+SELECT r.rolname::text AS login_user, r.oid AS login_user_id, l.last_logon_at, l.client_addr, l.application_name
+FROM pg_roles r
+LEFT JOIN LATERAL (
+    SELECT b.last_logon_at, b.client_addr, b.application_name
+    FROM ((SELECT g.at AS last_logon_at, g.client_addr, g.application_name
+           FROM @extschema@.log g
+           WHERE g.event = 'logon' AND g.login_user_id = r.oid
+             AND g.system_identifier = (SELECT system_identifier FROM pg_control_system())
+           ORDER BY g.at DESC LIMIT 1)
+          UNION ALL
+          SELECT k.last_logon_at, k.client_addr, k.application_name
+          FROM @extschema@.kept_logons k
+          WHERE k.login_user_id = r.oid
+            AND k.system_identifier = (SELECT system_identifier FROM pg_control_system())) b
+    ORDER BY b.last_logon_at DESC LIMIT 1) l ON true
+WHERE r.rolcanlogin;
+
+-- --- rights ------------------------------------------------------------------------
+
+-- Take from all but the owner what they have been given, by default privileges for instance:
+-- with more than SELECT they could change rows, or make a trigger, which would run with the
+-- rights of the table's owner.
+CREATE FUNCTION @extschema@.close(relation regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    other oid;
+BEGIN
+    FOR other IN SELECT grantee FROM pg_class, aclexplode(relacl) WHERE oid = relation AND grantee <> relowner
+                 UNION SELECT grantee FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid, aclexplode(attacl)
+                 WHERE pg_class.oid = relation AND grantee <> relowner LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s CASCADE', relation,
+            CASE other WHEN 0 THEN 'PUBLIC' ELSE other::regrole::text END);
+    END LOOP;
+END
+$$;
+
+-- --- housekeeping ------------------------------------------------------------------
+
+-- None of these functions waits long for a lock: as long as it does, the writer waits behind it.
+-- They are called anew.  So no other session has to look for a deadlock, either.
 
 -- Make the partition of a month in UTC, and move there what the default partition has of it.
 -- It is no member of the extension, so that pg_dump dumps it with its rows.
 CREATE FUNCTION @extschema@.add_month(month date) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
-    start timestamptz := date_trunc('month', month);
-    name text := 'log_' || to_char(start, 'YYYY_MM');
+    start timestamptz := date_trunc('month', month::timestamp) AT TIME ZONE 'UTC';
+    stop timestamptz := (date_trunc('month', month::timestamp) + interval '1 month') AT TIME ZONE 'UTC';
+    name text := 'log_' || to_char(month, 'YYYY_MM');
+    partition regclass;
+    columns text;
 BEGIN
-    LOCK TABLE @extschema@.log IN SHARE UPDATE EXCLUSIVE MODE;
-    IF to_regclass('@extschema@.' || name) IS NOT NULL THEN
-        IF NOT (SELECT relispartition FROM pg_class WHERE oid = to_regclass('@extschema@.' || name)) THEN
+    -- One at a time, while others read and write.
+    LOCK TABLE ONLY @extschema@.log IN SHARE UPDATE EXCLUSIVE MODE;
+    partition := to_regclass('@extschema@.' || name);
+    IF partition IS NOT NULL THEN
+        IF NOT EXISTS (SELECT FROM pg_inherits
+                       WHERE inhrelid = partition AND inhparent = '@extschema@.log'::regclass) THEN
             RAISE EXCEPTION 'table "%" is not a partition of the log', name
                 USING ERRCODE = 'duplicate_table', HINT = 'Attach it, drop it, or rename it.';
         END IF;
-        RETURN to_regclass('@extschema@.' || name);
+        RETURN partition;
     END IF;
-    LOCK TABLE @extschema@.log_default IN ACCESS EXCLUSIVE MODE;
-    EXECUTE format('CREATE TABLE @extschema@.%I (LIKE @extschema@.log)', name);
-    EXECUTE format('WITH moved AS (DELETE FROM @extschema@.log_default WHERE at >= $1 AND at < $2 RETURNING *)'
-        ' INSERT INTO @extschema@.%I SELECT * FROM moved', name) USING start, start + interval '1 month';
-    EXECUTE format('ALTER TABLE @extschema@.log ATTACH PARTITION @extschema@.%I FOR VALUES FROM (%L) TO (%L)',
-        name, start, start + interval '1 month');
-    EXECUTE format('GRANT SELECT ON @extschema@.%I TO pg_monitor', name);
-    EXECUTE format('ALTER TABLE @extschema@.%I OWNER TO %I', name,
+    -- With what somebody has added to the log.
+    EXECUTE format('CREATE TABLE @extschema@.%I'
+        ' (LIKE @extschema@.log INCLUDING CONSTRAINTS INCLUDING GENERATED) USING heap', name);
+    partition := to_regclass('@extschema@.' || name);
+    PERFORM @extschema@.close(partition);
+    EXECUTE format('GRANT SELECT ON %s TO pg_monitor', partition);
+    EXECUTE format('ALTER TABLE %s OWNER TO %s', partition,
         (SELECT relowner::regrole FROM pg_class WHERE oid = '@extschema@.log'::regclass));
-    RETURN to_regclass('@extschema@.' || name);
+    PERFORM @extschema@.add_indexes(partition);
+    -- A query that has read the list of partitions before, and reads their rows afterward,
+    -- would miss those that are moved.  So nobody may read the list meanwhile.
+    --
+    -- The log is locked before any partition, as others do: otherwise this function and another
+    -- session could each wait for the other.
+    IF start <= now() OR EXISTS (SELECT FROM @extschema@.log_default WHERE at >= start AND at < stop) THEN
+        LOCK TABLE ONLY @extschema@.log IN ACCESS EXCLUSIVE MODE;
+        LOCK TABLE @extschema@.log_default IN ACCESS EXCLUSIVE MODE;
+        SELECT string_agg(quote_ident(attname), ', ') INTO columns FROM pg_attribute
+        WHERE attrelid = '@extschema@.log'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
+        EXECUTE format('WITH moved AS (DELETE FROM @extschema@.log_default WHERE at >= $1 AND at < $2 RETURNING %2$s)'
+            ' INSERT INTO %1$s (%2$s) SELECT %2$s FROM moved', partition, columns) USING start, stop;
+    END IF;
+    EXECUTE format('ALTER TABLE @extschema@.log ATTACH PARTITION %s FOR VALUES FROM (%L) TO (%L)',
+        partition, start, stop);
+    RETURN partition;
 END
 $$;
 
-REVOKE ALL ON FUNCTION @extschema@.add_month(date) FROM PUBLIC;
+-- Make the partitions of the month of a time and of the one after it.  A partition that would
+-- have to be searched for in a large log_default is left to the administrator: while that is
+-- done, the logons for which log_default is the place wait.
+CREATE FUNCTION @extschema@.make_months(at timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '20ms' AS $$
+DECLARE
+    month date;
+BEGIN
+    FOR month IN SELECT date_trunc('month', at) + i * interval '1 month' FROM generate_series(0, 1) AS i LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM pg_inherits
+            WHERE inhparent = '@extschema@.log'::regclass
+                AND inhrelid = to_regclass('@extschema@.log_' || to_char(month, 'YYYY_MM')));
+        IF pg_relation_size('@extschema@.log_default') > 8 * 1024 * 1024 THEN
+            RAISE EXCEPTION 'cannot make the partition of month % while logons wait', to_char(month, 'YYYY-MM')
+                USING ERRCODE = 'program_limit_exceeded',
+                    DETAIL = 'The table "log_default" has too many rows.',
+                    HINT = 'Move its rows with add_month() when logons can wait, or delete them and run VACUUM FULL.';
+        END IF;
+        PERFORM @extschema@.add_month(month);
+    END LOOP;
+END
+$$;
 
-COMMENT ON TABLE @extschema@.log IS 'one row for each event of a session';
-COMMENT ON COLUMN @extschema@.log.at IS 'when the event occurred';
-COMMENT ON COLUMN @extschema@.log.event IS 'logon, logoff, refused, lost, or reset';
+-- Note the sessions that have logged on since the keeper last looked and have not ended, then
+-- return the identifiers of the sessions that run.  In this order no session that runs can be
+-- called lost, whatever the clock says: one that is noted had logged on before the list was made,
+-- so that it had ended by then if it is not on the list.
+--
+-- Only what is new is read: an end comes after its logon.  When a search is complete, all is in
+-- the log that had been handed over when it began; what was not yet there when its logons were
+-- noted is found by the next one, which reads from the beginning of the one before.  One day more
+-- is for clocks that are set back, and for triggers that run long before their logon is handed
+-- over.  Should an end not be read that is older, find_lost() sees it.
+CREATE FUNCTION @extschema@.running() RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '20ms' AS $$
+DECLARE
+    own bigint := (SELECT system_identifier FROM pg_control_system());
+    before bigint;
+    since timestamptz;
+BEGIN
+    LOCK TABLE @extschema@.keeper IN EXCLUSIVE MODE;
+    SELECT s.last_value INTO before FROM @extschema@.server s WHERE s.is_called;
+    IF before <> own THEN
+        PERFORM @extschema@.keep_logons('infinity', before);
+    END IF;
+    IF before IS DISTINCT FROM own THEN
+        PERFORM setval('@extschema@.server', own);
+    END IF;
+    SELECT k.searched_before - interval '1 day' INTO since FROM @extschema@.keeper k
+    WHERE k.system_identifier = own;
+    since := coalesce(since, '-infinity');
+    INSERT INTO @extschema@.open_sessions (system_identifier, session_id, logon_at)
+    SELECT s.system_identifier, s.session_id, s.logon_at
+    FROM @extschema@.log s
+    WHERE s.event IN ('logon', 'logoff', 'lost') AND s.at >= since
+        AND s.system_identifier IS NOT NULL AND s.session_id IS NOT NULL AND s.logon_at IS NOT NULL
+    GROUP BY s.system_identifier, s.session_id, s.logon_at
+    HAVING bool_and(s.event = 'logon')
+    ON CONFLICT DO NOTHING;
+
+    -- Not a list that the transaction has made before, if somebody calls this by hand.
+    PERFORM pg_stat_clear_snapshot();
+    RETURN (SELECT coalesce(string_agg(to_hex(floor(extract(epoch FROM backend_start))::bigint) || '.' || to_hex(pid), ','), '')
+            FROM pg_stat_get_activity(NULL));
+END
+$$;
+
+-- Return a row for each session of this server, or use of one, that has ended without an end in
+-- the log.  Sessions that logged on before started_at do not run any more: they ended by then,
+-- in a crash.  A use has ended if the session has a later one.
+--
+-- What is returned stays noted until its row is in the log: should that not come to pass,
+-- it is returned again.
+CREATE FUNCTION @extschema@.find_lost(at timestamptz, started_at timestamptz, running text,
+    OUT at_us bigint, OUT session_id text, OUT login_user text, OUT login_user_id text, OUT database text,
+    OUT database_id text, OUT kind text, OUT auth_method text, OUT system_identity text, OUT client_addr text,
+    OUT client_port text, OUT application_name text, OUT encryption text, OUT instance_num text,
+    OUT logon_at_us bigint, OUT ended_by text)
+RETURNS SETOF record
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '20ms' AS $$
+#variable_conflict use_column
+DECLARE
+    own bigint := (SELECT system_identifier FROM pg_control_system());
+    epoch timestamptz := '2000-01-01 00:00:00+00';
+BEGIN
+    LOCK TABLE @extschema@.keeper IN EXCLUSIVE MODE;
+
+    DELETE FROM @extschema@.open_sessions AS o
+    WHERE EXISTS (SELECT FROM @extschema@.log e
+                  WHERE e.session_id = o.session_id AND e.logon_at = o.logon_at AND e.event IN ('logoff', 'lost')
+                    AND e.system_identifier = o.system_identifier)
+        OR NOT EXISTS (SELECT FROM @extschema@.log l
+                       WHERE l.session_id = o.session_id AND l.logon_at = o.logon_at AND l.event = 'logon'
+                         AND l.system_identifier = o.system_identifier);
+
+    -- Whoever sees the logon of the next use also sees the logoff of this one, if there is one,
+    -- as it was committed before; but the statement before may not have seen either.
+    RETURN QUERY
+    SELECT (extract(epoch FROM lost.ended_at - epoch) * 1000000)::bigint, l.session_id::text, l.login_user::text,
+        l.login_user_id::text, l.database::text, l.database_id::text, l.kind::text, l.auth_method::text, l.system_identity,
+        host(l.client_addr), l.client_port::text, l.application_name, l.encryption::text, l.instance_num::text,
+        (extract(epoch FROM l.at - epoch) * 1000000)::bigint, lost.ended_by
+    FROM (SELECT o.session_id, o.logon_at,
+              CASE WHEN next.at IS NOT NULL THEN next.at
+                   ELSE greatest(CASE WHEN o.logon_at < find_lost.started_at THEN find_lost.started_at
+                                      ELSE find_lost.at END, o.logon_at) END AS ended_at,
+              CASE WHEN next.at IS NOT NULL THEN 'reset'
+                   WHEN o.logon_at < find_lost.started_at THEN 'crash' END AS ended_by
+          FROM @extschema@.open_sessions o
+          LEFT JOIN LATERAL (SELECT min(n.logon_at) AS at FROM @extschema@.log n
+                             WHERE n.session_id = o.session_id AND n.logon_at > o.logon_at AND n.event = 'logon'
+                               AND n.system_identifier = o.system_identifier) next ON true
+          WHERE o.system_identifier = own
+            AND (next.at IS NOT NULL OR o.session_id <> ALL (string_to_array(find_lost.running, ',')))
+            AND NOT EXISTS (SELECT FROM @extschema@.log e
+                            WHERE e.session_id = o.session_id AND e.logon_at = o.logon_at
+                              AND e.event IN ('logoff', 'lost') AND e.system_identifier = own)) lost
+    CROSS JOIN LATERAL (SELECT * FROM @extschema@.log l
+                        WHERE l.session_id = lost.session_id AND l.logon_at = lost.logon_at AND l.event = 'logon'
+                          AND l.system_identifier = own LIMIT 1) l
+    ORDER BY lost.ended_at, l.at, l.session_id;
+
+    INSERT INTO @extschema@.keeper AS k (system_identifier, searched_at) VALUES (own, find_lost.at)
+    ON CONFLICT (system_identifier) DO UPDATE
+        SET searched_before = least(k.searched_at, find_lost.at), searched_at = find_lost.at;
+END
+$$;
+
+-- Keep the last logons before a time, of roles that there still are.  They are taken for this
+-- server's, although rows of a server of that identifier speak of them.
+CREATE FUNCTION @extschema@.keep_logons(before timestamptz, server bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO @extschema@.kept_logons AS k
+        (system_identifier, login_user_id, login_user, last_logon_at, client_addr, application_name)
+    SELECT c.system_identifier, r.oid, l.login_user, l.at, l.client_addr, l.application_name
+    FROM pg_control_system() c, pg_roles r
+    CROSS JOIN LATERAL (
+        SELECT b.*
+        FROM ((SELECT g.login_user, g.at, g.client_addr, g.application_name FROM @extschema@.log g
+               WHERE g.event = 'logon' AND g.login_user_id = r.oid AND g.at < before
+                 AND g.system_identifier = keep_logons.server
+               ORDER BY g.at DESC LIMIT 1)
+              UNION ALL
+              SELECT o.login_user, o.last_logon_at, o.client_addr, o.application_name FROM @extschema@.kept_logons o
+              WHERE o.login_user_id = r.oid AND o.system_identifier = keep_logons.server) b
+        ORDER BY b.at DESC LIMIT 1) l
+    ON CONFLICT (system_identifier, login_user_id) DO UPDATE
+        SET login_user = excluded.login_user, last_logon_at = excluded.last_logon_at,
+            client_addr = excluded.client_addr, application_name = excluded.application_name
+        WHERE excluded.last_logon_at > k.last_logon_at;
+END
+$$;
+
+-- Drop the partitions that are older than so many days, and the rows of log_default that are.
+-- The last logons in them are kept.  One that cannot be dropped, for instance because somebody
+-- has made a view of it, does not keep the others from it.
+CREATE FUNCTION @extschema@.drop_months(at timestamptz, days int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '20ms' AS $$
+DECLARE
+    stop timestamptz := drop_months.at - make_interval(days => days);
+    partition regclass;
+BEGIN
+    IF days <= 0 THEN
+        RETURN;
+    END IF;
+    DELETE FROM @extschema@.kept_logons k
+    WHERE k.system_identifier = (SELECT system_identifier FROM pg_control_system())
+      AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = k.login_user_id);
+    -- First, while nobody waits for this transaction.
+    PERFORM @extschema@.keep_logons(stop, (SELECT system_identifier FROM pg_control_system()));
+    DELETE FROM @extschema@.log_default AS row WHERE row.at < stop;
+    FOR partition IN
+        SELECT oid
+        FROM (SELECT c.oid, substring(pg_get_expr(c.relpartbound, c.oid) FROM ' TO \(''(.*)''\)$')::timestamptz AS upper
+              FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+              WHERE i.inhparent = '@extschema@.log'::regclass) AS bound
+        WHERE upper <= stop
+        ORDER BY upper
+    LOOP
+        BEGIN
+            -- Those who read the log wait as soon as the first partition is dropped.  So
+            -- they must not wait for others who use the next one.
+            EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT', partition);
+            EXECUTE format('DROP TABLE %s', partition);
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'could not drop partition "%" of the session audit: %', partition, SQLERRM
+                USING ERRCODE = SQLSTATE;
+            PERFORM @extschema@.note_pass(drop_months.at, SQLERRM);
+        END;
+    END LOOP;
+END
+$$;
+
+-- Note when the keeper ran, and the error that it ended with, if any.
+CREATE FUNCTION @extschema@.note_pass(at timestamptz, error text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '20ms' AS $$
+BEGIN
+    LOCK TABLE @extschema@.keeper IN EXCLUSIVE MODE;
+    INSERT INTO @extschema@.keeper AS k (system_identifier, last_pass_at, last_error, last_error_at)
+    SELECT c.system_identifier, note_pass.at, error, CASE WHEN error IS NOT NULL THEN note_pass.at END
+    FROM pg_control_system() c
+    ON CONFLICT (system_identifier) DO UPDATE SET last_pass_at = excluded.last_pass_at,
+        last_error = coalesce(excluded.last_error, k.last_error),
+        last_error_at = coalesce(excluded.last_error_at, k.last_error_at);
+END
+$$;
+
+-- What a monitor needs to know, in one row.  Rows are written roughly in the order of their
+-- times, so only the first and the last blocks of each partition are read.  A partition that
+-- does not belong to a superuser is not: whoever owns it could have put a policy on it, which
+-- would run with the rights of the caller.
+CREATE FUNCTION @extschema@.status(OUT partitions int, OUT oldest timestamptz, OUT newest timestamptz, OUT size bigint,
+    OUT last_pass_at timestamptz, OUT last_error text, OUT last_error_at timestamptz,
+    OUT writer int, OUT failures int, OUT pending int, OUT dropped bigint,
+    OUT refusals_waiting int, OUT refusals_dropped bigint, OUT keeper_failures int)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    partition regclass;
+    blocks bigint;
+    first timestamptz;
+    last timestamptz;
+    readable boolean;
+BEGIN
+    partitions := 0;
+    size := 0;
+    -- Whoever adds or drops a partition locks the log first.
+    PERFORM FROM ONLY @extschema@.log;
+    FOR partition, readable IN
+        SELECT c.oid, has_table_privilege(c.oid, 'SELECT') AND NOT c.relrowsecurity
+            AND (SELECT r.rolsuper FROM pg_roles r WHERE r.oid = c.relowner)
+        FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = '@extschema@.log'::regclass
+    LOOP
+        blocks := pg_relation_size(partition) / current_setting('block_size')::int;
+        -- One that was detached before may have been dropped since.
+        CONTINUE WHEN blocks IS NULL;
+        first := NULL;
+        last := NULL;
+        IF readable THEN
+            EXECUTE format('SELECT (SELECT at FROM %1$s LIMIT 1), max(at) FROM %1$s WHERE ctid >= $1', partition)
+                INTO first, last USING format('(%s,0)', greatest(blocks - 64, 0))::tid;
+        END IF;
+        partitions := partitions + 1;
+        oldest := least(oldest, first);
+        newest := greatest(newest, last);
+        size := size + coalesce(pg_total_relation_size(partition), 0);
+    END LOOP;
+    SELECT k.last_pass_at, k.last_error, k.last_error_at INTO last_pass_at, last_error, last_error_at
+    FROM @extschema@.keeper k WHERE k.system_identifier = (SELECT system_identifier FROM pg_control_system());
+    SELECT s.* INTO writer, failures, pending, dropped, refusals_waiting, refusals_dropped,
+        keeper_failures FROM @extschema@.state() s;
+END
+$$;
+
+-- --- comments ----------------------------------------------------------------------
+
+COMMENT ON TABLE @extschema@.log IS 'one row for each event of a session of this server';
+COMMENT ON COLUMN @extschema@.log.number IS 'the number of the row on its timeline';
+COMMENT ON COLUMN @extschema@.log.timeline IS 'the timeline that the row was written on';
+COMMENT ON COLUMN @extschema@.log.digest IS 'a digest over the row and the digest before it';
+COMMENT ON COLUMN @extschema@.log.at IS 'when the event occurred, in partitions by month in UTC';
+COMMENT ON COLUMN @extschema@.log.event IS 'logon, logoff, refused, lost, or changed';
 COMMENT ON COLUMN @extschema@.log.session_id IS 'the session, as %c of log_line_prefix shows it';
-COMMENT ON COLUMN @extschema@.log.login_user IS 'the role that logged on';
-COMMENT ON COLUMN @extschema@.log.database IS 'the database that it logged on to';
+COMMENT ON COLUMN @extschema@.log.login_user IS 'the name of the role that logged on';
+COMMENT ON COLUMN @extschema@.log.login_user_id IS 'the number of the role, which it keeps when it is renamed';
+COMMENT ON COLUMN @extschema@.log.database IS 'the name of the database that it logged on to';
+COMMENT ON COLUMN @extschema@.log.database_id IS 'the number of the database';
+COMMENT ON COLUMN @extschema@.log.kind IS 'client or replication';
 COMMENT ON COLUMN @extschema@.log.auth_method IS 'how it authenticated';
 COMMENT ON COLUMN @extschema@.log.system_identity IS 'as whom it authenticated, if the method has an identity';
 COMMENT ON COLUMN @extschema@.log.client_addr IS 'the client''s address; null over a Unix socket';
 COMMENT ON COLUMN @extschema@.log.client_port IS 'the client''s port; null over a Unix socket';
+COMMENT ON COLUMN @extschema@.log.proxy_addr IS 'the address of the proxy that the client came through, if any';
 COMMENT ON COLUMN @extschema@.log.application_name IS 'application_name at the time of the event';
 COMMENT ON COLUMN @extschema@.log.encryption IS 'the version of TLS, or GSS; null if the connection is not encrypted';
 COMMENT ON COLUMN @extschema@.log.instance_num IS 'session_triggers.instance_num at logon';
-COMMENT ON COLUMN @extschema@.log.logon_at IS 'when the session logged on';
-COMMENT ON COLUMN @extschema@.log.ended_by IS 'how the session ended';
-COMMENT ON COLUMN @extschema@.log.sqlstate IS 'the SQLSTATE of the error that ended or refused it';
-COMMENT ON COLUMN @extschema@.log.cpu IS 'processor time of the session''s process';
+COMMENT ON COLUMN @extschema@.log.system_identifier IS 'the server, as pg_control_system() shows it';
+COMMENT ON COLUMN @extschema@.log.cluster_name IS 'cluster_name of the server';
+COMMENT ON COLUMN @extschema@.log.logon_at IS 'when the session, or the use of it, began';
+COMMENT ON COLUMN @extschema@.log.ended_by IS 'how the session, or the use of it, ended';
+COMMENT ON COLUMN @extschema@.log.sqlstate IS 'the SQLSTATE of the error that ended or refused it, or with which triggers of superusers failed at logon';
+COMMENT ON COLUMN @extschema@.log.cpu IS 'processor time of the session''s process during the use';
 COMMENT ON COLUMN @extschema@.log.blocks_hit IS 'blocks that the session found in the buffers';
 COMMENT ON COLUMN @extschema@.log.blocks_read IS 'blocks that the session read';
 COMMENT ON COLUMN @extschema@.log.blocks_written IS 'blocks that the session wrote';
 COMMENT ON COLUMN @extschema@.log.temp_blocks IS 'blocks of temporary files that the session read or wrote';
 COMMENT ON COLUMN @extschema@.log.wal_bytes IS 'WAL that the session produced';
 COMMENT ON COLUMN @extschema@.log.count IS 'the number of events that the row stands for';
+COMMENT ON COLUMN @extschema@.log.context IS 'the values of the settings in session_audit.context';
 
--- One row for each session, with the values of its end if it has ended: the log is read once,
--- and a condition on logon_at is checked there.  A session that has not ended runs if a process
--- with its identifier does.
-CREATE VIEW @extschema@.sessions AS
-SELECT s.session_id, s.login_user, s.database, s.auth_method, s.system_identity, s.client_addr,
-       s.client_port, s.application_name, s.encryption, s.instance_num, s.logon_at, s.logoff_at,
-       CASE WHEN s.ended THEN s.logoff_at - s.logon_at
-            WHEN a.pid IS NOT NULL THEN clock_timestamp() - s.logon_at END AS duration,
-       CASE WHEN s.lost THEN 'lost' WHEN s.ended THEN 'ended'
-            WHEN a.pid IS NOT NULL THEN 'active' ELSE 'lost' END AS state,
-       s.ended_by, s.sqlstate, s.cpu, s.blocks_hit, s.blocks_read, s.blocks_written,
-       s.temp_blocks, s.wal_bytes
-FROM (SELECT session_id, logon_at, max(login_user) AS login_user, max(database) AS database,
-             max(auth_method) AS auth_method, max(system_identity) AS system_identity,
-             max(client_addr) AS client_addr, max(client_port) AS client_port,
-             coalesce(max(application_name) FILTER (WHERE event <> 'logon'),
-                      max(application_name)) AS application_name,
-             max(encryption) AS encryption, max(instance_num) AS instance_num,
-             max(at) FILTER (WHERE event <> 'logon') AS logoff_at,
-             bool_or(event <> 'logon') AS ended, bool_or(event = 'lost') AS lost,
-             max(ended_by) AS ended_by, max(sqlstate) AS sqlstate, max(cpu) AS cpu,
-             max(blocks_hit) AS blocks_hit, max(blocks_read) AS blocks_read,
-             max(blocks_written) AS blocks_written, max(temp_blocks) AS temp_blocks,
-             max(wal_bytes) AS wal_bytes
-      FROM @extschema@.log
-      WHERE event IN ('logon', 'logoff', 'lost')
-      GROUP BY session_id, logon_at) s
-LEFT JOIN pg_stat_activity a
-  ON NOT s.ended
-     AND to_hex(floor(extract(epoch FROM a.backend_start))::bigint) || '.' || to_hex(a.pid) = s.session_id;
+COMMENT ON TABLE @extschema@.log_default IS 'the rows of the log for which there is no month';
 
-COMMENT ON VIEW @extschema@.sessions IS 'one row for each session';
+COMMENT ON TABLE @extschema@.keeper IS 'what the keeper of the log has done';
+COMMENT ON COLUMN @extschema@.keeper.system_identifier IS 'the server whose keeper it is';
+COMMENT ON COLUMN @extschema@.keeper.searched_at IS 'when lost sessions were last searched for';
+COMMENT ON COLUMN @extschema@.keeper.searched_before IS 'when that was done the time before';
+COMMENT ON COLUMN @extschema@.keeper.last_pass_at IS 'when the keeper last ran';
+COMMENT ON COLUMN @extschema@.keeper.last_error IS 'the last error of the keeper';
+COMMENT ON COLUMN @extschema@.keeper.last_error_at IS 'when that was';
 
--- One row for each role that may log on, also those that never did.
-CREATE VIEW @extschema@.last_logons AS
-SELECT r.rolname::text AS login_user, l.last_logon_at, l.client_addr, l.application_name,
-       coalesce(l.logons, 0) AS logons
-FROM pg_roles r
-LEFT JOIN (SELECT last.login_user, last.last_logon_at, last.logons, max(at.client_addr) AS client_addr,
-                  max(at.application_name) AS application_name
-           FROM (SELECT login_user, max(at) AS last_logon_at, count(*) AS logons
-                 FROM @extschema@.log WHERE event = 'logon' GROUP BY login_user) last
-           JOIN @extschema@.log at
-             ON at.event = 'logon' AND at.login_user = last.login_user AND at.at = last.last_logon_at
-           GROUP BY 1, 2, 3) l ON l.login_user = r.rolname
-WHERE r.rolcanlogin;
+COMMENT ON TABLE @extschema@.open_sessions IS 'the sessions that had no end when the keeper last looked';
+COMMENT ON COLUMN @extschema@.open_sessions.system_identifier IS 'the server of the session';
+COMMENT ON COLUMN @extschema@.open_sessions.session_id IS 'the session';
+COMMENT ON COLUMN @extschema@.open_sessions.logon_at IS 'when it, or the use of it, began';
 
+COMMENT ON TABLE @extschema@.kept_logons IS 'the last logon of each role in months that have been dropped';
+COMMENT ON COLUMN @extschema@.kept_logons.system_identifier IS 'the server that the role logged on to';
+COMMENT ON COLUMN @extschema@.kept_logons.login_user_id IS 'the number of the role';
+COMMENT ON COLUMN @extschema@.kept_logons.login_user IS 'its name at the time';
+COMMENT ON COLUMN @extschema@.kept_logons.last_logon_at IS 'when it last logged on';
+COMMENT ON COLUMN @extschema@.kept_logons.client_addr IS 'from which address';
+COMMENT ON COLUMN @extschema@.kept_logons.application_name IS 'with which application_name';
+
+COMMENT ON SEQUENCE @extschema@.server IS 'the server''s identifier when the keeper last looked';
+
+COMMENT ON VIEW @extschema@.sessions IS 'one row for each session, or for each use of one that DISCARD ALL ends';
+COMMENT ON COLUMN @extschema@.sessions.state IS 'active, ended, lost, or unknown: without an end, and not running here';
 COMMENT ON VIEW @extschema@.last_logons IS 'the last logon of each role that may log on';
 
--- Nobody but a superuser can change a row.
+COMMENT ON FUNCTION @extschema@.state() IS 'the state of the writer of the log';
+COMMENT ON FUNCTION @extschema@.status() IS 'the state of the log, its keeper, and its writer';
+COMMENT ON FUNCTION @extschema@.sessions_during(timestamptz, timestamptz, interval)
+    IS 'the sessions that ran at some time between these two, and lasted so long';
+COMMENT ON FUNCTION @extschema@.noted_until() IS 'until when the keeper has noted the logons without an end';
+COMMENT ON FUNCTION @extschema@.add_month(date) IS 'make the partition of a month';
+COMMENT ON FUNCTION @extschema@.add_indexes(regclass) IS 'make the indexes of a partition';
+COMMENT ON FUNCTION @extschema@.close(regclass) IS 'take from all but the owner what they may do with a table';
+COMMENT ON FUNCTION @extschema@.make_months(timestamptz) IS 'make the partitions of a month and the next';
+COMMENT ON FUNCTION @extschema@.running() IS 'note the sessions without an end, and return those that run';
+COMMENT ON FUNCTION @extschema@.find_lost(timestamptz, timestamptz, text) IS 'the sessions that ended without an end in the log';
+COMMENT ON FUNCTION @extschema@.drop_months(timestamptz, int) IS 'drop the partitions older than so many days';
+COMMENT ON FUNCTION @extschema@.keep_logons(timestamptz, bigint) IS 'keep the last logons before a time';
+COMMENT ON FUNCTION @extschema@.note_pass(timestamptz, text) IS 'note when the keeper ran, and its error';
+
+-- Nobody but a superuser changes anything, whatever default privileges gave to whom.
+DO $$
+DECLARE
+    object record;
+BEGIN
+    PERFORM @extschema@.close(c.oid::regclass) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = '@extschema@' AND c.relkind IN ('r', 'p', 'v', 'S')
+        AND c.relname IN ('server', 'log', 'log_default', 'keeper', 'open_sessions', 'kept_logons', 'sessions', 'last_logons');
+    FOR object IN SELECT p.oid::regprocedure AS function, a.grantee
+                  FROM pg_depend d JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid,
+                      aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+                  WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND a.grantee <> p.proowner
+                    AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'session_audit') LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s CASCADE', object.function,
+            CASE object.grantee WHEN 0 THEN 'PUBLIC' ELSE object.grantee::regrole::text END);
+    END LOOP;
+END
+$$;
+
 GRANT USAGE ON SCHEMA @extschema@ TO pg_monitor;
-GRANT SELECT ON @extschema@.log, @extschema@.log_default, @extschema@.sessions, @extschema@.last_logons TO pg_monitor;
-
-SELECT pg_extension_config_dump('@extschema@.log_default', '');
-
-CREATE EVENT TRIGGER session_audit_logon ON after_user_logon EXECUTE FUNCTION @extschema@.record();
-CREATE EVENT TRIGGER session_audit_logoff ON before_user_logoff EXECUTE FUNCTION @extschema@.record();
-ALTER EVENT TRIGGER session_audit_logon ENABLE ALWAYS;
-ALTER EVENT TRIGGER session_audit_logoff ENABLE ALWAYS;
+GRANT SELECT ON @extschema@.log, @extschema@.log_default, @extschema@.keeper, @extschema@.open_sessions,
+    @extschema@.kept_logons, @extschema@.sessions, @extschema@.last_logons TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.sessions_during(timestamptz, timestamptz, interval),
+    @extschema@.noted_until(), @extschema@.state(), @extschema@.status() TO pg_monitor;

@@ -1,7 +1,7 @@
 /*
  * session_audit.c
- *	  The entry of the extension.  What is recorded, and how, is part of the server's
- *	  core, which the event triggers of the extension reach through this library.
+ *	  The entry of the extension.  What is recorded, and how, is part of the server's core,
+ *	  which the extension asks through this library what becomes of the records.
  */
 #include "postgres.h"
 
@@ -13,13 +13,9 @@ PG_MODULE_MAGIC;
 
 /* Null in a stock server, which thus can load the library and be told what it lacks. */
 #pragma weak sesstrig_audit_version
-#pragma weak sesstrig_audit_record
-#pragma weak sesstrig_audit_waiting
-#pragma weak sesstrig_audit_dropped
+#pragma weak sesstrig_audit_state
 
-PG_FUNCTION_INFO_V1(session_audit_record);
-PG_FUNCTION_INFO_V1(session_audit_waiting);
-PG_FUNCTION_INFO_V1(session_audit_dropped);
+PG_FUNCTION_INFO_V1(session_audit_state);
 
 void		_PG_init(void);
 
@@ -27,11 +23,11 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
-	if (!sesstrig_audit_version || !sesstrig_audit_record)
+	if (!sesstrig_audit_version || !sesstrig_audit_state)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("session_audit requires a server with session triggers"),
-				 errdetail("This server does not have the events that the extension records.")));
+				 errdetail("This server does not have the worker that writes the records.")));
 	if (sesstrig_audit_version() != SESSTRIG_AUDIT_VERSION)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -42,19 +38,7 @@ _PG_init(void)
 }
 
 Datum
-session_audit_record(PG_FUNCTION_ARGS)
+session_audit_state(PG_FUNCTION_ARGS)
 {
-	return sesstrig_audit_record(fcinfo);
-}
-
-Datum
-session_audit_waiting(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT32(sesstrig_audit_waiting());
-}
-
-Datum
-session_audit_dropped(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT64(sesstrig_audit_dropped());
+	return sesstrig_audit_state(fcinfo);
 }

@@ -38,8 +38,7 @@ BEGIN
     JOIN pg_shdepend owned ON owned.classid = inside.classid AND owned.objid = inside.objid AND owned.deptype = 'o'
     JOIN pg_database d ON d.oid = owned.dbid AND d.datname = current_database()
     JOIN pg_roles r ON r.oid = owned.refobjid AND NOT r.rolsuper
-    LEFT JOIN pg_class c ON inside.classid = 'pg_class'::regclass AND c.oid = inside.objid
-    WHERE n.nspname = '@extschema@' AND c.relispartition IS NOT TRUE
+    WHERE n.nspname = '@extschema@'
         AND NOT EXISTS (SELECT FROM pg_depend member
                         WHERE member.classid = inside.classid AND member.objid = inside.objid AND member.deptype = 'e')
     ORDER BY inside.classid, inside.objid LIMIT 1;
@@ -121,7 +120,6 @@ CREATE VIEW @extschema@.problems AS
 SELECT t.evtname AS trigger, c.problem, c.detail
 FROM (SELECT e.evtname, e.evtenabled, e.evtfoid, p.oid AS function, p.prosecdef,
              l.lanname IN ('c', 'internal') AS is_compiled, coalesce(o.rolsuper, false) AS owner_super, f.rolsuper AS function_super,
-             coalesce(l.lanname = 'c' AND p.probin = '$libdir/session_audit', false) AS is_audit,
              e.evtowner, p.proowner,
              (SELECT c.oid FROM pg_roles c WHERE c.rolname = current_setting('session_triggers.creator_role')) AS creator,
              w.reached, w.left_out,
@@ -154,20 +152,18 @@ CROSS JOIN LATERAL (VALUES
     ('disabled', t.evtenabled = 'D', 'It fires in no session.'),
     ('replica_only', t.evtenabled = 'R', 'It fires only in sessions with session_replication_role = replica.'),
     ('function_missing', t.function IS NULL, format('There is no function with OID %s, so each firing fails.', t.evtfoid)),
-    ('audit_owner_not_superuser', NOT t.owner_super AND t.is_audit,
-        'It fires in all sessions, but its owner, who is not a superuser, can change or drop it.'),
-    ('no_creator_role', NOT t.owner_super AND NOT t.is_audit AND t.creator IS NULL,
+    ('no_creator_role', NOT t.owner_super AND t.creator IS NULL,
         'It never fires: its owner is not a superuser, and session_triggers.creator_role names no role.'),
-    ('owner_not_creator', NOT t.owner_super AND NOT t.is_audit AND t.creator IS NOT NULL AND NOT pg_has_role(t.evtowner, t.creator, 'MEMBER'),
+    ('owner_not_creator', NOT t.owner_super AND t.creator IS NOT NULL AND NOT pg_has_role(t.evtowner, t.creator, 'MEMBER'),
         'It never fires: its owner is neither a superuser nor a member of session_triggers.creator_role.'),
-    ('function_owner_differs', NOT t.owner_super AND NOT t.is_audit AND t.proowner <> t.evtowner,
+    ('function_owner_differs', NOT t.owner_super AND t.proowner <> t.evtowner,
         'It never fires: its owner is not a superuser, and not the owner of the function.'),
-    ('applies_to_no_role', NOT t.owner_super AND NOT t.is_audit AND t.reached = '{}',
+    ('applies_to_no_role', NOT t.owner_super AND t.reached = '{}',
         'It fires in no session: its owner is not a role that may log on to this database, and can become none by SET ROLE.'
             || CASE WHEN t.left_out IS NOT NULL THEN
                 format(' The owner administers %s of these roles, such as %s.', cardinality(t.left_out), quote_ident(t.left_out[1]))
             ELSE '' END),
-    ('administered_roles_left_out', NOT t.owner_super AND NOT t.is_audit AND t.reached <> '{}' AND t.left_out IS NOT NULL,
+    ('administered_roles_left_out', NOT t.owner_super AND t.reached <> '{}' AND t.left_out IS NOT NULL,
         format('It does not fire for roles that its owner administers, but cannot become by SET ROLE: %s of them, such as %s.',
             cardinality(t.left_out), quote_ident(t.left_out[1]))),
     ('schema_role_not_reached', t.schema_role IS NOT NULL AND NOT CASE WHEN t.owner_super THEN
@@ -191,17 +187,18 @@ CROSS JOIN LATERAL (VALUES
 ) AS c(problem, applies, detail)
 WHERE c.applies
 UNION ALL
--- who turned the triggers off in this database
-SELECT NULL, 'turned_off', format('session_triggers.enabled is off for %s in %s.',
+-- who turned the triggers off in this database, or the audit
+SELECT NULL, o.problem, format('%s is off for %s in %s.', o.setting,
     coalesce('role ' || quote_ident(r.rolname), 'all roles'), CASE WHEN s.setdatabase = 0 THEN 'all databases' ELSE 'this database' END)
 FROM pg_db_role_setting s
 LEFT JOIN pg_roles r ON r.oid = s.setrole
 LEFT JOIN pg_database d ON d.oid = s.setdatabase
-CROSS JOIN LATERAL unnest(s.setconfig) AS setting
+CROSS JOIN LATERAL unnest(s.setconfig) AS c(value)
+JOIN (VALUES ('session_triggers.enabled', 'turned_off'), ('session_audit.enabled', 'audit_off')) AS o(setting, problem)
+    ON starts_with(lower(c.value), o.setting || '=')
 WHERE (s.setdatabase = 0 OR d.datname = current_database())
-    AND starts_with(lower(setting), 'session_triggers.enabled=')
     -- A stock server takes any value for one, and what is no boolean has no effect here.
-    AND substr(setting, length('session_triggers.enabled=') + 1) ~* '^(f(a(l(se?)?)?)?|no?|off?|0)$';
+    AND substr(c.value, length(o.setting) + 2) ~* '^(f(a(l(se?)?)?)?|no?|off?|0)$';
 
 COMMENT ON VIEW @extschema@.problems IS 'what is wrong with the logon and logoff triggers of this database';
 

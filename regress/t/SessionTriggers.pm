@@ -11,6 +11,7 @@ use warnings FATAL => 'all';
 
 use Carp;
 use IPC::Run;
+use JSON::PP ();
 use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -19,16 +20,20 @@ use Time::HiRes qw(usleep);
 
 use Exporter 'import';
 our @EXPORT = qw(
-  new_node admin create_app try_psql start_smart_shutdown finish_shutdown
+  new_node admin create_app start_audit stop_audit try_psql start_smart_shutdown finish_shutdown
   connect_raw connect_as open_session open_quiet_session hold_lock
   poll_until wait_until wait_for_event wait_for_exit wait_until_ready run_clients
   take_rows session_rows
+  is_of audit_rows wait_for_audit audit_lines writer wait_for_writer
   log_position log_lines log_text exit_status log_is_clean
   $WARNING);
 
 # The text of the one WARNING that a failed logon sends to the client (rule F3).
 our $WARNING =
   'event trigger occur error after user login. For more information, see log';
+
+# The options of sessions that look on: they fire nothing, and are not recorded.
+my $QUIET = '-c session_triggers.enabled=off -c session_audit.enabled=off';
 
 ### Clusters
 
@@ -54,12 +59,12 @@ EOC
 	return $node;
 }
 
-# Runs SQL in a session of the superuser that fires nothing, and returns what
-# psql prints.
+# Runs SQL in a session of the superuser that fires nothing and is not recorded, and
+# returns what psql prints.
 sub admin
 {
 	my ($node, $database, $sql) = @_;
-	local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off';
+	local $ENV{PGOPTIONS} = $QUIET;
 	return $node->safe_psql($database, $sql);
 }
 
@@ -84,6 +89,31 @@ sub create_app
 	my ($node, $sql) = @_;
 	admin($node, 'postgres', 'CREATE DATABASE app');
 	return admin($node, 'app', $sql);
+}
+
+# Turns the audit of the server's sessions on, in the database "postgres" or another one, and
+# returns when it has its log.
+sub start_audit
+{
+	my ($node, $database) = @_;
+	$database //= 'postgres';
+	admin($node, 'postgres', "ALTER SYSTEM SET session_audit.database = '$database'");
+	$node->reload;
+	# A session that is recorded has the writer started, once it has the new value.
+	return poll_until(
+		sub {
+			$node->safe_psql('postgres', 'SELECT 1');
+			return admin($node, $database, q{SELECT to_regclass('session_audit.log') IS NOT NULL AND EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'session audit writer' AND datname = current_database())}) eq 't';
+		});
+}
+
+# Turns it off, and returns when nobody writes any more.
+sub stop_audit
+{
+	my ($node) = @_;
+	admin($node, 'postgres', 'ALTER SYSTEM RESET session_audit.database');
+	$node->reload;
+	return wait_until($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'session audit%'}, '0');
 }
 
 # Starts a smart shutdown, which waits until the clients have left, and returns
@@ -130,11 +160,11 @@ sub open_session
 	return $client;
 }
 
-# Opens a session of the superuser "root" that fires nothing.
+# Opens a session of the superuser "root" that fires nothing and is not recorded.
 sub open_quiet_session
 {
 	my ($node) = @_;
-	return open_session($node, 'root', options => '-c session_triggers.enabled=off');
+	return open_session($node, 'root', options => $QUIET);
 }
 
 # Opens such a session that holds an advisory lock, number 42 by default.
@@ -183,7 +213,7 @@ sub poll_until
 sub wait_until
 {
 	my ($node, $database, $sql, $expected) = @_;
-	local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off';
+	local $ENV{PGOPTIONS} = $QUIET;
 	my $met = _poll(
 		sub {
 			my ($status, $result) = try_psql($node, $database, $sql);
@@ -284,6 +314,68 @@ sub session_rows
 {
 	my ($node, $client, $columns) = @_;
 	return admin($node, 'app', "SELECT $columns FROM session_log WHERE pid = " . $client->pid . ' ORDER BY id');
+}
+
+### The session audit
+#
+# Its log is in the database "postgres".
+
+# The condition on the rows of the log for those of a client's session, or of a process.
+sub is_of
+{
+	my ($who) = @_;
+	return q{split_part(session_id, '.', 2) = to_hex(} . (ref $who ? $who->pid : $who) . ')';
+}
+
+# The statement that shows rows of the log, in the order of their times.
+sub _audit_sql
+{
+	my ($where, $columns) = @_;
+	$columns //= 'event, ended_by';
+	return "SELECT string_agg(concat_ws('|', $columns), ' ' ORDER BY at, event DESC, session_id) FROM session_audit.log WHERE $where";
+}
+
+# Returns these columns, "event" and "ended_by" by default, of the rows that meet the
+# condition, as one string.
+sub audit_rows
+{
+	my ($node, $where, $columns) = @_;
+	return admin($node, 'postgres', _audit_sql($where, $columns));
+}
+
+# Tests that the rows are these soon: those of ends are written when nobody waits for them.
+sub wait_for_audit
+{
+	my ($node, $where, $expected, $title, $columns) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $met = wait_until($node, 'postgres', _audit_sql($where, $columns), $expected);
+	ok($met, $title) or diag("expected: $expected\ngot: " . audit_rows($node, $where, $columns));
+	return $met;
+}
+
+# Returns the records in the server log since that position, as hashes, those of a client's
+# session or process, or all. What is not UTF-8 has been replaced.
+sub audit_lines
+{
+	my ($node, $position, $who) = @_;
+	my $pid = ref $who ? $who->pid : $who;
+	my @records = map { JSON::PP->new->utf8->decode($_) } slurp_file($node->logfile, $position) =~ /\|LOG:  (\{"at": .*\})$/mg;
+	return grep { !defined $pid || ($_->{session_id} // '') =~ /\.\Q@{[sprintf '%x', $pid]}\E$/ } @records;
+}
+
+# Returns the process of the writer, or an empty string if there is none.
+sub writer
+{
+	my ($node) = @_;
+	return admin($node, 'postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'session audit writer'});
+}
+
+# Waits until there is a writer that is not in the middle of something, and returns its process.
+sub wait_for_writer
+{
+	my ($node) = @_;
+	wait_until($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'session audit writer' AND state = 'idle'}, '1');
+	return writer($node);
 }
 
 ### The server log

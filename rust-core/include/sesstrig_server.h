@@ -106,11 +106,11 @@ extern void sesstrig_log_message(ErrorData *error, void (*log) (ErrorData *error
 /* Would this text, sent during a firing, fail to convert to the client's encoding? */
 extern bool sesstrig_session_cannot_send(const char *text);
 
-/*
- * A background worker of the session audit: its launcher, or its keeper in the database
- * with this OID.
- */
-extern void sesstrig_keeper_main(Datum database);
+/* A background worker of the session audit: the writer, or the keeper. */
+extern void sesstrig_keeper_main(Datum arg);
+
+/* Are event triggers not to fire in this process, a worker of the session audit? */
+extern bool sesstrig_event_is_suppressed(void);
 
 /* A variable that PL/pgSQL declares in event trigger functions, as a constant. */
 typedef struct SesstrigVariable

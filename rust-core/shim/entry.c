@@ -14,7 +14,8 @@ sesstrig_server_init(void)
 {
 	sesstrig_exit_on_failure(sesstrig_core_start());
 	sesstrig_note_settings();
-	sesstrig_keeper_init();
+	sesstrig_workers_init();
+	sesstrig_authentication_init();
 }
 
 void
@@ -22,7 +23,6 @@ sesstrig_statement_check(Node *statement)
 {
 	sesstrig_type_check(statement);
 	sesstrig_trigger_check(statement);
-	sesstrig_audit_check(statement);
 }
 
 #ifdef SESSTRIG_FAULTS

@@ -135,6 +135,40 @@ typedef enum SesstrigValueKind {
 } SesstrigValueKind;
 
 /*
+ How the writer does.
+ */
+typedef struct SesstrigAuditState {
+  /*
+   Its process; 0 if there is none.
+   */
+  int32_t writer;
+  /*
+   How often it has failed since it has last written something.
+   */
+  int32_t failures;
+  /*
+   How many records wait.
+   */
+  int32_t pending;
+  /*
+   How many records were written to the server log only, since there was no room for them.
+   */
+  int64_t dropped;
+  /*
+   How many different refused logons wait.
+   */
+  int32_t refusals_waiting;
+  /*
+   How many refused logons have not been recorded.
+   */
+  int64_t refusals_dropped;
+  /*
+   How often the keeper has failed since it last did not.
+   */
+  int32_t keeper_failures;
+} SesstrigAuditState;
+
+/*
  Why the end of a routine cannot be found. The texts are terminated constants.
  */
 typedef struct SesstrigRoutineError {
@@ -255,15 +289,6 @@ typedef struct SesstrigCounters {
 } SesstrigCounters;
 
 /*
- Records `event` of this session in the log that is in the schema of `function`. An
- unknown event is not recorded.
-
- # Safety
- `event` must point to a terminated string.
- */
-ErrorData *sesstrig_audit_fire(const char *event, uint32_t function);
-
-/*
  Whether a message for the server log begins as a record of the session audit does. This
  cannot panic: the report of a panic is a message, too.
 
@@ -271,6 +296,11 @@ ErrorData *sesstrig_audit_fire(const char *event, uint32_t function);
  `message` must point to a terminated string.
  */
 bool sesstrig_audit_is_record(const char *message);
+
+/*
+ Tells how the writer does.
+ */
+struct SesstrigAuditState sesstrig_writer_state(void);
 
 /*
  How many bytes of shared memory the core needs.
@@ -290,31 +320,9 @@ uintptr_t sesstrig_shared_size(void);
 void sesstrig_shared_attach(void *memory, bool fresh, bool clean, bool recovery);
 
 /*
- Does the work of a worker: the launcher's if `database` is 0, and otherwise, in that
- database, what there is to do about refused logons, or else the keeper's.
- */
-ErrorData *sesstrig_worker_run(uint32_t database, bool refusals);
-
-/*
- Notes that this process sends its client away by an error of level FATAL (rule A7).
- The process is about to exit.
- */
-void sesstrig_refusal_note(void);
-
-/*
- How many different refused logons wait for being written.
- */
-int32_t sesstrig_refusals_waiting(void);
-
-/*
- How many refused logons have not been recorded since the server was started.
- */
-int64_t sesstrig_refusals_dropped(void);
-
-/*
  Whether there is a session audit, and so a writer.
  */
-bool sesstrig_writer_is_wanted(void);
+bool sesstrig_audit_is_on(void);
 
 /*
  Does the work of the writer. Sets `code` to the exit code of its process.
@@ -325,6 +333,17 @@ ErrorData *sesstrig_writer_run(int32_t *code);
  Notes that the process of the writer is about to end.
  */
 void sesstrig_writer_left(void);
+
+/*
+ Does the work of the keeper.
+ */
+ErrorData *sesstrig_keeper_run(void);
+
+/*
+ Notes that this process sends its client away by an error of level FATAL (rule A8).
+ The process is about to exit.
+ */
+void sesstrig_refusal_note(void);
 
 /*
  Fires the delegated logon triggers, after those of superusers and in a transaction of

@@ -23,14 +23,10 @@ extern void sesstrig_exit_on_failure(ErrorData *error);
 extern void sesstrig_note_settings(void);
 
 /* At server start, have the server reserve shared memory for the core. */
-extern void sesstrig_keeper_init(void);
+extern void sesstrig_workers_init(void);
 
-/* In the postmaster, reserve a background worker for the audit's writer, if there is to be one. */
-extern void sesstrig_writer_register(void);
-
-/* The writer, which is one of the audit's workers; this stands in its bgw_extra. */
-#define SESSTRIG_EXTRA_WRITER 'w'
-extern void sesstrig_writer_main(void);
+/* At server start, have the server say how each client has authenticated. */
+extern void sesstrig_authentication_init(void);
 
 /* Note where the server keeps the flag that it is reading a command. */
 extern void sesstrig_watch_command_read(bool *flag);
@@ -40,6 +36,9 @@ extern void sesstrig_fire_delegated(void);
 
 /* Forget the client's requests and timeouts, because the session is ending. */
 extern void sesstrig_detach_client(void);
+
+/* Note a message of the server log that tells that a client is lost. */
+extern void sesstrig_exit_note_message(const ErrorData *error);
 
 /* Has a deferred exit been raised, so that the current error must not be caught? */
 extern bool sesstrig_exit_is_deferred(void);
@@ -69,9 +68,6 @@ extern void sesstrig_trigger_check(Node *statement);
 
 /* A text of any encoding, made valid in that of the database. */
 extern const char *sesstrig_clean_text(const char *text);
-
-/* Raise an error if a statement would add to the audit's log what has no effect there. */
-extern void sesstrig_audit_check(Node *statement);
 
 /* Note which statement is executed next, and so may change owners. */
 extern void sesstrig_event_note_statement(const Node *statement);

@@ -112,44 +112,8 @@ extern ErrorData *sesstrig_try_run_trigger(Oid function, const char *event,
 										   CommandTag tag,
 										   const char *description);
 
-/* A database that allows connections. */
-typedef struct SesstrigDatabase
-{
-	Oid			oid;
-	NameData	name;
-} SesstrigDatabase;
-
-/*
- * Background workers of the session audit.  "refusals" says that a worker in a database is
- * to write what is known of refused logons.
- */
-extern ErrorData *sesstrig_try_start_worker(Oid database, bool refusals, bool wait,
-											bool *started);
-extern ErrorData *sesstrig_try_connect_worker(Oid database);
-extern ErrorData *sesstrig_try_list_databases(SesstrigDatabase **databases, int *count);
-
-/* Sleep so long, in ms, or up to a signal, and read the configuration file if asked to. */
-extern ErrorData *sesstrig_try_sleep(int ms);
-
-/* Has the launcher been asked to end?  Cannot raise. */
+/* Has the writer been asked to end?  Cannot raise. */
 extern bool sesstrig_stop_requested(void);
-
-/*
- * Release the LWLocks that an error may have left, as the exit of this process would do.
- * Returns false if it has no place among the server's processes, and so cannot take any.
- * Cannot raise.
- */
-extern bool sesstrig_release_lwlocks(void);
-
-/* The OID that a query finds, or InvalidOid. */
-extern ErrorData *sesstrig_try_query_oid(const char *query, Oid *result);
-
-/*
- * Run a statement as "owner", with the parameters now, started_at, keep, and failure or
- * null.
- */
-extern ErrorData *sesstrig_try_execute(const char *statement, Oid owner, int64 now,
-									   int64 started_at, int keep, const char *failure);
 
 /* state; the first one cannot raise */
 extern bool sesstrig_event_triggers_on(void);

@@ -1,5 +1,5 @@
-# Rule T3: prometheus-postgres-exporter shows the statistics with the queries of
-# docs/monitoring, and promtool accepts the alerts there and finds that they fire.
+# Rule T3: prometheus-postgres-exporter shows the statistics, and how the session audit is (A1), with
+# the queries of docs/monitoring, and promtool accepts the alerts there and finds that they fire.
 use strict;
 use warnings FATAL => 'all';
 
@@ -25,6 +25,7 @@ CREATE ROLE alice LOGIN;
 CREATE ROLE bob LOGIN;
 CREATE ROLE exporter LOGIN IN ROLE pg_monitor;
 ALTER ROLE exporter SET session_triggers.enabled = off;
+ALTER ROLE exporter SET session_audit.enabled = off;
 ALTER ROLE bob SET session_triggers.logon_failure = reject;
 CREATE FUNCTION good() RETURNS event_trigger LANGUAGE plpgsql
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$BEGIN PERFORM pg_sleep(0.01); END$$;
@@ -36,8 +37,12 @@ $$;
 CREATE EVENT TRIGGER good ON after_user_logon EXECUTE FUNCTION good();
 CREATE EVENT TRIGGER worse ON after_user_logon EXECUTE FUNCTION bad();
 CREATE EVENT TRIGGER "it's ""off""" ON before_user_logoff EXECUTE FUNCTION good();
-SELECT session_triggers.stat_reset();
 EOS
+admin($node, 'postgres', "ALTER SYSTEM SET session_audit.database = 'app'");
+$node->reload;
+# The next session has the writer started, and waits for it.
+ok(wait_until($node, 'app', q{SELECT to_regprocedure('session_audit.status()') IS NOT NULL}), 'A1: there is an audit');
+admin($node, 'app', 'SELECT session_triggers.stat_reset()');
 open_session($node, 'alice')->quit for 1 .. 3;
 connect_as($node, 'bob')->messages;
 
@@ -86,7 +91,10 @@ is(join(' ', map { value("session_triggers_server_${_}_total") } qw(warned rejec
 # Those of this test are among them.
 cmp_ok(value('session_triggers_server_let_in_total'), '>=', 3, 'T3: and of how many');
 is(value('session_triggers_problem_rows', 'database="app"', 'trigger="worse"', 'problem="caller_rights"'), 1, 'T3: what is wrong');
-is(value('session_triggers_problem_rows', 'trigger=""', 'problem="turned_off"'), 1, 'T3: and who is not recorded');
+is(value('session_triggers_problem_rows', 'trigger=""', 'problem="turned_off"'), 1, 'T3: and for whom nothing fires');
+is(value('session_triggers_problem_rows', 'trigger=""', 'problem="audit_off"'), 1, 'T3, A2: and who is not recorded');
+is(join(' ', map { value("session_audit_$_") } qw(writer_up failures dropped_total refusals_dropped_total)), '1 0 0 0', 'T3, A1: how the writer of the audit is');
+cmp_ok(value('session_audit_size_bytes'), '>', 0, 'T3, A1: and its log');
 unlike($metrics, qr/secret/, 'T1, T3: no text of an error');
 
 log_is_clean($node, 'F12: nothing is left behind');

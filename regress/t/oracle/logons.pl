@@ -253,10 +253,10 @@ subtest 'D1: what lasts, and whose rights' => sub {
 subtest 'D9: which session a row belongs to' => sub {
 	my ($example) = page() =~ /```sql\n(CREATE TABLE session_times .*?)```/s;
 	run($example);
-	run('CREATE EXTENSION session_audit');
+	start_audit($node);
 	my $client = open_session($node, 'alice');
 	my $id = $root->query('SELECT session_id FROM session_times');
-	is($id, $root->query(q{SELECT session_id FROM session_audit.log WHERE event = 'logon' AND login_user = 'alice'}),
+	is($id, audit_rows($node, q{event = 'logon' AND login_user = 'alice'}, 'session_id'),
 		'D9: the session has the identifier that the audit has');
 	# A session that has had the same process
 	my $pid = $client->pid;
@@ -267,7 +267,8 @@ subtest 'D9: which session a row belongs to' => sub {
 	my ($number) = page() =~ /As a number, .*? this is\n`(.*?)`/s;
 	is( $root->query("SELECT count(DISTINCT $number) || ' ' || min($number) % 10000000 FROM pg_stat_activity WHERE pid = pg_backend_pid()"),
 		'1 ' . $root->pid, 'D9: as a number, it ends with that of the process');
-	run('DROP EXTENSION session_audit; DROP SCHEMA IF EXISTS session_audit CASCADE; DROP TABLE session_times');
+	stop_audit($node);
+	run('DROP TABLE session_times');
 	clean_up($root);
 };
 

@@ -1,5 +1,5 @@
 # pg_upgrade and pg_dumpall bring session triggers and the session audit from an older
-# major to this one: rules C1, E5, A3 and N4. Nothing fires in the meantime.
+# major to this one: rules C1, E5, A9 and N4. Nothing fires in the meantime.
 use strict;
 use warnings FATAL => 'all';
 
@@ -62,7 +62,6 @@ CREATE EVENT TRIGGER procedure ON before_user_logoff EXECUTE PROCEDURE nothing()
 CREATE TRIGGER oracle AFTER LOGON ON alice.SCHEMA WHEN (true) BEGIN NULL; END;
 ALTER EVENT TRIGGER on_logoff ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER on_logon IS 'keeps the book';
-CREATE EXTENSION session_audit;
 CREATE ROLE creators;
 CREATE ROLE carol LOGIN IN ROLE creators;
 CREATE SCHEMA AUTHORIZATION carol;
@@ -75,13 +74,14 @@ END
 $$;
 CREATE EVENT TRIGGER delegated ON after_user_logon EXECUTE FUNCTION carol.log_logon();
 EOF
+	start_audit($old);
 	one_session($old, $_) for qw(alice carol);
 	is( admin($old, 'app', $fired),
 		"after_user_logon|alice\nbefore_user_logoff|alice",
 		"$name: the triggers fire on the older major");
 	is(admin($old, 'app', $delegated), '1', "$name: so does one of a role that is no superuser (N3)");
-	wait_until($old, 'app', $audit, 'logon logoff|1|f');
-	wait_until($old, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'session audit %'}, '0');
+	wait_until($old, 'postgres', $audit, 'logon logoff|1|f');
+	stop_audit($old);
 	return $old;
 }
 
@@ -100,13 +100,15 @@ sub is_here
 	is(admin($node, 'app', $triggers), $expected, "$what: all triggers are there");
 	is(admin($node, 'app', $fired), "after_user_logon|alice\nbefore_user_logoff|alice",
 		"$what: nothing has fired in the meantime");
-	is(admin($node, 'app', $audit), 'logon logoff|1|f', "$what: the rows of the audit are there, in the month's partition (A3)");
+	is(admin($node, 'postgres', $audit), 'logon logoff|1|f', "$what: the rows of the audit are there, in the month's partition (A9)");
+	start_audit($node);
 	one_session($node, $_) for qw(alice carol);
 	is(admin($node, 'app', $fired), join("\n", ("after_user_logon|alice\nbefore_user_logoff|alice") x 2),
 		"$what: the triggers fire");
 	is(admin($node, 'app', $delegated), '2', "$what: so does one of a role that is no superuser, for this role (N3)");
-	is(admin($node, 'app', $audit), 'logon logoff logon logoff|1|f', "$what: the audit goes on (A1)");
-	is(admin($node, 'app', 'SELECT partitions, last_error IS NULL FROM session_audit.status()'), '3|t', "$what: so does its keeper (A6)");
+	ok(wait_until($node, 'postgres', $audit, 'logon logoff logon logoff|1|f'), "$what: the audit goes on (A1)");
+	ok( wait_until($node, 'postgres', 'SELECT concat_ws(chr(124), partitions, last_pass_at IS NOT NULL, last_error) FROM session_audit.status()', '3|t'),
+		"$what: so does its keeper (A7)");
 	admin($node, 'app', 'DROP TRIGGER oracle');
 	is(admin($node, 'app', "SELECT count(*) FROM pg_proc WHERE proname = 'oracle'"), '0',
 		"$what: the function of a trigger in Oracle's form still belongs to it (D9)");

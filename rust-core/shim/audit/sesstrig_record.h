@@ -37,6 +37,7 @@ typedef struct SesstrigRecord
 	SesstrigText application_name;
 	SesstrigText encryption;
 	int32		instance_num;
+	bool		has_logon;		/* if not, the next one is NULL */
 	TimestampTz logon_at;
 	const char *ended_by;		/* NULL: NULL */
 	SesstrigText sqlstate;
@@ -50,18 +51,36 @@ typedef struct SesstrigRecord
 	int32		count;
 } SesstrigRecord;
 
-/* Start the writer, unless no background worker is free. */
-extern ErrorData *sesstrig_try_start_writer(bool *started);
+/* Start the writer, or the keeper, unless no background worker is free. */
+extern ErrorData *sesstrig_try_start_worker(bool keeper, bool *started);
 
-/* Connect the writer to the database with this name; FATAL if that is not possible. */
-extern ErrorData *sesstrig_try_connect_writer(const char *database);
+/* Connect a worker to the database with this name; FATAL if that is not possible. */
+extern ErrorData *sesstrig_try_connect_worker(const char *database);
 
-/* Make the extension if it is missing, and raise an error if others could change the log. */
-extern ErrorData *sesstrig_try_prepare_log(void);
+/* Run a utility statement in the transaction that is open. */
+extern ErrorData *sesstrig_try_execute(const char *statement);
 
-/* In a transaction, insert these rows into the log, and return the transaction's number. */
+/* The rows that a query returns, as text; a null pointer is NULL. */
+typedef struct SesstrigRows
+{
+	int			rows;
+	int			columns;
+	char	  **values;			/* one row after the other */
+} SesstrigRows;
+
+/*
+ * Run a query with the parameters now, started_at, keep, and text or null.  The rows live as
+ * long as the caller's memory context.
+ */
+extern ErrorData *sesstrig_try_query(const char *statement, int64 now, int64 started_at,
+									 int keep, const char *text, SesstrigRows *rows);
+
+/*
+ * In a transaction, insert these rows into the log, and return the transaction's number.  Set
+ * *month_missing if there is no partition for the month of one.
+ */
 extern ErrorData *sesstrig_try_insert_records(const SesstrigRecord *records, int count,
-											  TransactionId *xid);
+											  TransactionId *xid, bool *month_missing);
 
 /* Commit, without waiting for a standby.  Return the end of the commit in the WAL. */
 extern ErrorData *sesstrig_try_commit_records(uint64 *lsn);
@@ -71,9 +90,9 @@ extern ErrorData *sesstrig_try_did_commit(TransactionId xid, bool *committed);
 
 /*
  * Wait so many ms, or until the latch of this process is set, and process interrupts.  A
- * session heeds no cancel.  The writer reads its configuration file if it was asked to.
+ * worker reads its configuration file if it was asked to.  Return whether there was something.
  */
-extern ErrorData *sesstrig_try_await_latch(int ms);
+extern ErrorData *sesstrig_try_await_latch(int ms, bool *woken);
 
 /* Wait as a commit would that ends there, with this value of synchronous_commit. */
 extern ErrorData *sesstrig_try_await_standby(uint64 lsn, int level);
@@ -81,11 +100,17 @@ extern ErrorData *sesstrig_try_await_standby(uint64 lsn, int level);
 /* Raise the error with which a client is sent away whose logon is not recorded. */
 extern ErrorData *sesstrig_try_refuse_unrecorded(void);
 
+/* Is the extension there?  Raise an error if the database is not one for it. */
+extern ErrorData *sesstrig_try_find_log(bool *found);
+
 /* The following cannot raise. */
 
-/* The value of synchronous_commit; does it include a standby? */
+/* The present end of the WAL. */
+extern uint64 sesstrig_wal_end(void);
+
+/* The value of synchronous_commit; does a commit with such a value wait for a standby? */
 extern int	sesstrig_commit_level(void);
-extern bool sesstrig_commit_level_waits(int level);
+extern bool sesstrig_commit_waits(int level);
 
 /* The number of this process among those that have a latch; -1 if it is none. */
 extern int	sesstrig_process_number(void);

@@ -1,22 +1,17 @@
 /*
  * worker.c
- *	  The workers of the session audit (rules A6 and A7), as far as they are the server's
- *	  business: shared memory, background workers, and the execution of statements.  When
- *	  they run and what they do is decided in Rust.
+ *	  The background workers of the session audit, the writer and the keeper (rules A1 and
+ *	  A7): shared memory, how they are started and connected, and the keeper's statements.
+ *	  When they run and what they do is decided in Rust.
  */
 #include "postgres.h"
 
 #include <unistd.h>
 
-#include "access/genam.h"
-#include "access/heapam.h"
-#include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_authid_d.h"
 #include "catalog/pg_control.h"
-#include "catalog/pg_database.h"
 #include "catalog/pg_type_d.h"
 #include "common/controldata_utils.h"
 #include "executor/spi.h"
@@ -27,25 +22,59 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
-#include "storage/proc.h"
 #include "storage/shmem.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/guc_tables.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-#include "utils/wait_event.h"
 
+#include "server/compat.h"
+#include "audit/sesstrig_record.h"
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
 #include "sesstrig_server.h"
 #include "server/sesstrig_try.h"
 
+/* How long a worker waits for a lock; then what it was to do is reported as not done. */
+#define LOCK_PATIENCE "1s"
+
+/* How long the postmaster waits before it starts the writer again, in seconds. */
+#define RESTART_TIME 1
+
+/* What stands in bgw_extra of the keeper. */
+#define EXTRA_KEEPER 'k'
+
 static shmem_request_hook_type previous_request = NULL;
 static shmem_startup_hook_type previous_startup = NULL;
+
+static void
+describe_worker(BackgroundWorker *worker, bool keeper)
+{
+	memset(worker, 0, sizeof(*worker));
+	worker->bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker->bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker->bgw_restart_time = keeper ? BGW_NEVER_RESTART : RESTART_TIME;
+	worker->bgw_extra[0] = keeper ? EXTRA_KEEPER : '\0';
+	strlcpy(worker->bgw_library_name, "postgres", sizeof(worker->bgw_library_name));
+	strlcpy(worker->bgw_function_name, "sesstrig_keeper_main", BGW_MAXLEN);
+	strlcpy(worker->bgw_name, keeper ? "session audit keeper" : "session audit writer", BGW_MAXLEN);
+	strlcpy(worker->bgw_type, worker->bgw_name, BGW_MAXLEN);
+}
+
+/* In the postmaster, reserve a worker for the writer, which nobody can take then. */
+static void
+register_writer(void)
+{
+	BackgroundWorker worker;
+
+	describe_worker(&worker, false);
+	RegisterBackgroundWorker(&worker);
+}
 
 static void
 request_memory(void)
@@ -54,7 +83,8 @@ request_memory(void)
 		previous_request();
 	RequestAddinShmemSpace(MAXALIGN(sesstrig_shared_size()));
 	/* The configuration file has been read, and background workers are about to be set up. */
-	sesstrig_writer_register();
+	if (IsPostmasterEnvironment && !IsBinaryUpgrade && sesstrig_audit_is_on())
+		register_writer();
 }
 
 /* Had the server been shut down in order?  The startup process has not run yet. */
@@ -97,7 +127,7 @@ attach_memory(void)
 
 /* At server start, have the server reserve shared memory for the core. */
 void
-sesstrig_keeper_init(void)
+sesstrig_workers_init(void)
 {
 	previous_request = shmem_request_hook;
 	shmem_request_hook = request_memory;
@@ -105,21 +135,39 @@ sesstrig_keeper_init(void)
 	shmem_startup_hook = attach_memory;
 }
 
-void
-sesstrig_keeper_main(Datum database)
-{
-	bool		refusals = MyBgworkerEntry->bgw_extra[0] == 'r';
+/* Are no event triggers to fire in this process?  For majors that have no setting for that. */
+static bool event_triggers_suppressed = false;
 
-	if (MyBgworkerEntry->bgw_extra[0] == SESSTRIG_EXTRA_WRITER)
-	{
-		sesstrig_writer_main();
-		return;
-	}
-	/* What the launcher has not done yet is not lost when it is asked to end. */
-	pqsignal(SIGTERM, OidIsValid(DatumGetObjectId(database)) ? die : SignalHandlerForShutdownRequest);
+bool
+sesstrig_event_is_suppressed(void)
+{
+	return event_triggers_suppressed;
+}
+
+static void
+note_exit(int code, Datum arg)
+{
+	sesstrig_writer_left();
+}
+
+void
+sesstrig_keeper_main(Datum arg)
+{
+	bool		keeper = MyBgworkerEntry->bgw_extra[0] == EXTRA_KEEPER;
+	int			code = 0;
+
+	/* What the writer has not written yet is not lost when it is asked to end. */
+	pqsignal(SIGTERM, keeper ? die : SignalHandlerForShutdownRequest);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
-	sesstrig_raise_on_failure(sesstrig_worker_run(DatumGetObjectId(database), refusals));
+	if (keeper)
+		sesstrig_raise_on_failure(sesstrig_keeper_run());
+	else
+	{
+		before_shmem_exit(note_exit, (Datum) 0);
+		sesstrig_raise_on_failure(sesstrig_writer_run(&code));
+	}
+	proc_exit(code);
 }
 
 bool
@@ -128,162 +176,108 @@ sesstrig_stop_requested(void)
 	return ShutdownRequestPending;
 }
 
-bool
-sesstrig_release_lwlocks(void)
-{
-	if (!MyProc)
-		return false;
-	LWLockReleaseAll();
-	return true;
-}
-
 ErrorData *
-sesstrig_try_start_worker(Oid database, bool refusals, bool wait, bool *started)
+sesstrig_try_start_worker(bool keeper, bool *started)
 {
 	GUARD_BEGIN();
 	{
-		BackgroundWorker worker = {
-			.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
-			/* On a standby, refused logons are written to the server log. */
-			.bgw_start_time = RecoveryInProgress() ? BgWorkerStart_ConsistentState :
-			BgWorkerStart_RecoveryFinished,
-			.bgw_restart_time = BGW_NEVER_RESTART,
-			.bgw_library_name = "postgres",
-			.bgw_function_name = "sesstrig_keeper_main",
-			.bgw_main_arg = ObjectIdGetDatum(database),
-			.bgw_extra = {refusals ? 'r' : '\0'},
-			/* To wait for the worker, its end must be notified. */
-			.bgw_notify_pid = wait ? MyProcPid : 0,
-		};
-		BackgroundWorkerHandle *handle;
+		BackgroundWorker worker;
 
-		strlcpy(worker.bgw_name, OidIsValid(database) ? "session audit keeper" :
-				"session audit launcher", BGW_MAXLEN);
-		strlcpy(worker.bgw_type, worker.bgw_name, BGW_MAXLEN);
-		*started = RegisterDynamicBackgroundWorker(&worker, wait ? &handle : NULL);
-		if (*started && wait)
-		{
-			if (WaitForBackgroundWorkerShutdown(handle) == BGWH_POSTMASTER_DIED)
-				proc_exit(1);
-			pfree(handle);
-		}
+		describe_worker(&worker, keeper);
+		*started = RegisterDynamicBackgroundWorker(&worker, NULL);
 	}
 	GUARD_END();
 }
 
-ErrorData *
-sesstrig_try_sleep(int ms)
+/* The server's own synchronous_commit, whatever the database has. */
+static int	own_level;
+
+static void
+forget_level_of_database(struct config_generic *setting)
 {
-	GUARD_BEGIN();
-	{
-		if (!ShutdownRequestPending)
-			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms,
-							 PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-		if (ConfigReloadPending)
-		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
-		}
-	}
-	GUARD_END();
+	struct config_enum *level = (struct config_enum *) setting;
+
+	if (strcmp(setting->name, "synchronous_commit") != 0 || setting->source <= PGC_S_GLOBAL)
+		return;
+	*level->variable = level->reset_val = own_level;
+	/* So that the next reload counts. */
+	setting->source = setting->reset_source = PGC_S_FILE;
 }
 
 ErrorData *
-sesstrig_try_connect_worker(Oid database)
+sesstrig_try_connect_worker(const char *database)
 {
 	GUARD_BEGIN();
 	{
+		own_level = synchronous_commit;
+
 		/*
 		 * Somebody may have locked the database for long, its owner for instance by
 		 * renaming it.  The lock is taken before any setting of the database applies.
 		 */
-		SetConfigOption("lock_timeout", "1s", PGC_SUSET, PGC_S_OVERRIDE);
-		if (OidIsValid(database))
-		{
-			BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
-
-			/*
-			 * The database's settings apply now, and as no role has logged on here, its
-			 * owner can set who the user is.
-			 */
-			StartTransactionCommand();
-			SetConfigOption("session_authorization", GetUserNameFromId(BOOTSTRAP_SUPERUSERID, false),
-							PGC_SUSET, PGC_S_OVERRIDE);
-			SetConfigOption("role", "none", PGC_SUSET, PGC_S_OVERRIDE);
-			CommitTransactionCommand();
-		}
-		else
-			BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+		SetConfigOption("lock_timeout", LOCK_PATIENCE, PGC_SUSET, PGC_S_OVERRIDE);
+		BackgroundWorkerInitializeConnection(database, NULL, BGWORKER_BYPASS_ALLOWCONN);
+		SESSTRIG_VISIT_SETTINGS(forget_level_of_database);
 
 		/*
-		 * A commit that waits for a standby keeps its locks, for which logons wait, and the
-		 * launcher waits for the worker; and that standby can be away.
+		 * The database's settings apply now, and as no role has logged on here, its
+		 * owner can set who the user is.
 		 */
-		SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_OVERRIDE);
+		StartTransactionCommand();
+		SetConfigOption("session_authorization", GetUserNameFromId(BOOTSTRAP_SUPERUSERID, false),
+						PGC_SUSET, PGC_S_OVERRIDE);
+		SetConfigOption("role", "none", PGC_SUSET, PGC_S_OVERRIDE);
+		CommitTransactionCommand();
+		SESSTRIG_NO_TRANSACTION_TIMEOUT();
 		/* No setting of the database takes the place of this one, either. */
 		SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
+		/* Nobody's triggers decide what becomes of the log, or get what is made. */
+		SESSTRIG_SUPPRESS_EVENT_TRIGGERS();
 	}
 	GUARD_END();
 }
 
+/* --- statements -------------------------------------------------------------------- */
+
+static void
+connect_spi(const char *activity)
+{
+	SetCurrentStatementStartTimestamp();
+	pgstat_report_activity(STATE_RUNNING, activity);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to the SPI manager");
+}
+
+static void
+disconnect_spi(void)
+{
+	SPI_finish();
+	PopActiveSnapshot();
+}
+
 ErrorData *
-sesstrig_try_list_databases(SesstrigDatabase **databases, int *count)
+sesstrig_try_execute(const char *statement)
 {
 	GUARD_BEGIN();
 	{
-		Relation	rel = table_open(DatabaseRelationId, AccessShareLock);
-		TableScanDesc scan = table_beginscan_catalog(rel, 0, NULL);
-		HeapTuple	tuple;
-		int			room = 64;
+		int			result;
 
-		*databases = palloc(room * sizeof(SesstrigDatabase));
-		*count = 0;
-		while (HeapTupleIsValid(tuple = heap_getnext(scan, ForwardScanDirection)))
-		{
-			Form_pg_database form = (Form_pg_database) GETSTRUCT(tuple);
-
-			/* A negative limit is that of a database that is being dropped. */
-			if (!form->datallowconn || form->datconnlimit < -1)
-				continue;
-			if (*count == room)
-				*databases = repalloc(*databases, (room *= 2) * sizeof(SesstrigDatabase));
-			(*databases)[*count].oid = form->oid;
-			(*databases)[(*count)++].name = form->datname;
-		}
-		table_endscan(scan);
-		table_close(rel, AccessShareLock);
+		connect_spi(statement);
+		result = SPI_execute(statement, false, 0);
+		if (result < 0)
+			elog(ERROR, "could not execute \"%s\": %s", statement, SPI_result_code_string(result));
+		disconnect_spi();
 	}
 	GUARD_END();
 }
 
 ErrorData *
-sesstrig_try_query_oid(const char *query, Oid *result)
+sesstrig_try_query(const char *statement, int64 now, int64 started_at, int keep,
+				   const char *text, SesstrigRows *rows)
 {
-	GUARD_BEGIN();
-	{
-		*result = InvalidOid;
-		PushActiveSnapshot(GetTransactionSnapshot());
-		if (SPI_connect() != SPI_OK_CONNECT || SPI_execute(query, true, 1) != SPI_OK_SELECT)
-			elog(ERROR, "could not execute \"%s\"", query);
-		if (SPI_processed == 1)
-		{
-			bool		isnull;
+	MemoryContext context = CurrentMemoryContext;
 
-			*result = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0],
-													 SPI_tuptable->tupdesc, 1, &isnull));
-		}
-		SPI_finish();
-		PopActiveSnapshot();
-	}
-	GUARD_END();
-}
-
-ErrorData *
-sesstrig_try_execute(const char *statement, Oid owner, int64 now, int64 started_at,
-					 int keep, const char *failure)
-{
 	GUARD_BEGIN();
 	{
 		Oid			types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TEXTOID};
@@ -291,30 +285,52 @@ sesstrig_try_execute(const char *statement, Oid owner, int64 now, int64 started_
 			TimestampTzGetDatum(now),
 			TimestampTzGetDatum(started_at),
 			Int32GetDatum(keep),
-			failure ? CStringGetTextDatum(failure) : (Datum) 0,
+			text ? CStringGetTextDatum(text) : (Datum) 0,
 		};
-		char		nulls[] = {' ', ' ', ' ', failure ? ' ' : 'n'};
-		Oid			user;
-		int			context;
+		char		nulls[] = {' ', ' ', ' ', text ? ' ' : 'n'};
 		int			result;
 
-		SetCurrentStatementStartTimestamp();
-		pgstat_report_activity(STATE_RUNNING, statement);
-		PushActiveSnapshot(GetTransactionSnapshot());
-		if (SPI_connect() != SPI_OK_CONNECT)
-			elog(ERROR, "could not connect to the SPI manager");
-		/* What the owner has added to the log runs with the owner's rights. */
-		GetUserIdAndSecContext(&user, &context);
-		SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE |
-							   SECURITY_RESTRICTED_OPERATION);
-		result = SPI_execute_with_args(statement, lengthof(types), types, values, nulls,
-									   false, 0);
+		connect_spi(statement);
+		result = SPI_execute_with_args(statement, lengthof(types), types, values, nulls, false, 0);
 		if (result != SPI_OK_SELECT)
-			elog(ERROR, "could not execute \"%s\": %s", statement,
-				 SPI_result_code_string(result));
-		SetUserIdAndSecContext(user, context);
-		SPI_finish();
-		PopActiveSnapshot();
+			elog(ERROR, "could not execute \"%s\": %s", statement, SPI_result_code_string(result));
+		rows->columns = SPI_tuptable->tupdesc->natts;
+		rows->rows = (int) SPI_processed;
+		rows->values = MemoryContextAllocHuge(context, sizeof(char *) *
+											  Max(1, (Size) rows->rows * rows->columns));
+		for (int row = 0; row < rows->rows; row++)
+			for (int column = 0; column < rows->columns; column++)
+			{
+				char	   *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+												 column + 1);
+
+				rows->values[row * rows->columns + column] =
+					value ? MemoryContextStrdup(context, value) : NULL;
+			}
+		disconnect_spi();
+	}
+	GUARD_END();
+}
+
+/* --- waits ------------------------------------------------------------------------- */
+
+ErrorData *
+sesstrig_try_await_latch(int ms, bool *woken)
+{
+	GUARD_BEGIN();
+	{
+		int			events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+								   ms, PG_WAIT_EXTENSION);
+
+		*woken = (events & WL_LATCH_SET) != 0;
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending && !MyProcPort)
+		{
+			*woken = true;
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
 	}
 	GUARD_END();
 }

@@ -9,39 +9,39 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am_d.h"
-#include "catalog/pg_authid_d.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type_d.h"
 #include "commands/extension.h"
 #include "executor/executor.h"
-#include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
 #include "pgstat.h"
-#include "postmaster/bgworker.h"
-#include "postmaster/interrupt.h"
 #include "replication/syncrep.h"
 #include "replication/walsender.h"
-#include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
+#include "storage/sinval.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
-#include "utils/guc_tables.h"
+#include "utils/fmgroids.h"
 #include "utils/inet.h"
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
@@ -55,14 +55,12 @@
 #include "audit/sesstrig_record.h"
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
+#include "sesstrig_guard.h"
 #include "sesstrig_server.h"
 #include "server/sesstrig_try.h"
 
 #define LOG_SCHEMA "session_audit"
 #define LOG_TABLE "log"
-
-/* How long the writer waits for a lock; then what it was to write is reported as not written. */
-#define LOCK_PATIENCE "1s"
 
 /* The columns of session_audit.log, in their order (rule A9). */
 static const struct
@@ -107,102 +105,7 @@ static const struct
 
 #define COLUMNS ((int) lengthof(columns))
 
-/* --- the process ------------------------------------------------------------------- */
-
-/* The server's own synchronous_commit, whatever the database has. */
-static int	own_level;
-
-static void
-forget_level_of_database(struct config_generic *setting)
-{
-	struct config_enum *level = (struct config_enum *) setting;
-
-	if (strcmp(setting->name, "synchronous_commit") != 0 || setting->source <= PGC_S_GLOBAL)
-		return;
-	*level->variable = level->reset_val = own_level;
-	/* So that the next reload counts. */
-	setting->source = setting->reset_source = PGC_S_FILE;
-}
-
-static void
-note_exit(int code, Datum arg)
-{
-	sesstrig_writer_left();
-}
-
-void
-sesstrig_writer_main(void)
-{
-	int			code;
-
-	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	BackgroundWorkerUnblockSignals();
-	before_shmem_exit(note_exit, (Datum) 0);
-	sesstrig_raise_on_failure(sesstrig_writer_run(&code));
-	proc_exit(code);
-}
-
-static void
-describe_writer(BackgroundWorker *worker)
-{
-	memset(worker, 0, sizeof(*worker));
-	worker->bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker->bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker->bgw_restart_time = 1;
-	worker->bgw_extra[0] = SESSTRIG_EXTRA_WRITER;
-	strlcpy(worker->bgw_library_name, "postgres", sizeof(worker->bgw_library_name));
-	strlcpy(worker->bgw_function_name, "sesstrig_keeper_main", BGW_MAXLEN);
-	strlcpy(worker->bgw_name, "session audit writer", BGW_MAXLEN);
-	strlcpy(worker->bgw_type, "session audit writer", BGW_MAXLEN);
-}
-
-/* In the postmaster, reserve a worker for the writer, which nobody can take then. */
-void
-sesstrig_writer_register(void)
-{
-	BackgroundWorker worker;
-
-	if (!IsPostmasterEnvironment || IsBinaryUpgrade || !sesstrig_writer_is_wanted())
-		return;
-	describe_writer(&worker);
-	RegisterBackgroundWorker(&worker);
-}
-
-ErrorData *
-sesstrig_try_start_writer(bool *started)
-{
-	GUARD_BEGIN();
-	{
-		BackgroundWorker worker;
-
-		describe_writer(&worker);
-		*started = RegisterDynamicBackgroundWorker(&worker, NULL);
-	}
-	GUARD_END();
-}
-
-ErrorData *
-sesstrig_try_connect_writer(const char *database)
-{
-	GUARD_BEGIN();
-	{
-		own_level = synchronous_commit;
-		SetConfigOption("lock_timeout", LOCK_PATIENCE, PGC_SUSET, PGC_S_OVERRIDE);
-		BackgroundWorkerInitializeConnection(database, NULL, BGWORKER_BYPASS_ALLOWCONN);
-		SESSTRIG_VISIT_SETTINGS(forget_level_of_database);
-		/* As for the keeper: the database's settings must not say who this is. */
-		StartTransactionCommand();
-		SetConfigOption("session_authorization", GetUserNameFromId(BOOTSTRAP_SUPERUSERID, false),
-						PGC_SUSET, PGC_S_OVERRIDE);
-		SetConfigOption("role", "none", PGC_SUSET, PGC_S_OVERRIDE);
-		CommitTransactionCommand();
-		SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
-		/* Nobody's triggers decide what becomes of the log, or get what is made. */
-		SESSTRIG_SUPPRESS_EVENT_TRIGGERS();
-	}
-	GUARD_END();
-}
+/* --- sessions and the writer --------------------------------------------------------- */
 
 int
 sesstrig_commit_level(void)
@@ -211,9 +114,10 @@ sesstrig_commit_level(void)
 }
 
 bool
-sesstrig_commit_level_waits(int level)
+sesstrig_commit_waits(int level)
 {
-	return level > SYNCHRONOUS_COMMIT_LOCAL_FLUSH;
+	return level > SYNCHRONOUS_COMMIT_LOCAL_FLUSH && max_wal_senders > 0 &&
+		SyncRepStandbyNames && SyncRepStandbyNames[0];
 }
 
 int
@@ -246,26 +150,6 @@ sesstrig_has_sessions(void)
 		found = SESSTRIG_BACKEND_STATUS(i)->backendStatus.st_backendType == B_BACKEND;
 	pgstat_clear_backend_activity_snapshot();
 	return found;
-}
-
-/* --- waits ------------------------------------------------------------------------- */
-
-ErrorData *
-sesstrig_try_await_latch(int ms)
-{
-	GUARD_BEGIN();
-	{
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms,
-						 PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-		if (ConfigReloadPending && !MyProcPort)
-		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
-		}
-	}
-	GUARD_END();
 }
 
 ErrorData *
@@ -307,35 +191,6 @@ sesstrig_try_refuse_unrecorded(void)
 
 /* --- the log ----------------------------------------------------------------------- */
 
-static void
-run(const char *statement)
-{
-	int			result = SPI_execute(statement, false, 0);
-
-	if (result < 0)
-		elog(ERROR, "could not execute \"%s\": %s", statement, SPI_result_code_string(result));
-}
-
-ErrorData *
-sesstrig_try_prepare_log(void)
-{
-	GUARD_BEGIN();
-	{
-		SetCurrentStatementStartTimestamp();
-		pgstat_report_activity(STATE_RUNNING, "preparing the log of the session audit");
-		PushActiveSnapshot(GetTransactionSnapshot());
-		if (!OidIsValid(get_extension_oid(LOG_SCHEMA, true)))
-		{
-			if (SPI_connect() != SPI_OK_CONNECT)
-				elog(ERROR, "could not connect to the SPI manager");
-			run("CREATE EXTENSION session_audit VERSION '2.0'");
-			SPI_finish();
-		}
-		PopActiveSnapshot();
-	}
-	GUARD_END();
-}
-
 /* Raise an error unless this belongs to a superuser, who then is to blame for what it is. */
 static void
 check_owner(Oid owner, const char *what)
@@ -346,6 +201,35 @@ check_owner(Oid owner, const char *what)
 				 errmsg("%s of the session audit does not belong to a superuser", what)));
 }
 
+/* Raise an error unless the database is one where nobody else can change the log. */
+static void
+check_database(void)
+{
+	HeapTuple	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+	Form_pg_database form;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for database %u", MyDatabaseId);
+	form = (Form_pg_database) GETSTRUCT(tuple);
+	check_owner(form->datdba, "database");
+	if (form->datistemplate)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("database \"%s\" of the session audit is a template", NameStr(form->datname))));
+	ReleaseSysCache(tuple);
+}
+
+ErrorData *
+sesstrig_try_find_log(bool *found)
+{
+	GUARD_BEGIN();
+	{
+		check_database();
+		*found = OidIsValid(get_extension_oid(LOG_SCHEMA, true));
+	}
+	GUARD_END();
+}
+
 static Relation
 open_log(void)
 {
@@ -354,6 +238,7 @@ open_log(void)
 	HeapTuple	tuple;
 	Relation	rel;
 
+	check_database();
 	if (!OidIsValid(log) || get_rel_relkind(log) != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -368,9 +253,9 @@ open_log(void)
 	return rel;
 }
 
-/* The partition for a time. */
+/* The partition for a time.  Set *is_default if that is the one for times that have no other. */
 static Oid
-find_partition(Relation log, TimestampTz at)
+find_partition(Relation log, TimestampTz at, bool *is_default)
 {
 	PartitionKey key = RelationGetPartitionKey(log);
 	PartitionDesc desc = RelationGetPartitionDesc(log, false);
@@ -391,7 +276,10 @@ find_partition(Relation log, TimestampTz at)
 
 		index = bounds->indexes[offset + 1];
 		if (index < 0)
+		{
 			index = bounds->default_index;
+			*is_default = true;
+		}
 	}
 	if (index < 0)
 		ereport(ERROR,
@@ -429,6 +317,63 @@ check_partition(Relation rel)
 
 /* --- rows -------------------------------------------------------------------------- */
 
+/* Does an index need a function, an operator, a type or the like that somebody has made? */
+static bool
+needs_users_object(Relation depends, Oid index)
+{
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(index));
+	scan = systable_beginscan(depends, DependDependerIndexId, true, NULL, 2, keys);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		found = form->refclassid != RelationRelationId && form->refclassid != ConstraintRelationId &&
+			form->refobjid >= FirstNormalObjectId;
+	}
+	systable_endscan(scan);
+	return found;
+}
+
+/*
+ * Raise an error if what somebody has made would run with the writer's rights.  Of what
+ * belongs to a partition only the expressions of its indexes are evaluated, some of them
+ * already when an index is opened.  What has been looked at is not looked at again as long as
+ * no catalog changes.
+ */
+static void
+check_indexes(Relation rel)
+{
+	static Oid	checked = InvalidOid;
+	static uint64 checked_at;
+	Relation	depends;
+	ListCell   *cell;
+
+	if (checked == RelationGetRelid(rel) && checked_at == SharedInvalidMessageCounter)
+		return;
+	checked = InvalidOid;
+	checked_at = SharedInvalidMessageCounter;
+	depends = table_open(DependRelationId, AccessShareLock);
+	foreach(cell, RelationGetIndexList(rel))
+	{
+		if (needs_users_object(depends, lfirst_oid(cell)))
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("index \"%s\" of the session audit's log needs what is not built in",
+							get_rel_name(lfirst_oid(cell))),
+					 errhint("Drop the index.")));
+	}
+	table_close(depends, AccessShareLock);
+	checked = RelationGetRelid(rel);
+}
+
 /* Where the rows of one batch go to that are for the same partition. */
 typedef struct Destination
 {
@@ -443,6 +388,7 @@ open_destination(Destination *destination, Oid partition)
 	Relation	rel = table_open(partition, RowExclusiveLock);
 
 	check_partition(rel);
+	check_indexes(rel);
 	destination->info = makeNode(ResultRelInfo);
 	InitResultRelInfo(destination->info, rel, 0, NULL, 0);
 	ExecOpenIndices(destination->info, false);
@@ -536,7 +482,7 @@ form_row(TupleTableSlot *slot, const SesstrigRecord *record)
 	add(slot, &column, true, Int32GetDatum(record->instance_num));
 	add(slot, &column, true, Int64GetDatum((int64) GetSystemIdentifier()));
 	add_name(slot, &column, cluster_name && cluster_name[0] ? cluster_name : NULL);
-	add(slot, &column, true, TimestampTzGetDatum(record->logon_at));
+	add(slot, &column, record->has_logon, TimestampTzGetDatum(record->logon_at));
 	add_name(slot, &column, record->ended_by);
 	add_text(slot, &column, record->sqlstate);
 	add(slot, &column, record->has_usage, IntervalPGetDatum(cpu));
@@ -564,7 +510,8 @@ insert_record(Destination *destination, const SesstrigRecord *record)
 }
 
 ErrorData *
-sesstrig_try_insert_records(const SesstrigRecord *records, int count, TransactionId *xid)
+sesstrig_try_insert_records(const SesstrigRecord *records, int count, TransactionId *xid,
+							bool *month_missing)
 {
 	GUARD_BEGIN();
 	{
@@ -577,7 +524,7 @@ sesstrig_try_insert_records(const SesstrigRecord *records, int count, Transactio
 		log = open_log();
 		for (int i = 0; i < count; i++)
 		{
-			Oid			partition = find_partition(log, records[i].at);
+			Oid			partition = find_partition(log, records[i].at, month_missing);
 
 			if (destination.info &&
 				RelationGetRelid(destination.info->ri_RelationDesc) != partition)
@@ -602,10 +549,26 @@ try_commit(uint64 *lsn)
 	{
 		CommitTransactionCommand();
 		*lsn = XactLastCommitEnd;
+	}
+	GUARD_END();
+}
+
+/* What fails here must not be taken for a failed commit. */
+static ErrorData *
+try_report_stat(void)
+{
+	GUARD_BEGIN();
+	{
 		pgstat_report_stat(false);
 		pgstat_report_activity(STATE_IDLE, NULL);
 	}
 	GUARD_END();
+}
+
+uint64
+sesstrig_wal_end(void)
+{
+	return GetXLogInsertRecPtr();
 }
 
 ErrorData *
@@ -615,10 +578,17 @@ sesstrig_try_commit_records(uint64 *lsn)
 	ErrorData  *error;
 
 	/* The sessions wait for a standby, each for itself. */
-	if (sesstrig_commit_level_waits(level))
+	if (level > SYNCHRONOUS_COMMIT_LOCAL_FLUSH)
 		synchronous_commit = SYNCHRONOUS_COMMIT_LOCAL_FLUSH;
 	error = try_commit(lsn);
 	synchronous_commit = level;
+	if (!error)
+	{
+		ErrorData  *other = try_report_stat();
+
+		if (other)
+			sesstrig_error_free(other);
+	}
 	return error;
 }
 

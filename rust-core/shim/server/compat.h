@@ -32,8 +32,7 @@
 #if PG_VERSION_NUM >= 170000
 #define SESSTRIG_SUPPRESS_EVENT_TRIGGERS() (event_triggers = false)
 #else
-#define SESSTRIG_SUPPRESS_EVENT_TRIGGERS() \
-	SetConfigOption("session_replication_role", "replica", PGC_SUSET, PGC_S_OVERRIDE)
+#define SESSTRIG_SUPPRESS_EVENT_TRIGGERS() (event_triggers_suppressed = true)
 #endif
 
 /* 16 added an argument, for indexes that only summarize. */
@@ -62,8 +61,11 @@
 /* 17 added transaction_timeout. */
 #if PG_VERSION_NUM >= 170000
 #define SESSTRIG_FORGET_TRANSACTION_TIMEOUT() (TransactionTimeoutPending = false)
+#define SESSTRIG_NO_TRANSACTION_TIMEOUT() \
+	SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE)
 #else
 #define SESSTRIG_FORGET_TRANSACTION_TIMEOUT() ((void) 0)
+#define SESSTRIG_NO_TRANSACTION_TIMEOUT() ((void) 0)
 #endif
 
 /* Read a block of a permanent table.  16 renamed the file's identifier. */

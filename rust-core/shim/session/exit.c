@@ -16,6 +16,7 @@
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "replication/walsender.h"
 #include "storage/ipc.h"
 #include "storage/pmsignal.h"
 #include "tcop/dest.h"
@@ -23,7 +24,7 @@
 #include "utils/elog.h"
 
 #include "server/compat.h"
-#include "audit/sesstrig_audit_row.h"
+#include "audit/sesstrig_session.h"
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
@@ -92,6 +93,17 @@ bool
 sesstrig_client_is_lost(void)
 {
 	return client_lost;
+}
+
+/*
+ * A replication connection that streams does not come back to where its end is noticed.  But
+ * that the client is lost is logged, as what only the server log is to say of a connection.
+ */
+void
+sesstrig_exit_note_message(const ErrorData *error)
+{
+	if (am_walsender && error->elevel == COMMERROR)
+		client_lost = true;
 }
 
 void

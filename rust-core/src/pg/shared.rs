@@ -7,14 +7,12 @@
 use super::audit::keeper::{self, Passes, Start};
 use super::audit::pool::{self, POOL, Pool};
 use super::audit::refusals::{self, Queue};
-use super::audit::worker::{self, Launcher};
 use super::stat::{self, Slot, Stats};
 use std::ffi::c_void;
 
 /// What the processes share. Behind it are the slots for the counters of triggers, and the
 /// pool of records, whose sizes depend on settings.
 struct Shared {
-    launcher: Launcher,
     passes: Passes,
     refusals: Queue,
     stats: Stats,
@@ -48,14 +46,12 @@ pub(crate) unsafe fn attach(memory: *mut c_void, fresh: Option<Start>) {
         let slots = memory.byte_add(SLOTS_AT).cast();
         let pool = memory.byte_add(pool_at()).cast::<Pool>();
         if let Some(start) = fresh {
-            Pool::initialize(pool);
-            (&raw mut (*memory).launcher).write(Launcher::default());
+            Pool::initialize(pool, start.recovery);
             (&raw mut (*memory).passes).write(Passes::new(start));
             Queue::initialize(&raw mut (*memory).refusals);
             (&raw mut (*memory).stats).write(Stats::new(stat::stat_max()));
         }
         POOL.attach(pool);
-        worker::LAUNCHER.attach(&raw mut (*memory).launcher);
         keeper::PASSES.attach(&raw mut (*memory).passes);
         refusals::QUEUE.attach(&raw mut (*memory).refusals);
         stat::STATS.attach(&raw mut (*memory).stats);

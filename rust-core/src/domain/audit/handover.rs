@@ -9,7 +9,7 @@
 
 use std::sync::atomic::{
     AtomicU8, AtomicU64,
-    Ordering::{AcqRel, Acquire, Relaxed},
+    Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
 };
 
 /// Nobody uses the slot.
@@ -30,6 +30,9 @@ const WRITTEN: u8 = 6;
 const FAILED: u8 = 7;
 /// It cannot be written, whatever happens, and the session has not seen that yet.
 const REFUSED: u8 = 8;
+/// A replication connection is open, and has said what is to be written if the server is shut
+/// down before it ends.
+const HELD: u8 = 9;
 
 /// The state of a slot.
 #[derive(Debug, Default)]
@@ -79,6 +82,31 @@ impl State {
     /// going to wait for it.
     pub fn publish(&self, waits: bool) {
         self.step(FILLING, if waits { READY } else { READY_ALONE });
+    }
+
+    /// Keeps the record that has been filled in until the session ends, or the server.
+    pub fn hold(&self) {
+        self.step(FILLING, HELD);
+    }
+
+    /// Forgets what was kept, at the end of the session. Returns false if the writer has it,
+    /// which then tells of that end.
+    pub fn release(&self) -> bool {
+        self.step(HELD, EMPTY)
+    }
+
+    /// Takes what a session keeps, to write it at the end of the server. Returns false if there
+    /// is nothing.
+    pub fn take_held(&self) -> bool {
+        self.step(HELD, TAKEN_ALONE)
+    }
+
+    /// Whether a record is to be written.
+    pub fn is_pending(&self) -> bool {
+        matches!(
+            self.0.load(Acquire),
+            READY | READY_ALONE | TAKEN | TAKEN_ALONE
+        )
     }
 
     /// What has become of the record that the session waits for.
@@ -188,19 +216,20 @@ pub fn candidates(process: usize, slots: usize) -> impl Iterator<Item = usize> {
 }
 
 /// A bit for each slot that the writer has to look at. It may be set for one that has nothing
-/// for it, but a slot with a record for the writer always has it.
+/// for it, but a slot with a record for the writer always has it. Whoever sets one, and then
+/// finds the writer awake, is seen by a writer that then looks: the order of all is the same.
 #[derive(Debug)]
 pub struct Marks<'a>(pub &'a [AtomicU64]);
 
 impl Marks<'_> {
     /// Has the writer look at the slot.
     pub fn set(&self, slot: usize) {
-        self.0[slot / 64].fetch_or(1 << (slot % 64), AcqRel);
+        self.0[slot / 64].fetch_or(1 << (slot % 64), SeqCst);
     }
 
     /// Whether the writer has to look at a slot.
     pub fn any(&self) -> bool {
-        self.0.iter().any(|word| word.load(Acquire) != 0)
+        self.0.iter().any(|word| word.load(SeqCst) != 0)
     }
 
     /// Removes the marks, and calls `visit` with the number of each slot that had one.
@@ -227,8 +256,8 @@ mod tests {
     /// it must leave the state alone.
     #[test]
     fn transitions_of_a_slot() {
-        type Step = fn(&State);
-        let steps: &[(&str, Step, &[(u8, u8)])] = &[
+        type Step = (&'static str, fn(&State), &'static [(u8, u8)]);
+        let steps: &[Step] = &[
             ("claim", |s| _ = s.claim(), &[(EMPTY, FILLING)]),
             ("publish", |s| s.publish(true), &[(FILLING, READY)]),
             (
@@ -278,9 +307,12 @@ mod tests {
                 &[(TAKEN, REFUSED), (TAKEN_ALONE, EMPTY)],
             ),
             ("give up", |s| _ = s.give_up(), &[(READY, FAILED)]),
+            ("hold", State::hold, &[(FILLING, HELD)]),
+            ("release", |s| _ = s.release(), &[(HELD, EMPTY)]),
+            ("take held", |s| _ = s.take_held(), &[(HELD, TAKEN_ALONE)]),
         ];
         for (name, step, changes) in steps {
-            for before in EMPTY..=REFUSED {
+            for before in EMPTY..=HELD {
                 let state = State(AtomicU8::new(before));
                 step(&state);
                 let expected = changes

@@ -1,10 +1,8 @@
-//! What the extension `session_audit` records of a session (section A): the columns
-//! of a row, the name of each kind of end, and the line of the server log that takes
-//! the row's place where nothing can be written. Where the values come from, and how
-//! the row is written, is not decided here.
+//! What the session audit records of a session (section A): the columns of a row, the name of
+//! each kind of end, and the line of the server log that takes the row's place where nothing
+//! can be written. Where the values come from, and how the row is written, is not decided here.
 
 use super::text::Text;
-use crate::domain::session::event::Event;
 use std::collections::TryReserveError;
 use std::ffi::{CStr, CString};
 use std::fmt::Write;
@@ -31,6 +29,8 @@ pub enum End {
     Fatal,
     /// `DISCARD ALL`, after which the session goes on with its next use (rule R3).
     Reset,
+    /// A crash, or an immediate shutdown, of the server (rule A7).
+    Crash,
 }
 
 impl End {
@@ -62,6 +62,7 @@ impl End {
             End::TransactionTimeout => c"transaction_timeout",
             End::Fatal => c"fatal",
             End::Reset => c"reset",
+            End::Crash => c"crash",
         }
     }
 }
@@ -73,6 +74,10 @@ pub enum Kind {
     Logon,
     /// It ends.
     Logoff,
+    /// A logon was refused (rule A8).
+    Refused,
+    /// A session has ended without having said so (rule A7).
+    Lost,
 }
 
 impl Kind {
@@ -81,6 +86,8 @@ impl Kind {
         match self {
             Kind::Logon => c"logon",
             Kind::Logoff => c"logoff",
+            Kind::Refused => c"refused",
+            Kind::Lost => c"lost",
         }
     }
 }
@@ -137,14 +144,16 @@ pub struct Record {
     pub at: i64,
     /// When the process started, in seconds since 1970, and its number, which make the
     /// identifier of the session.
-    pub process: (i64, i32),
+    pub process: Option<(i64, i32)>,
+    /// Whether it is a replication connection.
+    pub replication: bool,
     /// The role that logged on.
     pub login_user: Text<63>,
-    /// Its OID.
+    /// Its OID; 0 is NULL.
     pub login_user_id: u32,
     /// The database that it logged on to.
     pub database: Text<63>,
-    /// Its OID.
+    /// Its OID; 0 is NULL.
     pub database_id: u32,
     /// How the client has authenticated.
     pub auth_method: Text<15>,
@@ -161,22 +170,49 @@ pub struct Record {
     /// `session_triggers.instance_num` at logon.
     pub instance_num: i32,
     /// When the session, or its present use, began.
-    pub logon_at: i64,
+    pub logon_at: Option<i64>,
     /// How it ended.
     pub end: Option<End>,
     /// The error with which it ended, or with which its logon triggers failed.
     pub sqlstate: Text<5>,
     /// What it has used, if it has ended.
     pub usage: Option<Usage>,
+    /// For how many events it stands.
+    pub count: u32,
 }
 
 impl Record {
+    /// The identifier of the session.
+    pub fn session_id(&self) -> Option<String> {
+        self.process
+            .map(|(start, process)| session_id(start, process))
+    }
+
+    /// The value of the column `kind`.
+    pub fn connection(&self) -> &'static CStr {
+        if self.replication {
+            c"replication"
+        } else {
+            c"client"
+        }
+    }
+
     /// The record as a line of the server log, which is a JSON object (rule A5).
     /// `format_time` makes ISO 8601 of a time.
     ///
     /// # Errors
     /// Fails if there is no memory for it.
-    pub fn line(&self, format_time: impl Fn(i64) -> CString) -> Result<CString, TryReserveError> {
+    pub fn line(&self, format_time: fn(i64) -> CString) -> Result<CString, TryReserveError> {
+        fn optional<T: AsRef<[u8]>>(text: &Option<T>) -> Value<'_> {
+            text.as_ref()
+                .map_or(Value::Null, |text| Value::Text(text.as_ref()))
+        }
+        fn number(number: u32) -> Value<'static> {
+            match number {
+                0 => Value::Null,
+                number => Value::Integer(number.into()),
+            }
+        }
         fn text<const N: usize>(text: &Text<N>) -> Value<'_> {
             match text.bytes() {
                 [] => Value::Null,
@@ -184,8 +220,8 @@ impl Record {
             }
         }
         let at = format_time(self.at);
-        let logon_at = format_time(self.logon_at);
-        let session_id = session_id(self.process.0, self.process.1);
+        let logon_at = self.logon_at.map(format_time);
+        let session_id = self.session_id();
         let client_addr = self.client_addr.map(|address| address.to_string());
         let usage = self.usage.as_ref();
         let counter =
@@ -193,19 +229,15 @@ impl Record {
         let line = json(&[
             ("at", Value::Text(at.to_bytes())),
             ("event", Value::Text(self.kind.name().to_bytes())),
-            ("session_id", Value::Text(session_id.as_bytes())),
+            ("session_id", optional(&session_id)),
             ("login_user", text(&self.login_user)),
-            ("login_user_id", Value::Integer(self.login_user_id.into())),
+            ("login_user_id", number(self.login_user_id)),
             ("database", text(&self.database)),
-            ("database_id", Value::Integer(self.database_id.into())),
+            ("database_id", number(self.database_id)),
+            ("kind", Value::Text(self.connection().to_bytes())),
             ("auth_method", text(&self.auth_method)),
             ("system_identity", text(&self.system_identity)),
-            (
-                "client_addr",
-                client_addr
-                    .as_ref()
-                    .map_or(Value::Null, |address| Value::Text(address.as_bytes())),
-            ),
+            ("client_addr", optional(&client_addr)),
             (
                 "client_port",
                 self.client_port
@@ -214,7 +246,10 @@ impl Record {
             ("application_name", text(&self.application_name)),
             ("encryption", text(&self.encryption)),
             ("instance_num", Value::Integer(self.instance_num.into())),
-            ("logon_at", Value::Text(logon_at.to_bytes())),
+            (
+                "logon_at",
+                optional(&logon_at.as_deref().map(CStr::to_bytes)),
+            ),
             (
                 "ended_by",
                 self.end
@@ -230,21 +265,14 @@ impl Record {
             ("blocks_written", counter(|usage| usage.blocks_written)),
             ("temp_blocks", counter(|usage| usage.temp_blocks)),
             ("wal_bytes", counter(|usage| usage.wal_bytes)),
+            (
+                "count",
+                number(if self.count == 1 { 0 } else { self.count }),
+            ),
         ])?;
         Ok(CString::new(line).unwrap_or_default())
     }
 }
-
-/// The value of the column `event` (rule A2).
-pub const fn event_name(event: Event) -> &'static CStr {
-    match event {
-        Event::Logon => c"logon",
-        Event::Logoff => c"logoff",
-    }
-}
-
-/// The value of the column `event` for refused logons (rule A7).
-pub const REFUSED: &CStr = c"refused";
 
 /// The identifier of a session, as `%c` of `log_line_prefix` shows it: the time at
 /// which the process started, in seconds since 1970, and its number.
@@ -252,10 +280,26 @@ pub fn session_id(start: i64, pid: i32) -> String {
     format!("{start:x}.{pid:x}")
 }
 
+/// When a process started, in seconds since 1970, and its number, of such an identifier.
+pub fn parse_session_id(text: &[u8]) -> Option<(i64, i32)> {
+    let (start, process) = std::str::from_utf8(text).ok()?.split_once('.')?;
+    Some((
+        i64::from_str_radix(start, 16).ok()?,
+        i32::from_str_radix(process, 16).ok()?,
+    ))
+}
+
 /// The five characters of a SQLSTATE that the server encodes so, as `unpack_sql_state()` does.
 pub fn decode_sqlstate(code: i32) -> Text<5> {
     let letters = [0, 6, 12, 18, 24].map(|shift| b'0' + (code >> shift & 0x3f) as u8);
     Text::new(&letters)
+}
+
+/// Whether an error with this SQLSTATE tells of the server's state, and not of the record that
+/// could not be written: a lock, a resource, an operator, a broken disk.
+pub fn is_of_server(sqlstate: i32) -> bool {
+    let text = decode_sqlstate(sqlstate);
+    [b"40", b"53", b"55", b"57", b"58"].contains(&text.bytes().first_chunk().unwrap_or(b"00"))
 }
 
 /// A value of a record, as the line of the log shows it.
@@ -284,16 +328,19 @@ impl Value<'_> {
     }
 }
 
-/// What each line of the server log begins with that is a record, and no other does
-/// (rule A4): the first column is the time.
-const RECORD_START: &[u8] = b"{\"at\": \"";
-
-/// Whether a message for the server log could be taken for a record.
+/// Whether a message for the server log could be taken for a record (rule A13): the first
+/// column of a record is the time. Who reads lines as JSON passes over white space.
 pub fn is_like_record(message: &[u8]) -> bool {
-    message.starts_with(RECORD_START)
+    fn after_space(text: &[u8]) -> &[u8] {
+        let start = text.iter().position(|&byte| byte > b' ');
+        start.map_or(&[], |start| &text[start..])
+    }
+    after_space(message)
+        .strip_prefix(b"{")
+        .is_some_and(|object| after_space(object).starts_with(b"\"at\""))
 }
 
-/// Formats a record as one line that is a JSON object (rule A4).
+/// Formats a record as one line that is a JSON object (rule A5).
 ///
 /// The line is pure ASCII whatever the values: the log's encoding may be another one
 /// than JSON's, and names may be hostile. Bytes that are not UTF-8 are shown as the
@@ -368,7 +415,7 @@ fn push_char(line: &mut String, c: char) {
 mod tests {
     use super::*;
 
-    /// Rule A2.
+    /// Rule A4.
     #[test]
     fn ends_are_named_by_their_sqlstate() {
         let table = [
@@ -401,13 +448,31 @@ mod tests {
         }
     }
 
-    /// Rule A2: what `%c` shows.
+    /// Rule A6: a record is not given up for a reason that will pass.
+    #[test]
+    fn errors_of_the_server_are_known() {
+        use crate::domain::stat::encode_sqlstate;
+        for text in [b"55P03", b"53100", b"57014", b"40P01", b"58030"] {
+            assert!(is_of_server(encode_sqlstate(text)));
+        }
+        for text in [b"22012", b"P0001", b"XX000", b"42501"] {
+            assert!(!is_of_server(encode_sqlstate(text)));
+        }
+    }
+
+    /// Rule A9: what `%c` shows.
     #[test]
     fn session_identifiers_are_those_of_the_log() {
         assert_eq!(session_id(0x6745_a1b2, 0x1f4), "6745a1b2.1f4");
+        assert_eq!(
+            parse_session_id(b"6745a1b2.1f4"),
+            Some((0x6745_a1b2, 0x1f4))
+        );
+        assert_eq!(parse_session_id(b"6745a1b2"), None);
+        assert_eq!(parse_session_id(b"x.1"), None);
     }
 
-    /// Rule A4.
+    /// Rule A5.
     #[test]
     fn lines_are_json_and_ascii() {
         let line = json(&[
@@ -427,11 +492,17 @@ mod tests {
         assert!(line.is_ascii());
     }
 
-    /// Rule A4: what is like a record is known by the way in which all of them begin.
+    /// Rule A13: what is like a record is known by the way in which all of them begin.
     #[test]
     fn records_are_known_by_their_start() {
         let line = json(&[("at", Value::Text(b"2026")), ("event", Value::Text(b"x"))]).unwrap();
         assert!(is_like_record(line.as_bytes()));
+        for imitation in ["\t {\"at\": \"x\"}", "\n{ \"at\" :1}", "\u{b}{\"at\":"] {
+            assert!(is_like_record(imitation.as_bytes()), "{imitation:?}");
+        }
+        for other in ["{", " ", "x {\"at\": \"x\"}", "{\"att\": 1}"] {
+            assert!(!is_like_record(other.as_bytes()), "{other:?}");
+        }
         assert!(!is_like_record(b"{\"event\": \"x\"}"));
         assert!(!is_like_record(b""));
     }

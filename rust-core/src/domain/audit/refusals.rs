@@ -1,4 +1,4 @@
-//! Logons that were refused (rule A7): what is noted of one, what is counted together,
+//! Logons that were refused (rule A8): what is noted of one, what is counted together,
 //! and when it is written to the log. Where the notes are kept, and who writes them, is
 //! in `pg/audit/refusals.rs`.
 //!
@@ -7,13 +7,13 @@
 //! decides in which bucket its refusals are: one host cannot fill the others.
 //!
 //! Nobody can hide an attempt behind many others. What finds no slot among the refusals
-//! with names is counted without its role, and without a database that is not known to have
-//! a log. For that there are slots of their own for each [`Class`] of refusals, so that a
+//! with names is counted without its role and its database. For that there are slots of their own for each [`Class`] of refusals, so that a
 //! wrong password is seen as one whatever else the same client sends; and the last of these
 //! is for all addresses that find no other.
 //!
 //! Times are in microseconds since 2000.
 
+use super::record::{Kind, Record};
 use super::text::Text;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
@@ -21,11 +21,6 @@ use std::ops::Range;
 
 /// For how long what is the same is counted, before it is written.
 pub const WINDOW: i64 = 60 * 1_000_000;
-
-/// How often a refusal is tried to be written to the log of its database, once in a window.
-/// Whoever owns a database can have that fail for ever, and her refusals would take the slots
-/// of others.
-const TRIES: u8 = 3;
 
 /// How many buckets there are.
 pub const BUCKETS: usize = 16;
@@ -69,14 +64,14 @@ impl Class {
     }
 }
 
-/// SQLSTATE 57P03, with which a server that starts or shuts down sends everybody away. It
-/// has not asked who they are.
+/// SQLSTATE 57P03, with which a server that starts or shuts down sends everybody away.
 const CANNOT_CONNECT_NOW: &[u8] = b"57P03";
 
 /// Whether an error with this SQLSTATE, which ended a connection before its logon was
-/// complete, is a refusal.
-pub fn is_refusal(sqlstate: &[u8]) -> bool {
-    sqlstate != CANNOT_CONNECT_NOW
+/// complete, is a refusal. A server that starts or shuts down may not have asked who the client
+/// is, which `is_known` says.
+pub fn is_refusal(sqlstate: &[u8], is_known: bool) -> bool {
+    sqlstate != CANNOT_CONNECT_NOW || is_known
 }
 
 /// A refused logon. The columns of the log that this lacks are NULL in its row.
@@ -87,6 +82,8 @@ pub struct Refusal {
     /// When the process started, in seconds since 1970, and its number, which make the
     /// identifier of the session.
     pub process: Option<(i64, i32)>,
+    /// Whether the client asked for a replication connection.
+    pub replication: bool,
     /// The role, as the client gave it.
     pub login_user: Text<63>,
     /// The database, as the client gave it.
@@ -103,6 +100,8 @@ pub struct Refusal {
     pub application_name: Text<63>,
     /// The version of TLS, or `GSS`.
     pub encryption: Text<7>,
+    /// `session_triggers.instance_num`
+    pub instance_num: i32,
     /// The SQLSTATE of the error.
     pub sqlstate: Text<5>,
 }
@@ -116,6 +115,7 @@ impl Refusal {
     const EMPTY: Refusal = Refusal {
         at: 0,
         process: None,
+        replication: false,
         login_user: Text::EMPTY,
         database: Text::EMPTY,
         auth_method: Text::EMPTY,
@@ -124,6 +124,7 @@ impl Refusal {
         client_port: None,
         application_name: Text::EMPTY,
         encryption: Text::EMPTY,
+        instance_num: 0,
         sqlstate: Text::EMPTY,
     };
 
@@ -144,16 +145,11 @@ impl Refusal {
     }
 
     /// The same without the names that a stranger can choose at will, and without what a
-    /// stranger can provoke at will. The name of a database that has a log is kept, since
-    /// that is where it is recorded.
-    fn without_names(&self, is_audited: bool) -> Refusal {
+    /// stranger can provoke at will.
+    fn without_names(&self) -> Refusal {
         Refusal {
             login_user: Text::EMPTY,
-            database: if is_audited {
-                self.database
-            } else {
-                Text::EMPTY
-            },
+            database: Text::EMPTY,
             system_identity: Text::EMPTY,
             application_name: Text::EMPTY,
             sqlstate: match self.class() {
@@ -168,7 +164,7 @@ impl Refusal {
     fn of_class(&self) -> Refusal {
         Refusal {
             at: self.at,
-            sqlstate: self.without_names(false).sqlstate,
+            sqlstate: self.without_names().sqlstate,
             ..Refusal::EMPTY
         }
     }
@@ -189,11 +185,6 @@ impl Refusal {
     }
 }
 
-/// What stands in shared memory for the name of a database that is known to have a log.
-pub fn database_key(name: &[u8], seed: Seed) -> Key {
-    Key(hash(seed, &Text::<63>::new(name).bytes()).max(1))
-}
-
 fn hash(seed: Seed, value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     seed.0.hash(&mut hasher);
@@ -201,30 +192,13 @@ fn hash(seed: Seed, value: &impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// Stands for the role, database, address and SQLSTATE of refusals, or for the name of a
-/// database. It is not 0.
+/// Stands for the role, database, address and SQLSTATE of refusals. It is not 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key(u64);
 
 impl Key {
     /// No refusal has this one.
     const FREE: Key = Key(0);
-
-    /// The number that it is.
-    pub fn number(self) -> u64 {
-        self.0
-    }
-}
-
-/// The database to whose log refusals go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Destination {
-    /// Nobody has looked yet.
-    Unknown,
-    /// The one with this OID.
-    Database(u32),
-    /// The client's database does not exist, or has no log.
-    Nowhere,
 }
 
 /// Refusals that are the same.
@@ -234,22 +208,48 @@ pub struct Counted {
     pub key: Key,
     /// How many there were.
     pub count: u32,
-    /// Where they go.
-    pub destination: Destination,
-    /// Whether they are counted without their roles, and perhaps without their databases.
-    pub is_anonymous: bool,
     /// The number of the bucket that they are in.
     pub bucket: u8,
-    /// How often they could not be written there.
-    failures: u8,
     /// The first of them.
     pub first: Refusal,
 }
 
 impl Counted {
-    /// Whether their destination is not to be tried again.
-    pub fn is_given_up(&self) -> bool {
-        self.failures >= TRIES
+    /// The record that stands for all of them (rule A8).
+    pub fn record(&self) -> Record {
+        self.first.record(self.count)
+    }
+}
+
+impl Refusal {
+    /// The record of so many that are the same.
+    pub fn record(&self, count: u32) -> Record {
+        fn shown<const N: usize>(text: &Text<N>) -> Text<N> {
+            text.shown().map_or(Text::EMPTY, |shown| Text::new(&shown))
+        }
+        let first = self;
+        Record {
+            kind: Kind::Refused,
+            at: first.at,
+            process: first.process,
+            replication: first.replication,
+            login_user: shown(&first.login_user),
+            login_user_id: 0,
+            database: shown(&first.database),
+            database_id: 0,
+            auth_method: first.auth_method,
+            system_identity: Text::new(shown(&first.system_identity).bytes()),
+            client_addr: first.client_addr,
+            client_port: first.client_port,
+            application_name: shown(&first.application_name),
+            encryption: first.encryption,
+            instance_num: first.instance_num,
+            logon_at: None,
+            end: None,
+            sqlstate: first.sqlstate,
+            usage: None,
+            count,
+        }
     }
 }
 
@@ -266,19 +266,15 @@ impl Bucket {
             slots: [Counted {
                 key: Key::FREE,
                 count: 0,
-                destination: Destination::Unknown,
-                is_anonymous: false,
                 bucket: number,
-                failures: 0,
                 first: Refusal::EMPTY,
             }; SLOTS],
         }
     }
 
-    /// Counts a refusal, without its names if there is no slot for these. `is_audited` says
-    /// whether its database is known to have a log.
-    pub fn note(&mut self, refusal: &Refusal, is_audited: bool, seed: Seed) {
-        let anonymous = refusal.without_names(is_audited);
+    /// Counts a refusal, without its names if there is no slot for these.
+    pub fn note(&mut self, refusal: &Refusal, seed: Seed) {
+        let anonymous = refusal.without_names();
         let Range { start, end } = refusal.class().slots();
         let _ = self.count(refusal, 0..NAMED, seed)
             || self.count(&anonymous, start..end - 1, seed)
@@ -289,7 +285,6 @@ impl Bucket {
     /// are taken by others.
     fn count(&mut self, refusal: &Refusal, slots: Range<usize>, seed: Seed) -> bool {
         let key = refusal.key(slots.start, seed);
-        let is_anonymous = slots.start >= NAMED;
         let slots = &mut self.slots[slots];
         if let Some(known) = slots.iter_mut().find(|slot| slot.key == key) {
             known.count = known.count.saturating_add(1);
@@ -301,9 +296,6 @@ impl Bucket {
         *free = Counted {
             key,
             count: 1,
-            destination: Destination::Unknown,
-            is_anonymous,
-            failures: 0,
             first: *refusal,
             ..*free
         };
@@ -323,24 +315,6 @@ impl Bucket {
         self.slots.iter().filter(|slot| slot.key != Key::FREE)
     }
 
-    /// Gives all that waits another destination, which may depend on its present one.
-    pub fn move_to(&mut self, destination: impl Fn(&Counted) -> Destination) {
-        for slot in &mut self.slots {
-            if slot.key != Key::FREE {
-                slot.destination = destination(slot);
-            }
-        }
-    }
-
-    /// Notes that what has this destination could not be written.
-    pub fn note_failure(&mut self, destination: Destination) {
-        for slot in &mut self.slots {
-            if slot.key != Key::FREE && slot.destination == destination {
-                slot.failures = slot.failures.saturating_add(1);
-            }
-        }
-    }
-
     /// Removes what has been written, or cannot be. What was counted since is left, and is
     /// from `now`; which session the first of these was is not known.
     pub fn remove(&mut self, written: &Counted, now: i64) {
@@ -348,7 +322,6 @@ impl Bucket {
             return;
         };
         slot.count = slot.count.saturating_sub(written.count);
-        slot.failures = 0;
         slot.first = Refusal {
             at: now,
             process: None,
@@ -387,24 +360,19 @@ mod tests {
     }
 
     fn note(bucket: &mut Bucket, refusal: &Refusal) {
-        bucket.note(refusal, refusal.database.bytes() == b"audited", SEED);
+        bucket.note(refusal, SEED);
     }
 
-    /// What is counted without names: SQLSTATE, database, whether it has an address, count.
-    fn anonymous(bucket: &Bucket) -> Vec<(&[u8], &[u8], bool, u32)> {
-        bucket
-            .waiting()
-            .filter(|counted| counted.is_anonymous)
+    /// What is counted without names: SQLSTATE, whether it has an address, count.
+    fn anonymous(bucket: &Bucket) -> Vec<(&[u8], bool, u32)> {
+        let unnamed = bucket.slots[NAMED..].iter();
+        unnamed
+            .filter(|slot| slot.key != Key::FREE)
             .map(|counted| {
                 let first = &counted.first;
                 let known = first.client_addr.is_some();
-                assert!(first.login_user.bytes().is_empty());
-                (
-                    first.sqlstate.bytes(),
-                    first.database.bytes(),
-                    known,
-                    counted.count,
-                )
+                assert!(first.login_user.bytes().is_empty() && first.database.bytes().is_empty());
+                (first.sqlstate.bytes(), known, counted.count)
             })
             .collect()
     }
@@ -413,7 +381,7 @@ mod tests {
         bucket.waiting().map(|counted| counted.count).collect()
     }
 
-    /// Rule A7: the same role, database, address and SQLSTATE is the same.
+    /// Rule A8: the same role, database, address and SQLSTATE is the same.
     #[test]
     fn what_is_the_same_is_counted() {
         let one = refusal("alice");
@@ -451,7 +419,7 @@ mod tests {
         assert_eq!(counts(&bucket), [2, 1, 1, 1, 1]);
     }
 
-    /// Rule A7: bounded, and no attempt is hidden behind others.
+    /// Rule A8: bounded, and no attempt is hidden behind others.
     #[test]
     fn a_full_set_counts_without_names() {
         let mut bucket = Bucket::empty(0);
@@ -461,18 +429,7 @@ mod tests {
         note(&mut bucket, &refusal("3"));
         assert_eq!(bucket.waiting().count(), NAMED + 1);
         let rest = 1000 - NAMED as u32;
-        assert_eq!(anonymous(&bucket), [(&b"28P01"[..], &b""[..], true, rest)]);
-        // Where there is a log, that of its database is counted apart.
-        let audited = Refusal {
-            database: Text::new(b"audited"),
-            ..refusal("alice")
-        };
-        note(&mut bucket, &audited);
-        note(&mut bucket, &audited);
-        assert_eq!(
-            anonymous(&bucket)[1],
-            (&b"28P01"[..], &b"audited"[..], true, 2)
-        );
+        assert_eq!(anonymous(&bucket), [(&b"28P01"[..], true, rest)]);
         // Other databases are no way around that.
         note(
             &mut bucket,
@@ -481,14 +438,14 @@ mod tests {
                 ..refusal("alice")
             },
         );
-        assert_eq!(bucket.waiting().count(), NAMED + 2);
+        assert_eq!(bucket.waiting().count(), NAMED + 1);
         // Who sends no name at all is not one of those.
         let mut other = Bucket::empty(0);
         note(&mut other, &Refusal::EMPTY);
         assert_eq!(anonymous(&other), []);
     }
 
-    /// Rule A7: a wrong password of an address is seen as one, whatever else it sends.
+    /// Rule A8: a wrong password of an address is seen as one, whatever else it sends.
     #[test]
     fn no_mix_hides_a_wrong_password() {
         let mut bucket = Bucket::empty(0);
@@ -497,20 +454,20 @@ mod tests {
             note(
                 &mut bucket,
                 &Refusal {
-                    database: Text::new([&b"audited"[..], b"x"][number % 2]),
+                    database: Text::new([&b"y"[..], b"x"][number % 2]),
                     sqlstate: Text::new(codes[number / 2 % codes.len()]),
                     ..refusal(&number.to_string())
                 },
             );
         }
         (0..10).for_each(|_| note(&mut bucket, &refusal("alice")));
-        assert!(anonymous(&bucket).contains(&(b"28P01", b"", true, 10)));
-        let rest: u32 = anonymous(&bucket).iter().map(|one| one.3).sum();
+        assert!(anonymous(&bucket).contains(&(b"28P01", true, 10)));
+        let rest: u32 = anonymous(&bucket).iter().map(|one| one.2).sum();
         assert_eq!(rest, 1010 - NAMED as u32);
-        assert_eq!(anonymous(&bucket).len(), 5);
+        assert_eq!(anonymous(&bucket).len(), 3);
     }
 
-    /// Rule A7: many addresses have one slot together, for each class.
+    /// Rule A8: many addresses have one slot together, for each class.
     #[test]
     fn what_finds_no_place_is_counted_for_all_addresses() {
         let mut bucket = Bucket::empty(0);
@@ -527,7 +484,7 @@ mod tests {
         assert_eq!(bucket.waiting().count(), NAMED + ANONYMOUS);
         assert_eq!(
             anonymous(&bucket).last(),
-            Some(&(&b"28P01"[..], &b""[..], false, last))
+            Some(&(&b"28P01"[..], false, last))
         );
         note(
             &mut bucket,
@@ -536,13 +493,10 @@ mod tests {
                 ..refusal("alice")
             },
         );
-        assert_eq!(
-            anonymous(&bucket).last(),
-            Some(&(&b""[..], &b""[..], true, 1))
-        );
+        assert_eq!(anonymous(&bucket).last(), Some(&(&b""[..], true, 1)));
     }
 
-    /// Rule A7: what is taken does not wait any more, and is known by its bucket.
+    /// Rule A8: what is taken does not wait any more, and is known by its bucket.
     #[test]
     fn all_that_waits_is_taken() {
         let mut bucket = Bucket::empty(5);
@@ -560,17 +514,7 @@ mod tests {
         );
     }
 
-    /// Rule A7: a name is cut as in a refusal.
-    #[test]
-    fn databases_have_keys() {
-        let long = [b'x'; 70];
-        assert_eq!(database_key(b"a", SEED), database_key(b"a", SEED));
-        assert_ne!(database_key(b"a", SEED), database_key(b"b", SEED));
-        assert_ne!(database_key(b"a", SEED), database_key(b"a", Seed(8)));
-        assert_eq!(database_key(&long, SEED), database_key(&long[..63], SEED));
-    }
-
-    /// Rule A7: what is counted while the rest is written is not lost.
+    /// Rule A8: what is counted while the rest is written is not lost.
     #[test]
     fn what_comes_while_rows_are_written_stays() {
         let mut bucket = Bucket::empty(0);
@@ -592,65 +536,26 @@ mod tests {
         assert_eq!(bucket.waiting().count(), 0);
     }
 
-    /// Rule A7: what has a destination moves, and what comes meanwhile has none yet.
+    /// Rule A8: also from a server that starts, if the client has said who it is.
     #[test]
-    fn what_waits_moves() {
-        let mut bucket = Bucket::empty(0);
-        let other = Refusal {
-            database: Text::new(b"other"),
-            ..refusal("alice")
-        };
-        note(&mut bucket, &refusal("alice"));
-        note(&mut bucket, &other);
-        bucket.move_to(|counted| match counted.first.database.bytes() {
-            b"app" => Destination::Database(5),
-            _ => Destination::Nowhere,
-        });
-        note(&mut bucket, &refusal("bob"));
-        bucket.move_to(|counted| match counted.destination {
-            Destination::Nowhere => Destination::Database(6),
-            destination => destination,
-        });
-        let destinations: Vec<Destination> = bucket
-            .waiting()
-            .map(|counted| counted.destination)
-            .collect();
-        assert_eq!(
-            destinations,
-            [
-                Destination::Database(5),
-                Destination::Database(6),
-                Destination::Unknown
-            ]
-        );
+    fn what_is_a_refusal() {
+        assert!(is_refusal(b"28P01", false));
+        assert!(is_refusal(b"57P03", true));
+        assert!(!is_refusal(b"57P03", false));
     }
 
-    /// Rule A7: nobody can have the refusals of others wait for ever.
+    /// Rule A8: one record for all, without what could deceive a reader.
     #[test]
-    fn tries_end() {
+    fn a_count_is_one_record() {
         let mut bucket = Bucket::empty(0);
-        let destination = Destination::Database(5);
-        let given_up =
-            |bucket: &Bucket| -> Vec<bool> { bucket.waiting().map(Counted::is_given_up).collect() };
-        note(&mut bucket, &refusal("alice"));
-        bucket.move_to(|_| destination);
-        for _ in 1..TRIES {
-            bucket.note_failure(destination);
-            bucket.note_failure(Destination::Database(6));
-        }
-        assert_eq!(given_up(&bucket), [false]);
-        note(&mut bucket, &refusal("bob"));
-        bucket.move_to(|_| destination);
-        bucket.note_failure(destination);
-        assert_eq!(given_up(&bucket), [true, false]);
-        // What is counted after it was written has tries of its own.
-        let written = *bucket.waiting().next().unwrap();
-        note(&mut bucket, &refusal("alice"));
-        bucket.remove(&written, 0);
-        assert_eq!(given_up(&bucket), [false, false]);
+        (0..3).for_each(|_| note(&mut bucket, &refusal("a\nb")));
+        let record = bucket.waiting().next().unwrap().record();
+        assert_eq!((record.kind, record.count), (Kind::Refused, 3));
+        assert_eq!(record.login_user.bytes(), b"a?b");
+        assert_eq!(record.logon_at, None);
     }
 
-    /// Rule A7: a host has one bucket, also with all the IPv6 addresses of its network.
+    /// Rule A8: a host has one bucket, also with all the IPv6 addresses of its network.
     #[test]
     fn an_address_has_one_set() {
         let with = |address: IpAddr| Refusal {
@@ -665,7 +570,7 @@ mod tests {
         assert_eq!(used.len(), BUCKETS);
     }
 
-    /// Rule A7: within a minute, and also if the clock is set back.
+    /// Rule A8: within a minute, and also if the clock is set back.
     #[test]
     fn rows_are_due_after_a_minute() {
         let planned = 1000 * WINDOW;

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Rule A7.
+    /// Rule A8.
     #[test]
     fn names_are_cut_and_sanitised() {
         let shown = |text: &[u8]| Text::<63>::new(text).shown();
@@ -90,7 +90,7 @@ mod tests {
     }
 
     proptest! {
-        /// Rule A7: whatever a stranger sends, it is short, and valid if it was.
+        /// Rule A8: whatever a stranger sends, it is short, and valid if it was.
         #[test]
         fn any_text_is_cut(text in proptest::collection::vec(any::<u8>(), 0..100), string in "\\PC{0,40}") {
             let cut = Text::<15>::new(&text);

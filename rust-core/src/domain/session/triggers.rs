@@ -71,9 +71,6 @@ pub struct Definition {
     pub function: FunctionId,
     /// In which sessions it is enabled.
     pub enabled: Enabled,
-    /// Whether it is the session audit's, which records every end of a session,
-    /// whatever `session_triggers.logoff_on` says to the others (rule A4).
-    pub audit: bool,
     /// In which firing of this session it runs, if in any (rules N2 and N3).
     pub standing: Standing,
 }
@@ -121,14 +118,10 @@ impl<'a> Trigger<'a> {
 pub enum Scope {
     /// All of them.
     All,
-    /// Those of superusers, which fire first; they include those of the session audit.
+    /// Those of superusers, which fire first.
     Superusers,
     /// Those of other roles, which fire afterwards (rule N3).
     Delegated,
-    /// Those of the session audit.
-    Audit,
-    /// Those that are not of the session audit.
-    Others,
 }
 
 impl Scope {
@@ -136,12 +129,8 @@ impl Scope {
         match (definition.standing, self) {
             (Standing::Barred(_), _) => false,
             (_, Scope::All) => true,
-            (Standing::Superuser, Scope::Superusers) => true,
-            (Standing::Superuser, Scope::Delegated) => false,
-            (Standing::Superuser, Scope::Audit) => definition.audit,
-            (Standing::Superuser, Scope::Others) => !definition.audit,
-            (Standing::Delegated, Scope::Superusers | Scope::Audit) => false,
-            (Standing::Delegated, Scope::Delegated | Scope::Others) => true,
+            (Standing::Superuser, scope) => matches!(scope, Scope::Superusers),
+            (Standing::Delegated, scope) => matches!(scope, Scope::Delegated),
         }
     }
 }
@@ -319,13 +308,12 @@ mod tests {
             event,
             function: FunctionId(1),
             enabled,
-            audit: false,
             standing: Standing::Superuser,
         }
     }
 
-    /// The triggers of the audit are those whose names begin with the letter a, the
-    /// delegated ones those with d, and those that fire in no session those with x.
+    /// The delegated triggers are those whose names begin with the letter d, and those that
+    /// fire in no session those with x.
     fn set(triggers: &[(Vec<u8>, Event, Enabled)]) -> TriggerSet {
         let mut set = TriggerSet::default();
         for (name, event, enabled) in triggers {
@@ -338,7 +326,6 @@ mod tests {
                 &CString::new(name.clone()).unwrap(),
                 None,
                 Definition {
-                    audit: name.first() == Some(&b'a'),
                     standing,
                     ..definition(*event, *enabled)
                 },
@@ -474,7 +461,7 @@ mod tests {
             Just(Enabled::Never)
         ];
         let event = prop_oneof![Just(Event::Logon), Just(Event::Logoff)];
-        let first = prop_oneof![Just(b'a'), Just(b'd'), Just(b'x'), 1u8..];
+        let first = prop_oneof![Just(b'd'), Just(b'x'), 1u8..];
         let name = (first, prop::collection::vec(1u8.., 0..3))
             .prop_map(|(first, rest)| [vec![first], rest].concat());
         (name, event, enabled)
@@ -499,13 +486,7 @@ mod tests {
                     .collect();
                 expected.sort();
                 prop_assert_eq!(names(&fired), expected);
-                // Rule A4: the audit's triggers alone, in the same order.
-                let audit = set.to_fire(event, replica, Scope::Audit);
-                let (of_audit, of_others): (Vec<Trigger>, Vec<Trigger>) =
-                    fired.iter().partition(|trigger| trigger.definition.audit);
-                prop_assert!(audit.eq(of_audit));
-                prop_assert!(set.to_fire(event, replica, Scope::Others).eq(of_others));
-                // Rule N3: so are those of superusers, and delegated ones.
+                // Rule N3: those of superusers, and delegated ones, in the same order.
                 let (delegated, of_superusers): (Vec<Trigger>, Vec<Trigger>) =
                     fired.into_iter().partition(|trigger| trigger.name()[0] == b'd');
                 prop_assert!(set.to_fire(event, replica, Scope::Superusers).eq(of_superusers));

@@ -2,4 +2,3 @@
 
 mod record;
 mod workers;
-mod writer;

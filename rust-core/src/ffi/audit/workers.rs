@@ -1,15 +1,15 @@
 //! The exports through which `shim/audit/worker.c` sets up the memory that the server's processes
-//! share, and runs the workers of the session audit (rules A6 and A7).
+//! share, and runs the workers of the session audit (rules A1 and A7).
 
 use crate::ffi::server::boundary::{answer, boundary};
 use crate::pg::ErrorData;
-use crate::pg::audit::keeper::Start;
-use crate::pg::audit::launcher;
-use crate::pg::audit::refusals;
-use crate::pg::audit::worker::Task;
-use crate::pg::session::{current, settings};
+use crate::pg::audit::keeper::{self, Start};
+use crate::pg::audit::settings::is_on;
+use crate::pg::audit::writer;
+use crate::pg::session::lifecycle;
 use crate::pg::shared;
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 
 /// How many bytes of shared memory the core needs.
 #[unsafe(no_mangle)]
@@ -37,37 +37,36 @@ pub unsafe extern "C" fn sesstrig_shared_attach(
     answer((), || unsafe { shared::attach(memory, start) });
 }
 
-/// Does the work of a worker: the launcher's if `database` is 0, and otherwise, in that
-/// database, what there is to do about refused logons, or else the keeper's.
+/// Whether there is a session audit, and so a writer.
 #[unsafe(no_mangle)]
-pub extern "C" fn sesstrig_worker_run(database: u32, refusals: bool) -> *mut ErrorData {
-    let task = match database {
-        0 => Task::Launch,
-        _ if refusals => Task::Write(database),
-        _ => Task::Keep(database),
-    };
-    boundary(|| launcher::run(task))
+pub extern "C" fn sesstrig_audit_is_on() -> bool {
+    answer(false, is_on)
 }
 
-/// Notes that this process sends its client away by an error of level FATAL (rule A7).
+/// Does the work of the writer. Sets `code` to the exit code of its process.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_writer_run(code: &mut MaybeUninit<i32>) -> *mut ErrorData {
+    boundary(|| {
+        code.write(writer::run()?);
+        Ok(())
+    })
+}
+
+/// Notes that the process of the writer is about to end.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_writer_left() {
+    answer((), writer::left);
+}
+
+/// Does the work of the keeper.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_keeper_run() -> *mut ErrorData {
+    boundary(keeper::run)
+}
+
+/// Notes that this process sends its client away by an error of level FATAL (rule A8).
 /// The process is about to exit.
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_refusal_note() {
-    answer((), || {
-        if current::is_starting() && settings::enabled() {
-            refusals::note(current::auth_method());
-        }
-    });
-}
-
-/// How many different refused logons wait for being written.
-#[unsafe(no_mangle)]
-pub extern "C" fn sesstrig_refusals_waiting() -> i32 {
-    answer(0, || i32::try_from(refusals::waiting()).unwrap_or(i32::MAX))
-}
-
-/// How many refused logons have not been recorded since the server was started.
-#[unsafe(no_mangle)]
-pub extern "C" fn sesstrig_refusals_dropped() -> i64 {
-    answer(0, || i64::try_from(refusals::dropped()).unwrap_or(i64::MAX))
+    answer((), lifecycle::note_refusal);
 }

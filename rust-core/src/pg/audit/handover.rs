@@ -1,24 +1,35 @@
 //! What a session does to be recorded by the writer of the session audit (rules A2 to A6).
 
 use super::pool::{POOL, Pool, Slot};
-use super::record::audit_log;
+use super::refusals;
 use super::settings::{ENABLED, LOG_TO_SERVER, REQUIRED, TIMEOUT, is_on};
 use super::usage::usage;
+use super::worker::{self, Worker, log};
 use crate::domain::audit::handover::Answer;
 use crate::domain::audit::record::{End, Kind, Record, Usage};
 use crate::domain::audit::text::Text;
-use crate::pg::server::error::{PgError, PgResult, ask};
+use crate::pg::server::error::{PgError, PgResult};
 use crate::pg::server::{backend, guard, sys, timeout};
 use std::cell::Cell;
 use std::ffi::CStr;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+
+/// How long a session waits before it looks whether the writer is still there, in milliseconds.
+const LOOK: i64 = 1000;
 
 /// How long nobody asks for a writer again, in microseconds.
 const PATIENCE: i64 = 5 * 1_000_000;
 
 thread_local! {
     /// The slot with the record of the logon, as long as the session waits for it.
-    static WAITING: Cell<Option<(usize, i64)>> = const { Cell::new(None) };
+    static WAITING: Cell<Option<usize>> = const { Cell::new(None) };
+    /// Whether the record of the logon has found no slot.
+    static MISSED: Cell<bool> = const { Cell::new(false) };
+    /// The slot with what is to be written if the server ends before this replication
+    /// connection does.
+    static HELD: Cell<Option<usize>> = const { Cell::new(None) };
+    /// How the session has ended, once it has.
+    static END: Cell<Option<(End, Text<5>)>> = const { Cell::new(None) };
     /// What the process had used when the present use of the session began.
     static USED_BEFORE: Cell<Usage> = const { Cell::new(Usage::NONE) };
 }
@@ -34,6 +45,8 @@ pub(in crate::pg) struct Identity {
     pub(in crate::pg) auth_method: Option<&'static CStr>,
     /// `session_triggers.instance_num` at logon.
     pub(in crate::pg) instance_num: i32,
+    /// Whether it is a replication connection, which waits for nothing.
+    pub(in crate::pg) replication: bool,
 }
 
 /// Whether sessions of this role and database are recorded, as it is decided at logon.
@@ -48,25 +61,31 @@ pub(in crate::pg) fn is_enabled() -> bool {
 /// Returns the server's error if the record cannot be written to the server log where it must
 /// be.
 pub(in crate::pg) fn logon(identity: &Identity, sqlstate: Text<5>) -> PgResult<()> {
-    let Some(pool) = POOL.get().filter(|_| is_on()) else {
+    let Some(pool) = POOL.get().filter(|_| is_on() || LOG_TO_SERVER.get()) else {
         return Ok(());
     };
-    let record = collect(Kind::Logon, identity, None, sqlstate);
-    if backend::in_recovery() {
+    let record = collect(identity, None, sqlstate);
+    if backend::in_recovery() || !is_on() {
         return log(&record);
     }
+    pool.note_promotion();
     if LOG_TO_SERVER.get() {
         log(&record)?;
     }
     request_writer(pool)?;
-    let slot = pool.put(&record, true, LOG_TO_SERVER.get());
+    let slot = pool.put(&record, !identity.replication, LOG_TO_SERVER.get());
     if slot.is_none() {
         pool.dropped.fetch_add(1, Relaxed);
-        log_once(&record)?;
-        return Ok(());
+        MISSED.set(!identity.replication);
+        return log_once(&record);
     }
-    pool.wake_writer(true);
-    WAITING.set(slot.map(|slot| (slot, backend::now())));
+    if identity.replication {
+        HELD.set(pool.hold(&record));
+        pool.wake_writer(false);
+    } else {
+        pool.wake_writer(true);
+        WAITING.set(slot);
+    }
     Ok(())
 }
 
@@ -77,9 +96,14 @@ pub(in crate::pg) fn logon(identity: &Identity, sqlstate: Text<5>) -> PgResult<(
 /// # Errors
 /// Returns the server's error if the session cannot go on.
 pub(in crate::pg) fn finish_logon(may_be_refused: bool) -> PgResult<Recorded> {
-    let (Some(pool), Some((number, since))) = (POOL.get(), WAITING.get()) else {
+    if MISSED.take() && REQUIRED.get() && may_be_refused {
+        return Ok(Recorded::No { withdrawn: true });
+    }
+    let (Some(pool), Some(number)) = (POOL.get(), WAITING.get()) else {
         return Ok(Recorded::Yes);
     };
+    // Delegated triggers have run since it was handed over, and may have taken long.
+    let since = backend::now();
     let slot = &pool.slots()[number];
     let limit = TIMEOUT.get();
     timeout::ignore_cancels();
@@ -92,7 +116,7 @@ pub(in crate::pg) fn finish_logon(may_be_refused: bool) -> PgResult<Recorded> {
         if left <= 0 || left > limit.into() {
             break answer;
         }
-        await_latch(left as i32)?;
+        worker::wait(left.min(LOOK) as i32)?;
     };
     if answer == Answer::Written && await_standby(pool, slot, limit, since)? {
         WAITING.set(None);
@@ -142,14 +166,22 @@ pub(in crate::pg) fn logoff(identity: &Identity, end: End, sqlstate: Text<5>) ->
     let Some(pool) = POOL.get() else {
         return Ok(());
     };
-    if let Some((number, _)) = WAITING.take() {
+    if let Some(number) = WAITING.take() {
         leave(pool, number);
+        pool.stop_leading();
     }
-    if !is_on() {
+    if HELD
+        .take()
+        .is_some_and(|number| !pool.slots()[number].state.release())
+    {
+        // The writer has told of this end.
         return Ok(());
     }
-    let record = collect(Kind::Logoff, identity, Some(end), sqlstate);
-    if backend::in_recovery() {
+    if !is_on() && !LOG_TO_SERVER.get() {
+        return Ok(());
+    }
+    let record = collect(identity, Some(end), sqlstate);
+    if backend::in_recovery() || !is_on() {
         return log(&record);
     }
     let logged = LOG_TO_SERVER.get() || !pool.is_responsive();
@@ -164,6 +196,27 @@ pub(in crate::pg) fn logoff(identity: &Identity, end: End, sqlstate: Text<5>) ->
     }
     pool.wake_writer(false);
     Ok(())
+}
+
+/// Writes all that nobody is going to write to the server log: the server shuts down, and there
+/// is no writer. The last session to end does this, or the writer itself.
+pub(in crate::pg) fn log_rest() {
+    let Some(pool) = POOL.get() else {
+        return;
+    };
+    refusals::log_if_due();
+    let me = backend::process();
+    let writer = pool.writer.load(SeqCst);
+    if (writer != 0 && writer != me) || !is_on() || !backend::is_shutdown() {
+        return;
+    }
+    for slot in pool.slots() {
+        if slot.state.take() {
+            report(log_slot(slot));
+            slot.state.refused();
+        }
+    }
+    refusals::log_all();
 }
 
 /// Counts what the process uses from now on for the next use of the session (rule R3).
@@ -182,24 +235,56 @@ fn leave(pool: &Pool, number: usize) -> Answer {
 
 /// Waits for the standbys that the server's own `synchronous_commit` asks for. Returns whether
 /// they have the record.
+///
+/// Of the sessions whose records were committed together, one waits in the server's queue for
+/// all of them: no two processes may be in it for the same end of the WAL.
 fn await_standby(pool: &Pool, slot: &Slot, limit: i32, since: i64) -> PgResult<bool> {
     let level = pool.level.load(Relaxed);
-    // SAFETY: the function only compares numbers.
-    if !unsafe { sys::sesstrig_commit_level_waits(level) } {
+    // SAFETY: the function only reads variables.
+    if !unsafe { sys::sesstrig_commit_waits(level) } {
         return Ok(true);
     }
-    let left = i64::from(limit) - (backend::now() - since) / 1000;
-    timeout::start(left.max(1) as i32, c"")?;
     let lsn = slot.lsn.load(Relaxed);
-    // SAFETY: the call takes numbers.
-    let waited = unsafe { PgError::check(sys::sesstrig_try_await_standby(lsn, level)) };
-    timeout::end();
-    waited.map(|()| !timeout::is_reached())
+    let mut has_tried = false;
+    loop {
+        if pool.replicated.load(SeqCst) >= lsn {
+            return Ok(true);
+        }
+        let left = i64::from(limit) - (backend::now() - since) / 1000;
+        let is_late = left <= 0 || left > limit.into();
+        if is_late && has_tried {
+            return Ok(false);
+        }
+        // Where there is no such standby, nobody has to wait, however late it is.
+        let left = if is_late { 1 } else { left };
+        has_tried = true;
+        let me = backend::process();
+        if pool.leader.compare_exchange(0, me, SeqCst, SeqCst).is_err() {
+            worker::wait(left.min(LOOK) as i32)?;
+            continue;
+        }
+        timeout::start(left as i32, c"")?;
+        // SAFETY: the call takes numbers.
+        let waited = unsafe { PgError::check(sys::sesstrig_try_await_standby(lsn, level)) };
+        timeout::end();
+        if waited.is_ok() && !timeout::is_reached() {
+            pool.replicated.fetch_max(lsn, SeqCst);
+        }
+        pool.stop_leading();
+        waited?;
+    }
 }
 
-fn await_latch(ms: i32) -> PgResult<()> {
-    // SAFETY: the call takes a number.
-    unsafe { PgError::check(sys::sesstrig_try_await_latch(ms)) }
+/// Has a writer started if there is to be one and is none. Sessions that are not recorded do
+/// this, too.
+///
+/// # Errors
+/// Returns the server's error if the request for a worker is not valid.
+pub(in crate::pg) fn look_after_writer() -> PgResult<()> {
+    match POOL.get() {
+        Some(pool) if is_on() && !backend::in_recovery() => request_writer(pool),
+        _ => Ok(()),
+    }
 }
 
 /// Has a writer started if there is none.
@@ -218,8 +303,7 @@ fn request_writer(pool: &Pool) -> PgResult<()> {
     {
         return Ok(());
     }
-    // SAFETY: this calls a guard.
-    if unsafe { ask(|started| sys::sesstrig_try_start_writer(started))? } {
+    if worker::start(Worker::Writer)? {
         pool.changed_at.store(now, Relaxed);
     } else {
         log::warn!("could not start the session audit's writer: no background worker is free");
@@ -227,13 +311,12 @@ fn request_writer(pool: &Pool) -> PgResult<()> {
     Ok(())
 }
 
-/// Writes the record in a slot, which this session waits for, to the server log, unless it
-/// is there.
+/// Writes the record in a slot, which this process has, to the server log, unless it is there.
 fn log_slot(slot: &Slot) -> PgResult<()> {
     if slot.logged.swap(true, Relaxed) {
         return Ok(());
     }
-    // SAFETY: the slot is this session's, which has published it.
+    // SAFETY: the caller waits for the record, or has taken it.
     log(unsafe { slot.record() })
 }
 
@@ -245,22 +328,16 @@ fn log_once(record: &Record) -> PgResult<()> {
     }
 }
 
-/// Writes a record to the server log.
-pub(super) fn log(record: &Record) -> PgResult<()> {
-    audit_log(&record.line(backend::format_time)?)
-}
-
-fn collect(kind: Kind, identity: &Identity, end: Option<End>, sqlstate: Text<5>) -> Record {
+/// The record of the begin of a session, or of its end.
+fn collect(identity: &Identity, end: Option<End>, sqlstate: Text<5>) -> Record {
     fn text<const N: usize>(text: Option<&CStr>) -> Text<N> {
         text.map_or(Text::EMPTY, |text| Text::new(text.to_bytes()))
     }
     Record {
-        kind,
-        at: match kind {
-            Kind::Logon => identity.logon_at,
-            Kind::Logoff => backend::now(),
-        },
-        process: backend::start_and_number(),
+        kind: end.map_or(Kind::Logon, |_| Kind::Logoff),
+        at: end.map_or(identity.logon_at, |_| backend::now()),
+        process: Some(backend::start_and_number()),
+        replication: identity.replication,
         login_user: text(backend::login_user()),
         login_user_id: identity.login_user_id,
         database: text(backend::database_name()),
@@ -272,15 +349,24 @@ fn collect(kind: Kind, identity: &Identity, end: Option<End>, sqlstate: Text<5>)
         application_name: text(backend::application_name().as_deref()),
         encryption: text(backend::client_encryption()),
         instance_num: identity.instance_num,
-        logon_at: identity.logon_at,
+        logon_at: Some(identity.logon_at),
         end,
         sqlstate,
         usage: end.map(|_| usage().since(USED_BEFORE.get())),
+        count: 1,
     }
 }
 
-/// How a session, or its present use, ends, and the SQLSTATE of the error that ends it.
+/// Notes that the session ends now.
+pub(in crate::pg) fn note_end() {
+    END.set(Some(end_of_session()));
+}
+
+/// How the session ends, and the SQLSTATE of the error that ends it.
 pub(in crate::pg) fn end_of_session() -> (End, Text<5>) {
+    if let Some(end) = END.get() {
+        return end;
+    }
     let (end, sqlstate) = match backend::exit_sqlstate() {
         Some(sqlstate) if backend::exit_is_interrupt() => (
             End::from_interrupt(sqlstate.to_bytes(), backend::is_shutdown()),

@@ -1,24 +1,32 @@
-//! The keeper of the session audit (rule A6): a background worker that makes and drops
-//! partitions of the log, and finds sessions that were lost. When a pass is due is decided
-//! in [`crate::domain::audit::keeper`]; what a database needs is done by the functions of
-//! the extension.
+//! The keeper of the session audit (rule A7): a background worker that makes and drops
+//! partitions of the log, and finds sessions that were lost. When a pass is due is decided in
+//! [`crate::domain::audit::keeper`]; what there is to do is in the functions of the extension.
 //!
-//! A pass consists of a launcher, which is connected to no database, and one keeper
-//! after the other, each in a database of its own. All of them end when they have
-//! finished, since a connection would be in the way of DROP DATABASE.
+//! It is not the writer, so that no logon waits for what it does, and it ends when it has
+//! finished. What it finds it hands over to the writer.
 
-use super::settings::KEEP;
-use super::worker::{self, Task, connect_worker, query_oid};
+use super::pool::{POOL, Pool};
+use super::settings::{DATABASE, KEEP};
+use super::worker::{self, Parameters, Value, Worker};
 use crate::domain::audit::keeper::LastPass;
+use crate::domain::audit::record::{End, Kind, Record, parse_session_id};
+use crate::domain::audit::text::Text;
 use crate::pg::server::attached::Attached;
 use crate::pg::server::error::{PgError, PgResult};
-use crate::pg::server::{backend, guard, sys};
+use crate::pg::server::{backend, guard};
 use std::ffi::CStr;
-use std::ptr;
+use std::str::FromStr;
 use std::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicU32,
-    Ordering::{Relaxed, SeqCst},
+    AtomicBool, AtomicI32, AtomicI64, AtomicU32,
+    Ordering::{Acquire, Relaxed, SeqCst},
 };
+
+/// For how long the keeper waits for the writer, in milliseconds, and how often it looks.
+const PATIENCE: i32 = 60_000;
+const NAP: i32 = 20;
+
+/// How often the server log is told that no worker is free, in microseconds.
+const COMPLAINT: i64 = 60 * 1_000_000;
 
 /// What all processes know of the passes.
 pub(in crate::pg) struct Passes {
@@ -29,14 +37,14 @@ pub(in crate::pg) struct Passes {
     recovery: AtomicBool,
     /// Whether sessions may have been lost that no pass has looked for.
     search: AtomicBool,
-    /// Whether a pass has been asked for and has not begun.
-    wanted: AtomicBool,
     /// When a pass was last asked for; 0 if there was none.
     last: AtomicI64,
+    /// When the server log was last told that no worker was free for one.
+    complained_at: AtomicI64,
     /// How many passes have failed since the last one that did not.
     failures: AtomicU32,
-    /// Whether something failed in the present pass.
-    failed: AtomicBool,
+    /// The keeper's process; 0 if there is none.
+    process: AtomicI32,
 }
 
 /// Where this process finds that.
@@ -51,9 +59,6 @@ pub(crate) struct Start {
     pub(crate) recovery: bool,
 }
 
-/// The context of errors at the end of a transaction.
-const CONTEXT: &CStr = c"keeper of the session audit";
-
 impl Passes {
     /// No pass since the server was started.
     pub(in crate::pg) fn new(start: Start) -> Passes {
@@ -61,216 +66,291 @@ impl Passes {
             started_at: AtomicI64::new(backend::now()),
             recovery: AtomicBool::new(start.recovery),
             search: AtomicBool::new(!start.clean),
-            wanted: AtomicBool::new(false),
             last: AtomicI64::new(0),
+            complained_at: AtomicI64::new(0),
             failures: AtomicU32::new(0),
-            failed: AtomicBool::new(false),
+            process: AtomicI32::new(0),
         }
     }
 }
 
-/// Whether a pass has been asked for and has not begun.
-pub(super) fn is_wanted() -> bool {
-    PASSES
-        .get()
-        .is_some_and(|passes| passes.wanted.load(SeqCst))
+/// How many passes have failed since the last one that did not.
+pub(super) fn failures() -> u32 {
+    PASSES.get().map_or(0, |passes| {
+        // One that runs counts as failed until it has not.
+        let runs = backend::is_running(passes.process.load(Relaxed));
+        passes
+            .failures
+            .load(Relaxed)
+            .saturating_sub(u32::from(runs))
+    })
 }
 
-/// Whether a pass has been asked for, which the caller then makes.
-pub(super) fn take_wanted() -> bool {
-    PASSES
-        .get()
-        .is_some_and(|passes| passes.wanted.swap(false, SeqCst))
-}
-
-/// Starts a pass if sessions were lost before the server was started. Each session calls
-/// this when it starts, in a transaction.
+/// Starts a pass if one is due. The writer calls this; `month_missing` says that there is no
+/// partition for the month of a row that it has written.
 ///
 /// # Errors
 /// Returns the server's error if the request for a worker is not valid.
-pub(in crate::pg) fn look_after_start() -> PgResult<()> {
+pub(super) fn look(month_missing: bool) -> PgResult<()> {
     let Some(passes) = PASSES.get() else {
         return Ok(());
     };
-    if passes.recovery.load(Relaxed)
-        && !backend::in_recovery()
-        && passes.recovery.swap(false, SeqCst)
-    {
+    if passes.recovery.swap(false, SeqCst) {
         // Promoted: the sessions of the old primary have ended.
         passes.started_at.store(backend::now(), SeqCst);
         passes.search.store(true, SeqCst);
     }
-    if passes.search.load(Relaxed) && !passes.recovery.load(Relaxed) {
-        start_pass(passes, false)?;
-    }
-    Ok(())
-}
-
-/// Starts a pass if one is due. The logon that has been recorded calls this, in its
-/// transaction; `month_missing` says whether there is no
-/// partition for its row, or is `None` on a standby, where there is nothing to keep.
-///
-/// # Errors
-/// Returns the server's error if the request for a worker is not valid.
-pub(in crate::pg) fn look_after_logon(month_missing: Option<bool>) -> PgResult<()> {
-    match (PASSES.get(), month_missing) {
-        (Some(passes), Some(month_missing)) => start_pass(passes, month_missing),
-        _ => Ok(()),
-    }
-}
-
-fn start_pass(passes: &Passes, month_missing: bool) -> PgResult<()> {
-    if !is_wanted() {
-        let now = backend::now();
-        let last = passes.last.load(SeqCst);
-        let last_pass = LastPass {
-            asked_at: (last != 0).then_some(last),
-            failures: passes.failures.load(SeqCst),
-        };
-        // Only one of the sessions that find it due asks for it.
-        if !last_pass.is_due(now, month_missing)
-            || passes
-                .last
-                .compare_exchange(last, now, SeqCst, SeqCst)
-                .is_err()
-        {
-            return Ok(());
-        }
-        passes.wanted.store(true, SeqCst);
-    }
-    if !worker::request_launcher()? {
-        passes.wanted.store(false, SeqCst);
-        passes.failures.fetch_add(1, SeqCst);
-    }
-    Ok(())
-}
-
-/// Makes a pass: the launcher's part.
-///
-/// # Errors
-/// Returns the server's error if the launcher cannot go on.
-pub(super) fn pass() -> PgResult<()> {
-    let Some(passes) = PASSES.get() else {
+    let now = backend::now();
+    let last = passes.last.load(Relaxed);
+    let last_pass = LastPass {
+        asked_at: (last != 0).then_some(last),
+        failures: passes.failures.load(Relaxed),
+    };
+    if !last_pass.is_due(now, month_missing) {
         return Ok(());
-    };
-    passes.failed.store(false, SeqCst);
-    // What is lost from now on needs another pass.
-    let search = passes.search.swap(false, SeqCst);
-    let done = keep_all(passes);
-    if done.is_err() || passes.failed.load(SeqCst) {
-        passes.failures.fetch_add(1, SeqCst);
-        if search {
-            passes.search.store(true, SeqCst);
-        }
-    } else {
-        passes.failures.store(0, SeqCst);
     }
-    done
-}
-
-fn keep_all(passes: &Passes) -> PgResult<()> {
-    for database in worker::list_databases(CONTEXT)? {
-        if backend::stop_requested() || !worker::start(Task::Keep(database.oid))? {
-            passes.failed.store(true, SeqCst);
-        }
+    if worker::start(Worker::Keeper)? {
+        passes.last.store(now, Relaxed);
+    } else if !(0..COMPLAINT).contains(&(now - passes.complained_at.load(Relaxed))) {
+        // Somebody has taken them all, for how long nobody knows.
+        passes.complained_at.store(now, Relaxed);
+        log::warn!("could not start the session audit's keeper: no background worker is free");
     }
     Ok(())
 }
 
-/// Makes a pass: the keeper's part, in its database.
-///
-/// # Errors
-/// Returns the server's error if the keeper cannot go on.
-pub(super) fn keep(database: u32) -> PgResult<()> {
-    let Some(passes) = PASSES.get() else {
-        return Ok(());
-    };
-    // Unless all goes well, this pass has failed.
-    let failed = passes.failed.swap(true, SeqCst);
-    connect_worker(Some(database))?;
-    guard::start_transaction()?;
-    guard::override_settings()?;
-    let owner = query_oid(FIND_OWNER)?;
-    guard::commit_transaction(CONTEXT)?;
-    let well = match owner {
-        Some(owner) => keep_database(passes, owner)?,
-        None => true,
-    };
-    passes.failed.store(failed || !well, SeqCst);
-    Ok(())
-}
+/// The context of errors at the end of a transaction.
+const CONTEXT: &CStr = c"keeper of the session audit";
 
-/// The owner of the log, if the extension has all functions of the keeper, which version
-/// 1.0 lacks, and they and the log belong to superusers. Schemas and functions of others can
-/// have these names, too, and must not be run by a superuser.
-const FIND_OWNER: &CStr = c"\
-    SELECT c.relowner \
-    FROM pg_extension e \
-    JOIN pg_namespace n ON n.oid = e.extnamespace \
-    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'log' \
-    JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' \
-        AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid \
-    JOIN pg_authid o ON o.oid = c.relowner AND o.rolsuper \
-    WHERE e.extname = 'session_audit' AND n.nspname = 'session_audit' AND 6 = ( \
-        SELECT count(*) \
-        FROM pg_proc p \
-        JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' \
-            AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid \
-        JOIN pg_authid o ON o.oid = p.proowner AND o.rolsuper \
-        WHERE p.pronamespace = n.oid AND p.proname IN ( \
-            'add_month', 'make_months', 'drop_months', 'delete_rows', 'find_lost', 'note_pass'))";
+/// What belongs to others than superusers, or could run what others have made, in the functions
+/// below; NULL if nothing does. A table that was given away and taken back has what its owner
+/// has added meanwhile, which can call functions in more ways than could be followed. So nothing
+/// that could is accepted but what the server comes with.
+const CHECK: &CStr = c"\
+    WITH n AS (SELECT n.oid, n.nspowner FROM pg_extension e \
+            JOIN pg_namespace n ON n.oid = e.extnamespace AND n.nspname = 'session_audit' \
+            WHERE e.extname = 'session_audit'), \
+        relations AS (SELECT c.oid, c.relowner, c.relkind FROM n JOIN pg_class c ON c.relnamespace = n.oid \
+            AND c.relkind IN ('r', 'p', 'S', 'v') \
+            UNION SELECT c.oid, c.relowner, c.relkind FROM n \
+            JOIN pg_class l ON l.relnamespace = n.oid AND l.relname = 'log' \
+            JOIN pg_inherits i ON i.inhparent = l.oid JOIN pg_class c ON c.oid = i.inhrelid), \
+        tables AS (SELECT oid FROM relations WHERE relkind IN ('r', 'p')), \
+        owned AS (SELECT 'pg_namespace'::regclass AS class, oid, nspowner AS owner FROM n \
+            UNION ALL SELECT 'pg_class'::regclass, oid, relowner FROM relations \
+            UNION ALL SELECT 'pg_proc'::regclass, p.oid, p.proowner FROM n \
+            JOIN pg_proc p ON p.pronamespace = n.oid), \
+        added AS (SELECT 'pg_trigger'::regclass AS class, t.oid FROM tables JOIN pg_trigger t \
+            ON t.tgrelid = tables.oid AND NOT t.tgisinternal \
+            UNION ALL SELECT 'pg_constraint'::regclass, c.oid FROM tables JOIN pg_constraint c \
+            ON c.conrelid = tables.oid AND c.contype IN ('c', 't', 'x') \
+            UNION ALL SELECT 'pg_attrdef'::regclass, d.oid FROM tables JOIN pg_attrdef d ON d.adrelid = tables.oid \
+            UNION ALL SELECT 'pg_policy'::regclass, p.oid FROM tables JOIN pg_policy p ON p.polrelid = tables.oid \
+            UNION ALL SELECT 'pg_rewrite'::regclass, r.oid FROM tables JOIN pg_rewrite r ON r.ev_class = tables.oid \
+            UNION ALL SELECT 'pg_class'::regclass, tables.oid FROM tables JOIN pg_attribute a \
+            ON a.attrelid = tables.oid AND a.attnum > 0 AND a.atttypid >= 16384 \
+            UNION ALL SELECT 'pg_class'::regclass, i.indexrelid FROM tables JOIN pg_index i ON i.indrelid = tables.oid \
+            JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid \
+            AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_opclass'::regclass, \
+                'pg_type'::regclass, 'pg_collation'::regclass) AND d.refobjid >= 16384) \
+    SELECT coalesce((SELECT 'extension session_audit is missing' WHERE NOT EXISTS (SELECT FROM n)), \
+        (SELECT pg_describe_object(class, o.oid, 0) || ' belongs to ' || a.rolname \
+            FROM owned o JOIN pg_authid a ON a.oid = o.owner AND NOT a.rolsuper ORDER BY 1 LIMIT 1), \
+        (SELECT pg_describe_object(class, oid, 0) || ' does not belong to the extension' \
+            FROM added ORDER BY 1 LIMIT 1))";
 
-// What a database needs; the parameters are those of `Parameters`.
-const MAKE_MONTHS: &CStr = c"SELECT session_audit.make_months($1)";
-const FIND_LOST: &CStr = c"SELECT session_audit.find_lost($1, $2)";
+/// Makes the partitions of this month and the next one.
+pub(super) const MAKE_MONTHS: &CStr = c"SELECT session_audit.make_months($1)";
+const RUNNING: &CStr = c"SELECT session_audit.running()";
+const FIND_LOST: &CStr = c"\
+    SELECT at_us, session_id, login_user, login_user_id, database, database_id, kind, auth_method, \
+        system_identity, client_addr, client_port, application_name, encryption, instance_num, \
+        logon_at_us, ended_by \
+    FROM session_audit.find_lost($1, $2, $4)";
 const DROP_MONTHS: &CStr = c"SELECT session_audit.drop_months($1, $3)";
-const DELETE_ROWS: &CStr = c"SELECT session_audit.delete_rows($1, $3)";
 const NOTE: &CStr = c"SELECT session_audit.note_pass($1, $4)";
 
-/// The parameters of the keeper's statements, and who runs them.
-pub(in crate::pg) struct Parameters<'a> {
-    /// The role as which they run.
-    pub(in crate::pg) owner: u32,
-    /// `$1`, `timestamptz`
-    pub(in crate::pg) now: i64,
-    /// `$2`, `timestamptz`: no session that logged on before this runs any more.
-    pub(in crate::pg) started_at: i64,
-    /// `$3`, `int`: for how many days rows are kept; 0 for ever.
-    pub(in crate::pg) keep: i32,
-    /// `$4`, `text`: the message of the error that the pass has failed with.
-    pub(in crate::pg) failure: Option<&'a CStr>,
+/// Makes a pass: what the keeper does.
+///
+/// # Errors
+/// Returns the server's error if it cannot go on.
+pub(crate) fn run() -> PgResult<()> {
+    let (Some(passes), Some(pool), Some(database)) = (PASSES.get(), POOL.get(), DATABASE.get())
+    else {
+        return Ok(());
+    };
+    // One after the other: this one was asked for what the one before may not have seen.
+    let mut other = passes.process.load(SeqCst);
+    for _ in 0..PATIENCE / NAP {
+        if !backend::is_running(other) {
+            break;
+        }
+        worker::wait(NAP)?;
+        other = passes.process.load(SeqCst);
+    }
+    if passes
+        .process
+        .compare_exchange(other, backend::process(), SeqCst, SeqCst)
+        .is_err()
+    {
+        return Ok(());
+    }
+    // Unless all goes well, this pass has failed.
+    let failures = passes.failures.fetch_add(1, SeqCst);
+    // What is lost from now on needs another pass.
+    let search = passes.search.swap(false, SeqCst);
+    let done = pass(passes, pool, &database);
+    passes.process.store(0, SeqCst);
+    match done {
+        Ok(true) => passes.failures.store(0, SeqCst),
+        Ok(false) | Err(_) if search => passes.search.store(true, SeqCst),
+        Ok(false) | Err(_) => {}
+    }
+    if failures > 0 && passes.failures.load(SeqCst) == 0 {
+        log::info!("keeper of the session audit works again");
+    }
+    done.map(|_| ())
 }
 
-/// Whether all went well. What fails is reported, and does not keep the rest from being
-/// done, but for what depends on it.
-fn keep_database(passes: &Passes, owner: u32) -> PgResult<bool> {
+/// Whether all went well. What fails is reported, and does not keep the rest from being done,
+/// but for what depends on it.
+fn pass(passes: &Passes, pool: &Pool, database: &CStr) -> PgResult<bool> {
+    worker::connect(database)?;
     let mut parameters = Parameters {
-        owner,
         now: backend::now(),
         started_at: passes.started_at.load(SeqCst),
         keep: KEEP.get(),
-        failure: None,
+        text: None,
     };
-    let mut failure = try_execute(MAKE_MONTHS, &parameters)?;
-    match try_execute(FIND_LOST, &parameters)? {
-        // A session whose end is deleted before it was seen would be taken for a lost one.
+    if let Some(problem) = first(&run_query(CHECK, &parameters)?) {
+        return Err(guard::make_error(
+            c"objects of the session audit do not all belong to superusers",
+            problem,
+            CONTEXT,
+        ));
+    }
+    let mut failure = attempt(|| run_query(MAKE_MONTHS, &parameters).map(drop))?;
+    match attempt(|| find_lost(pool, &parameters))? {
+        // A session whose end is dropped before it was seen would be taken for a lost one.
         Some(error) => failure = Some(error),
         None => {
-            failure = try_execute(DROP_MONTHS, &parameters)?.or(failure);
-            // Others can wait for the locks of all that came before.
-            backend::lower_priority();
-            failure = try_execute(DELETE_ROWS, &parameters)?.or(failure);
+            failure = attempt(|| run_query(DROP_MONTHS, &parameters).map(drop))?.or(failure);
         }
     }
-    parameters.failure = failure.as_ref().map(PgError::message);
-    execute(NOTE, &parameters)?;
+    parameters.text = failure.as_ref().map(PgError::message);
+    run_query(NOTE, &parameters)?;
     Ok(failure.is_none())
 }
 
-/// Runs a statement as [`execute`] does. Returns the error that it failed with, if it did,
-/// which has been reported then.
-fn try_execute(statement: &CStr, parameters: &Parameters) -> PgResult<Option<PgError>> {
-    let Err(error) = execute(statement, parameters) else {
+/// Finds lost sessions, and has them written. A session that is not among those that run now
+/// has handed over its end, and when that is written, whoever has none in the log is lost.
+fn find_lost(pool: &Pool, parameters: &Parameters) -> PgResult<()> {
+    let running = run_query(RUNNING, parameters)?;
+    wait_for_writer(pool)?;
+    let parameters = Parameters {
+        text: first(&running),
+        ..*parameters
+    };
+    for row in run_query(FIND_LOST, &parameters)? {
+        let Some(record) = lost(&row) else {
+            continue;
+        };
+        // There is always room soon, as the writer works.
+        while pool.put(&record, false, false).is_none() {
+            wait_for_writer(pool)?;
+        }
+        pool.wake_writer(false);
+    }
+    wait_for_writer(pool)
+}
+
+/// Waits until all is written that has been handed over up to now.
+fn wait_for_writer(pool: &Pool) -> PgResult<()> {
+    let end = pool.sequence.load(SeqCst);
+    for _ in 0..PATIENCE / NAP {
+        let waits = pool
+            .slots()
+            .iter()
+            .any(|slot| slot.state.is_pending() && slot.sequence.load(Acquire) < end);
+        if !waits {
+            return Ok(());
+        }
+        pool.wake_writer(true);
+        worker::wait(NAP).map(drop)?;
+    }
+    Err(guard::make_error(
+        c"writer of the session audit does not write",
+        c"Lost sessions cannot be told from those whose end is not written yet.",
+        CONTEXT,
+    ))
+}
+
+/// The record of a lost session, from a row of the query above.
+fn lost(row: &[Value]) -> Option<Record> {
+    fn text<const N: usize>(value: &Value) -> Text<N> {
+        Text::new(value.as_deref().map_or(b"", CStr::to_bytes))
+    }
+    fn parse<T: FromStr>(value: &Value) -> Option<T> {
+        value.as_ref()?.to_str().ok()?.parse().ok()
+    }
+    let [
+        at,
+        session_id,
+        login_user,
+        login_user_id,
+        database,
+        database_id,
+        kind,
+        auth_method,
+        system_identity,
+        client_addr,
+        client_port,
+        application_name,
+        encryption,
+        instance_num,
+        logon_at,
+        ended_by,
+    ] = row
+    else {
+        return None;
+    };
+    Some(Record {
+        kind: Kind::Lost,
+        at: parse(at)?,
+        process: parse_session_id(session_id.as_ref()?.to_bytes()),
+        replication: kind.as_deref() == Some(c"replication"),
+        login_user: text(login_user),
+        login_user_id: parse(login_user_id).unwrap_or(0),
+        database: text(database),
+        database_id: parse(database_id).unwrap_or(0),
+        auth_method: text(auth_method),
+        system_identity: text(system_identity),
+        client_addr: parse(client_addr),
+        client_port: parse(client_port),
+        application_name: text(application_name),
+        encryption: text(encryption),
+        instance_num: parse(instance_num).unwrap_or(1),
+        logon_at: parse(logon_at),
+        end: match ended_by.as_deref().map(CStr::to_bytes) {
+            Some(b"crash") => Some(End::Crash),
+            Some(b"reset") => Some(End::Reset),
+            _ => None,
+        },
+        sqlstate: Text::EMPTY,
+        usage: None,
+        count: 1,
+    })
+}
+
+/// The first value of the first row.
+fn first(rows: &[Vec<Value>]) -> Option<&CStr> {
+    rows.first()?.first()?.as_deref()
+}
+
+/// Does something that may fail. Returns the error that it failed with, if it did, which has
+/// been reported then.
+fn attempt(work: impl FnOnce() -> PgResult<()>) -> PgResult<Option<PgError>> {
+    let Err(error) = work() else {
         return Ok(None);
     };
     let _ = guard::report_error(&error);
@@ -278,26 +358,13 @@ fn try_execute(statement: &CStr, parameters: &Parameters) -> PgResult<Option<PgE
     Ok(Some(error))
 }
 
-/// Runs a statement in a transaction of its own, with the server's settings: those that
-/// the owner of the database has chosen must not reach it (rule F7).
-fn execute(statement: &CStr, parameters: &Parameters) -> PgResult<()> {
+/// Runs a query in a transaction of its own, with the server's settings: those that the owner
+/// of the database has chosen must not reach it.
+fn run_query(statement: &CStr, parameters: &Parameters) -> PgResult<Vec<Vec<Value>>> {
     guard::start_transaction()?;
     guard::override_settings()?;
-    run_as_owner(statement, parameters)?;
-    guard::commit_transaction(CONTEXT)
-}
-
-/// Runs a statement as the parameters' owner. A transaction must be open.
-fn run_as_owner(statement: &CStr, parameters: &Parameters) -> PgResult<()> {
-    // SAFETY: the strings outlive the call, and `$4` may be null.
-    unsafe {
-        PgError::check(sys::sesstrig_try_execute(
-            statement.as_ptr(),
-            parameters.owner,
-            parameters.now,
-            parameters.started_at,
-            parameters.keep,
-            parameters.failure.map_or(ptr::null(), CStr::as_ptr),
-        ))
-    }
+    let rows = worker::query(statement, parameters)?;
+    // Without a standby that it should wait for, the keeper would wait with its locks.
+    worker::commit()?;
+    Ok(rows)
 }

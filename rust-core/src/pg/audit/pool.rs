@@ -4,7 +4,7 @@
 //! writer does in `writer.rs`.
 
 use super::settings::is_on;
-use crate::domain::audit::handover::{Marks, State, candidates, number_of_slots};
+use crate::domain::audit::handover::{Answer, Marks, State, candidates, number_of_slots};
 use crate::domain::audit::record::Record;
 use crate::pg::server::attached::Attached;
 use crate::pg::server::{backend, sys};
@@ -24,7 +24,7 @@ pub(in crate::pg) struct Pool {
     /// How many slots there are.
     slots: usize,
     /// The order in which records are handed over.
-    sequence: AtomicU64,
+    pub(super) sequence: AtomicU64,
     /// The writer's process; 0 if there is none.
     pub(super) writer: AtomicI32,
     /// Its number among the processes that have a latch.
@@ -37,8 +37,12 @@ pub(in crate::pg) struct Pool {
     pub(super) asked_at: AtomicI64,
     /// How often it has failed since it has last written something.
     pub(super) failures: AtomicU32,
-    /// The transaction that writes what is taken; 0 if there is none.
-    pub(super) transaction: AtomicU32,
+    /// Whether the server was in recovery when somebody last looked.
+    recovery: AtomicBool,
+    /// The process that waits for the standbys for all; 0 if there is none.
+    pub(super) leader: AtomicI32,
+    /// Up to where the standbys have the log.
+    pub(super) replicated: AtomicU64,
     /// The server's own `synchronous_commit`.
     pub(super) level: AtomicI32,
     /// How many records found no slot.
@@ -55,6 +59,8 @@ pub(in crate::pg) struct Slot {
     pub(super) logged: AtomicBool,
     /// When it was handed over, among all.
     pub(super) sequence: AtomicU64,
+    /// The transaction that writes it, once that is about to commit; 0 before.
+    pub(super) transaction: AtomicU32,
     /// Where its commit ends in the WAL.
     pub(super) lsn: AtomicU64,
     record: UnsafeCell<MaybeUninit<Record>>,
@@ -80,12 +86,12 @@ pub(in crate::pg) fn size() -> usize {
 }
 
 impl Pool {
-    /// Makes an empty pool in place.
+    /// Makes an empty pool in place. `recovery` says whether the server starts in recovery.
     ///
     /// # Safety
     /// There must be room for [`size`] bytes at `pool`, aligned to 64 of them, and nobody
     /// else may use it.
-    pub(in crate::pg) unsafe fn initialize(pool: *mut Pool) {
+    pub(in crate::pg) unsafe fn initialize(pool: *mut Pool, recovery: bool) {
         let number = slots();
         // SAFETY: the caller promises that there is room for all of this.
         unsafe {
@@ -99,7 +105,9 @@ impl Pool {
                 changed_at: AtomicI64::new(if is_on() { backend::now() } else { 0 }),
                 asked_at: AtomicI64::new(0),
                 failures: AtomicU32::new(0),
-                transaction: AtomicU32::new(0),
+                recovery: AtomicBool::new(recovery),
+                leader: AtomicI32::new(0),
+                replicated: AtomicU64::new(0),
                 level: AtomicI32::new(0),
                 dropped: AtomicU64::new(0),
             });
@@ -110,6 +118,7 @@ impl Pool {
                     process: AtomicI32::new(-1),
                     logged: AtomicBool::new(false),
                     sequence: AtomicU64::new(0),
+                    transaction: AtomicU32::new(0),
                     lsn: AtomicU64::new(0),
                     record: UnsafeCell::new(MaybeUninit::uninit()),
                 });
@@ -136,6 +145,20 @@ impl Pool {
     /// it, and `logged` whether it is in the server log. Returns the number of the slot, or
     /// `None` if all are taken.
     pub(super) fn put(&self, record: &Record, waits: bool, logged: bool) -> Option<usize> {
+        let number = self.fill(record, logged)?;
+        self.slots()[number].state.publish(waits);
+        self.marks().set(number);
+        Some(number)
+    }
+
+    /// Keeps a record for the end of the server. Returns the number of the slot.
+    pub(super) fn hold(&self, record: &Record) -> Option<usize> {
+        let number = self.fill(record, false)?;
+        self.slots()[number].state.hold();
+        Some(number)
+    }
+
+    fn fill(&self, record: &Record, logged: bool) -> Option<usize> {
         let process = backend::process_number();
         let slots = self.slots();
         let first = usize::try_from(process).unwrap_or(0);
@@ -147,8 +170,6 @@ impl Pool {
             .store(self.sequence.fetch_add(1, Relaxed), Relaxed);
         // SAFETY: this process has claimed the slot, and so is the only one that uses it.
         unsafe { (*slot.record.get()).write(*record) };
-        slot.state.publish(waits);
-        self.marks().set(number);
         Some(number)
     }
 
@@ -160,6 +181,25 @@ impl Pool {
         }
         let absent = backend::now() - self.changed_at.load(Relaxed);
         failures == 0 && (0..START).contains(&absent)
+    }
+
+    /// Notes that the server is not in recovery. If it was, the postmaster starts the writer now.
+    pub(super) fn note_promotion(&self) {
+        if self.recovery.load(Relaxed) && self.recovery.swap(false, SeqCst) {
+            self.changed_at.store(backend::now(), SeqCst);
+        }
+    }
+
+    /// Lets another process wait for the standbys, and wakes those who wait for one that does.
+    pub(super) fn stop_leading(&self) {
+        let me = backend::process();
+        if self.leader.compare_exchange(me, 0, SeqCst, SeqCst).is_ok() {
+            for slot in self.slots() {
+                if slot.state.answer() == Answer::Written {
+                    backend::wake_process(slot.process.load(Relaxed));
+                }
+            }
+        }
     }
 
     /// Wakes the writer, if it is there and does not look at the slots anyway.

@@ -13,7 +13,6 @@ pub(in crate::pg) static ALL: &[&dyn Define] = &[
     &TIMEOUT,
     &LOG_TO_SERVER,
     &KEEP,
-    &REFUSED_DATABASE,
 ];
 
 /// A thousand years.
@@ -75,14 +74,4 @@ pub(super) static KEEP: Int = Int {
     range: 0..=MAX_KEEP,
     context: sys::PGC_SIGHUP,
     flags: 0,
-};
-
-/// Where refused logons go that have no database with a log.
-pub(super) static REFUSED_DATABASE: Text = Text {
-    name: c"session_audit.refused_database",
-    description:
-        c"Sets the database whose session audit records refused logons to databases without one.",
-    variable: AtomicPtr::new(ptr::null_mut()),
-    context: sys::PGC_SIGHUP,
-    assign_hook: None,
 };

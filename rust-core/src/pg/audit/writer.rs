@@ -4,18 +4,26 @@
 //! Whatever fails, no record is lost as long as the server runs: what was taken and not
 //! committed goes back, and is written later, by this writer or by the next one.
 
-use super::handover::log;
+use super::handover::log_rest;
+use super::keeper;
 use super::pool::{POOL, Pool, Slot};
-use super::settings::DATABASE;
+use super::refusals;
+use super::settings::{DATABASE, is_on};
+use super::worker::{self, Parameters, commit, log, wait};
 use crate::domain::audit::handover::Next;
-use crate::domain::audit::record::{End, session_id};
+use crate::domain::audit::record::{End, Kind, Record, Usage, is_of_server};
+use crate::domain::audit::refusals::Counted;
 use crate::domain::audit::text::Text;
 use crate::pg::server::error::{PgError, PgResult, ask};
 use crate::pg::server::sys::{self, SesstrigRecord, SesstrigText};
 use crate::pg::server::{backend, guard};
+use std::ffi::CStr;
 use std::net::IpAddr;
 use std::ptr;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{
+    AtomicBool,
+    Ordering::{Relaxed, SeqCst},
+};
 
 /// For how long, in milliseconds, records for which nobody waits may wait for others.
 const GATHER: i32 = 100;
@@ -26,9 +34,19 @@ const NAP: i32 = 60_000;
 /// How often it looks for sessions while the server is shut down.
 const SHUTDOWN_NAP: i32 = 20;
 
-/// How long it waits at most before it tries again to write what it could not write, and how
-/// long at first, in milliseconds.
-const RETRY: std::ops::RangeInclusive<i32> = 1000..=60_000;
+/// After how many milliseconds it tries again to write what it could not write. Meanwhile nobody
+/// waits for it, and logons that must be recorded are refused.
+const RETRY: i32 = 500;
+
+/// After how many milliseconds it tries again to connect, for the first time, and at most.
+const FIRST_RETRY: i32 = 1000;
+const LAST_RETRY: i32 = 60_000;
+
+/// Whether this process has come so far that it can write.
+static READY: AtomicBool = AtomicBool::new(false);
+
+/// Whether a row has been written for whose month there is no partition.
+static MONTH_MISSING: AtomicBool = AtomicBool::new(false);
 
 /// How the process ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,16 +57,60 @@ enum Exit {
     Again = 1,
 }
 
+/// How the writer does.
+pub(crate) struct State {
+    /// Its process; 0 if there is none.
+    pub(crate) writer: i32,
+    /// How often it has failed since it has last written something.
+    pub(crate) failures: u32,
+    /// How many records wait.
+    pub(crate) pending: usize,
+    /// How many records were written to the server log only, since there was no room for them.
+    pub(crate) dropped: u64,
+    /// How many different refused logons wait.
+    pub(crate) refusals_waiting: usize,
+    /// How many refused logons have not been recorded.
+    pub(crate) refusals_dropped: u64,
+    /// How often the keeper has failed since it last did not.
+    pub(crate) keeper_failures: u32,
+}
+
+/// Tells how the writer does.
+pub(crate) fn state() -> State {
+    let pool = POOL.get();
+    State {
+        writer: pool.map_or(0, |pool| pool.writer.load(SeqCst)),
+        failures: pool.map_or(0, |pool| pool.failures.load(SeqCst)),
+        pending: pool.map_or(0, |pool| {
+            let slots = pool.slots().iter();
+            slots.filter(|slot| slot.state.is_pending()).count()
+        }),
+        dropped: pool.map_or(0, |pool| pool.dropped.load(SeqCst)),
+        refusals_waiting: refusals::waiting(),
+        refusals_dropped: refusals::dropped(),
+        keeper_failures: keeper::failures(),
+    }
+}
+
 /// Notes that the process of the writer is about to end.
 pub(crate) fn left() {
-    if let Some(pool) = POOL.get() {
-        let me = backend::process();
-        if pool.writer.load(SeqCst) == me {
-            pool.latch.store(-1, SeqCst);
-            pool.changed_at.store(backend::now(), SeqCst);
-            pool.writer.store(0, SeqCst);
-        }
+    let Some(pool) = POOL.get() else {
+        return;
+    };
+    if pool.writer.load(SeqCst) != backend::process() {
+        return;
     }
+    if !READY.load(Relaxed) {
+        pool.failures.fetch_add(1, SeqCst);
+        give_up(pool);
+    }
+    log_rest();
+    // If there is no audit any more, the next writer is not about to start, but to be asked for.
+    let now = if is_on() { backend::now() } else { 0 };
+    pool.latch.store(-1, SeqCst);
+    pool.asked_at.store(0, SeqCst);
+    pool.changed_at.store(now, SeqCst);
+    pool.writer.store(0, SeqCst);
 }
 
 /// What the writer does. Returns the exit code of its process.
@@ -56,7 +118,7 @@ pub(crate) fn left() {
 /// # Errors
 /// Returns the server's error if it cannot go on; the postmaster then starts it again.
 pub(crate) fn run() -> PgResult<i32> {
-    let (Some(pool), Some(database)) = (POOL.get(), DATABASE.get()) else {
+    let Some(pool) = POOL.get() else {
         return Ok(Exit::Done as i32);
     };
     if pool
@@ -73,34 +135,53 @@ pub(crate) fn run() -> PgResult<i32> {
     if failures > 0 {
         wait(retry_after(failures))?;
     }
-    // Unless all goes well.
-    pool.failures.store(failures.saturating_add(1), SeqCst);
-    // SAFETY: the string outlives the call.
-    unsafe { PgError::check(sys::sesstrig_try_connect_writer(database.as_ptr()))? };
-    guard::start_transaction()?;
-    // SAFETY: the call takes no arguments.
-    unsafe { PgError::check(sys::sesstrig_try_prepare_log())? };
-    commit()?;
+    if backend::stop_requested() {
+        return Ok(Exit::Again as i32);
+    }
+    let Some(database) = DATABASE.get() else {
+        READY.store(true, Relaxed);
+        return Ok(Exit::Done as i32);
+    };
+    worker::connect(&database)?;
+    prepare()?;
     put_back(pool)?;
+    READY.store(true, Relaxed);
     pool.failures.store(0, SeqCst);
-    let exit = work(pool, &database)?;
-    Ok(exit as i32)
+    work(pool, &database).map(|exit| exit as i32)
 }
 
-/// How long to wait after so many failures, in milliseconds.
+/// How long to wait after so many failures before the next start, in milliseconds.
 fn retry_after(failures: u32) -> i32 {
-    let first = *RETRY.start();
-    first
-        .saturating_mul(1 << (failures - 1).min(6))
-        .min(*RETRY.end())
+    FIRST_RETRY
+        .saturating_mul(1 << failures.saturating_sub(1).min(6))
+        .min(LAST_RETRY)
+}
+
+/// Makes the log if it is missing.
+fn prepare() -> PgResult<()> {
+    guard::start_transaction()?;
+    guard::override_settings()?;
+    // SAFETY: this calls a guard.
+    if !unsafe { ask(|found| sys::sesstrig_try_find_log(found))? } {
+        worker::execute(c"CREATE EXTENSION session_audit")?;
+        let parameters = Parameters {
+            now: backend::now(),
+            started_at: 0,
+            keep: 0,
+            text: None,
+        };
+        worker::query(keeper::MAKE_MONTHS, &parameters)?;
+    }
+    commit().map(drop)
 }
 
 /// Takes care of what a writer before this one had taken: it may have been committed.
 fn put_back(pool: &Pool) -> PgResult<()> {
-    let transaction = pool.transaction.load(SeqCst);
-    let committed = transaction != 0 && did_commit(transaction)?;
     for (number, slot) in pool.slots().iter().enumerate() {
-        if committed && slot.state.is_taken() {
+        let transaction = slot.transaction.load(SeqCst);
+        if slot.state.is_taken() && transaction != 0 && did_commit(transaction)? {
+            // SAFETY: the function only reads shared memory.
+            slot.lsn.store(unsafe { sys::sesstrig_wal_end() }, Relaxed);
             finish(slot);
         } else {
             slot.state.put_back();
@@ -108,75 +189,95 @@ fn put_back(pool: &Pool) -> PgResult<()> {
         // It may have lost the mark of others.
         pool.marks().set(number);
     }
-    pool.transaction.store(0, SeqCst);
     Ok(())
 }
 
-fn work(pool: &Pool, database: &std::ffi::CStr) -> PgResult<Exit> {
+fn work(pool: &Pool, database: &CStr) -> PgResult<Exit> {
     let mut retry_at = None;
     loop {
         // SAFETY: the function only reads a variable.
-        pool.level
-            .store(unsafe { sys::sesstrig_commit_level() }, Relaxed);
-        if backend::stop_requested() && !backend::is_shutdown() {
+        let level = unsafe { sys::sesstrig_commit_level() };
+        pool.level.store(level, Relaxed);
+        let stops = backend::stop_requested();
+        if stops && !backend::is_shutdown() {
             return Ok(Exit::Again);
         }
+        if stops || retry_at.is_none_or(|at| backend::now() >= at) {
+            match write_what_waits(pool, stops)? {
+                Some(true) => {
+                    pool.failures.store(0, SeqCst);
+                    retry_at = None;
+                    continue;
+                }
+                Some(false) => {
+                    retry_at = Some(backend::now() + i64::from(RETRY) * 1000);
+                    give_up(pool);
+                    if stops {
+                        return Ok(Exit::Again);
+                    }
+                }
+                None => {}
+            }
+        }
+        // What was handed over while there was an audit is written.
         match DATABASE.get() {
             None => return Ok(Exit::Done),
             Some(other) if other.as_c_str() != database => return Ok(Exit::Again),
             Some(_) => {}
         }
-        let stops = backend::stop_requested();
-        let may_write = stops || retry_at.is_none_or(|at| backend::now() >= at);
-        let batch = if may_write { take(pool) } else { Vec::new() };
-        if !batch.is_empty() {
-            if write_all(pool, &batch)? {
-                pool.failures.store(0, SeqCst);
-                retry_at = None;
-            } else {
-                let failures = pool.failures.fetch_add(1, SeqCst).saturating_add(1);
-                retry_at = Some(backend::now() + i64::from(retry_after(failures)) * 1000);
-                give_up(pool);
-                if stops {
-                    return Ok(Exit::Again);
-                }
-            }
-            continue;
-        }
         if stops && !has_sessions() && !pool.marks().any() {
+            // Replication connections outlast the last possible WAL.
+            write_held(pool)?;
             return Ok(Exit::Done);
         }
-        let nap = match retry_at {
-            _ if stops => SHUTDOWN_NAP,
-            Some(at) => ((at - backend::now()) / 1000).clamp(1, NAP.into()) as i32,
-            None => NAP,
-        };
-        sleep(pool, nap, retry_at.is_some())?;
+        if !stops && retry_at.is_none() {
+            keeper::look(MONTH_MISSING.swap(false, Relaxed))?;
+        }
+        match retry_at {
+            _ if stops => wait(SHUTDOWN_NAP).map(drop)?,
+            Some(at) => wait(ms_until(at)).map(drop)?,
+            None => sleep(pool, refusals::planned().map_or(NAP, ms_until))?,
+        }
     }
+}
+
+/// How long it is until then, in milliseconds, but no longer than the writer may sleep.
+fn ms_until(at: i64) -> i32 {
+    ((at - backend::now()) / 1000).clamp(1, NAP.into()) as i32
 }
 
 /// Sleeps until there is something to write. If nobody waits for that, sleeps a bit longer,
 /// since somebody may come for whom it must be committed anyway.
-fn sleep(pool: &Pool, nap: i32, retries: bool) -> PgResult<()> {
-    if retries {
-        return wait(nap);
-    }
+fn sleep(pool: &Pool, nap: i32) -> PgResult<()> {
     if pool.marks().any() {
         return Ok(());
     }
     // First a short nap, in which a session that ends need not wake this process.
-    wait(GATHER.min(nap))?;
-    if pool.marks().any() || backend::stop_requested() {
+    if wait(GATHER.min(nap))? || pool.marks().any() || backend::stop_requested() {
         return Ok(());
     }
     pool.sleeps.store(true, SeqCst);
-    let waited = if pool.marks().any() {
-        Ok(())
-    } else {
-        wait(nap)
+    // Whoever hands over from now on wakes this process.
+    let waited = match pool.marks().any() || backend::stop_requested() {
+        true => Ok(()),
+        false => wait(nap).map(drop),
     };
     pool.sleeps.store(false, SeqCst);
     waited
+}
+
+/// Writes the records that wait, and the refused logons that are due, or all of them if the
+/// server `stops`. Returns whether that was possible; `None` if there was nothing.
+fn write_what_waits(pool: &Pool, stops: bool) -> PgResult<Option<bool>> {
+    let batch = take(pool);
+    let mut written = None;
+    if !batch.is_empty() {
+        written = Some(write_all(pool, &batch)?);
+    }
+    if written != Some(false) && (stops || refusals::are_due()) {
+        written = write_refusals(pool)?.or(written);
+    }
+    Ok(written)
 }
 
 /// Takes all that is there, in the order in which it was handed over.
@@ -185,6 +286,7 @@ fn take(pool: &Pool) -> Vec<usize> {
     let mut taken = Vec::new();
     pool.marks().drain(|number| {
         if slots[number].state.take() {
+            slots[number].transaction.store(0, SeqCst);
             taken.push(number);
         }
     });
@@ -194,82 +296,111 @@ fn take(pool: &Pool) -> Vec<usize> {
 
 /// Writes what was taken. Returns whether the log takes rows at all.
 fn write_all(pool: &Pool, batch: &[usize]) -> PgResult<bool> {
-    let Err(error) = write(pool, batch) else {
+    if batch.len() > 1 && try_write(pool, batch)?.is_ok() {
         return Ok(true);
-    };
-    guard::abort_transaction()?;
-    if let [single] = batch {
-        let _ = guard::report_error(&error);
-        fail(pool, &[*single]);
-        return Ok(false);
     }
-    // One of them may be the reason. If two in a row fail, it is something else.
-    let mut failed = Vec::new();
-    for (index, number) in batch.iter().enumerate() {
-        let Err(error) = write(pool, &[*number]) else {
+    // One of them may be the reason.
+    for (index, &number) in batch.iter().enumerate() {
+        let Err(error) = try_write(pool, &[number])? else {
             continue;
         };
-        guard::abort_transaction()?;
-        failed.push((*number, error));
-        if let [(_, error), _] = failed.as_slice() {
-            let _ = guard::report_error(error);
-            let numbers: Vec<usize> = failed
-                .iter()
-                .map(|(number, _)| *number)
-                .chain(batch[index + 1..].iter().copied())
-                .collect();
-            fail(pool, &numbers);
+        if is_of_server(error.sqlstate()) || !takes_rows()? {
+            report_failure(pool, &error);
+            fail(pool, &batch[index..]);
             return Ok(false);
         }
-    }
-    for (number, error) in failed {
         let _ = guard::report_error(&error);
-        let slot = &pool.slots()[number];
-        if !slot.logged.swap(true, Relaxed) {
-            // SAFETY: this process has taken the slot.
-            log(unsafe { slot.record() })?;
-        }
-        if slot.state.refused() == Next::Session {
-            backend::wake_process(slot.process.load(Relaxed));
-        }
+        refuse(pool, number)?;
     }
     Ok(true)
+}
+
+/// Counts a failure, and reports it, but ever less often.
+fn report_failure(pool: &Pool, error: &PgError) {
+    let failures = pool.failures.fetch_add(1, SeqCst).saturating_add(1);
+    if failures.is_power_of_two() || failures % 128 == 0 {
+        let _ = guard::report_error(error);
+    }
+}
+
+/// Tries to write what was taken. Returns the error that prevents it; the outer result is an
+/// error if this process cannot go on.
+fn try_write(pool: &Pool, batch: &[usize]) -> PgResult<PgResult<()>> {
+    let written = write(pool, batch);
+    if written.is_err() {
+        guard::abort_transaction()?;
+    }
+    Ok(written)
+}
+
+/// Whether the log takes a row that has nothing in it that could be wrong. It is not kept.
+fn takes_rows() -> PgResult<bool> {
+    let row = Record {
+        kind: Kind::Logoff,
+        at: backend::now(),
+        process: None,
+        replication: false,
+        login_user: Text::EMPTY,
+        login_user_id: 0,
+        database: Text::EMPTY,
+        database_id: 0,
+        auth_method: Text::EMPTY,
+        system_identity: Text::EMPTY,
+        client_addr: None,
+        client_port: None,
+        application_name: Text::EMPTY,
+        encryption: Text::EMPTY,
+        instance_num: 1,
+        logon_at: None,
+        end: None,
+        sqlstate: Text::EMPTY,
+        usage: None,
+        count: 1,
+    };
+    let inserted = insert(&[&row]);
+    guard::abort_transaction()?;
+    Ok(inserted.is_ok())
+}
+
+/// Has a record that was taken in the server log alone, since the log does not take it.
+fn refuse(pool: &Pool, number: usize) -> PgResult<()> {
+    let slot = &pool.slots()[number];
+    let process = slot.process.load(Relaxed);
+    if !slot.logged.swap(true, Relaxed) {
+        // SAFETY: this process has taken the slot.
+        log(unsafe { slot.record() })?;
+    }
+    if slot.state.refused() == Next::Session {
+        backend::wake_process(process);
+    }
+    Ok(())
 }
 
 /// Writes what was taken in one transaction, and says so.
 fn write(pool: &Pool, batch: &[usize]) -> PgResult<()> {
     let slots = pool.slots();
-    let ids: Vec<String> = batch
+    let records: Vec<&Record> = batch
         .iter()
-        .map(|&number| {
-            // SAFETY: this process has taken the slot.
-            let (start, process) = unsafe { slots[number].record() }.process;
-            session_id(start, process)
-        })
+        // SAFETY: this process has taken the slot.
+        .map(|&number| unsafe { slots[number].record() })
         .collect();
-    let records: Vec<SesstrigRecord> = batch
-        .iter()
-        .zip(&ids)
-        .map(|(&number, id)| row(&slots[number], id))
-        .collect();
-    let count = i32::try_from(records.len()).unwrap_or(i32::MAX);
-    guard::start_transaction()?;
-    // SAFETY: the records and what they point to outlive the call, which copies them.
-    let transaction =
-        unsafe { ask(|xid| sys::sesstrig_try_insert_records(records.as_ptr(), count, xid))? };
-    pool.transaction.store(transaction, SeqCst);
+    let transaction = insert(&records)?;
+    for &number in batch {
+        slots[number].transaction.store(transaction, SeqCst);
+    }
     let lsn = commit()?;
     for &number in batch {
         slots[number].lsn.store(lsn, Relaxed);
         finish(&slots[number]);
     }
-    pool.transaction.store(0, SeqCst);
     Ok(())
 }
 
 fn finish(slot: &Slot) {
+    // Once it is written, another session may have the slot.
+    let process = slot.process.load(Relaxed);
     if slot.state.written() == Next::Session {
-        backend::wake_process(slot.process.load(Relaxed));
+        backend::wake_process(process);
     }
 }
 
@@ -278,10 +409,11 @@ fn finish(slot: &Slot) {
 fn fail(pool: &Pool, numbers: &[usize]) {
     for &number in numbers {
         let slot = &pool.slots()[number];
+        let process = slot.process.load(Relaxed);
         // SAFETY: this process has taken the slot.
         let record = *unsafe { slot.record() };
         match slot.state.failed() {
-            Next::Session => backend::wake_process(slot.process.load(Relaxed)),
+            Next::Session => backend::wake_process(process),
             Next::Writer => {
                 if !slot.logged.swap(true, Relaxed) {
                     let _ = log(&record);
@@ -295,14 +427,112 @@ fn fail(pool: &Pool, numbers: &[usize]) {
 /// Tells all who wait that it will take a while.
 fn give_up(pool: &Pool) {
     for slot in pool.slots() {
+        let process = slot.process.load(Relaxed);
         if slot.state.give_up() {
-            backend::wake_process(slot.process.load(Relaxed));
+            backend::wake_process(process);
         }
     }
 }
 
-/// The row for a record. It points into the slot and to `id`.
-fn row(slot: &Slot, id: &str) -> SesstrigRecord {
+/// Writes the refused logons that wait. Returns whether that was possible, or `None` if there
+/// are none. If not, they are in the server log.
+fn write_refusals(pool: &Pool) -> PgResult<Option<bool>> {
+    let pending = refusals::pending();
+    if pending.is_empty() {
+        return Ok(None);
+    }
+    if try_insert(&pending)?.is_ok() {
+        refusals::remove(&pending);
+        return Ok(Some(true));
+    }
+    // One of them may be the reason.
+    for counted in &pending {
+        if let Err(error) = try_insert(std::slice::from_ref(counted))? {
+            if is_of_server(error.sqlstate()) || !takes_rows()? {
+                report_failure(pool, &error);
+                refusals::log_all();
+                return Ok(Some(false));
+            }
+            let _ = guard::report_error(&error);
+            log(&counted.record())?;
+        }
+        refusals::remove(std::slice::from_ref(counted));
+    }
+    Ok(Some(true))
+}
+
+/// Tries to write refused logons, as [`try_write`] does.
+fn try_insert(refused: &[Counted]) -> PgResult<PgResult<()>> {
+    let records: Vec<Record> = refused.iter().map(Counted::record).collect();
+    let inserted = insert(&records.iter().collect::<Vec<_>>()).and_then(|_| commit());
+    if inserted.is_err() {
+        guard::abort_transaction()?;
+    }
+    Ok(inserted.map(drop))
+}
+
+/// Writes the ends of the replication connections that are open when the server ends.
+fn write_held(pool: &Pool) -> PgResult<()> {
+    let now = backend::now();
+    let slots = pool.slots().iter();
+    let held: Vec<&Slot> = slots.filter(|slot| slot.state.take_held()).collect();
+    let records: Vec<Record> = held
+        .iter()
+        .map(|slot| Record {
+            kind: Kind::Logoff,
+            at: now,
+            end: Some(End::Shutdown),
+            // SAFETY: this process has taken the slot.
+            ..*unsafe { slot.record() }
+        })
+        .collect();
+    if records.is_empty() {
+        return Ok(());
+    }
+    let inserted = insert(&records.iter().collect::<Vec<_>>());
+    if let Err(error) = inserted.and_then(|_| commit()) {
+        let _ = guard::report_error(&error);
+        guard::abort_transaction()?;
+        for record in &records {
+            log(record)?;
+        }
+    }
+    for slot in held {
+        slot.state.written();
+    }
+    Ok(())
+}
+
+/// Inserts records in a new transaction. Returns its number.
+fn insert(records: &[&Record]) -> PgResult<u32> {
+    let ids: Vec<String> = records
+        .iter()
+        .map(|record| record.session_id().unwrap_or_default())
+        .collect();
+    let rows: Vec<SesstrigRecord> = records
+        .iter()
+        .zip(&ids)
+        .map(|(record, id)| row(record, id))
+        .collect();
+    let count = i32::try_from(rows.len()).unwrap_or(i32::MAX);
+    let (mut transaction, mut month_missing) = (0, false);
+    guard::start_transaction()?;
+    // SAFETY: the rows and what they point to outlive the call, which copies them and writes
+    // to local variables.
+    unsafe {
+        PgError::check(sys::sesstrig_try_insert_records(
+            rows.as_ptr(),
+            count,
+            &mut transaction,
+            &mut month_missing,
+        ))?;
+    }
+    MONTH_MISSING.fetch_or(month_missing, Relaxed);
+    Ok(transaction)
+}
+
+/// The row for a record. It points into both.
+fn row(record: &Record, id: &str) -> SesstrigRecord {
     fn text<const N: usize>(text: &Text<N>) -> SesstrigText {
         bytes(text.bytes())
     }
@@ -312,8 +542,6 @@ fn row(slot: &Slot, id: &str) -> SesstrigRecord {
             length: i32::try_from(bytes.len()).unwrap_or(0),
         }
     }
-    // SAFETY: this process has taken the slot.
-    let record = unsafe { slot.record() };
     let mut client_addr = [0; 16];
     let client_bits = match record.client_addr {
         None => 0,
@@ -326,9 +554,7 @@ fn row(slot: &Slot, id: &str) -> SesstrigRecord {
             128
         }
     };
-    let usage = record
-        .usage
-        .unwrap_or(crate::domain::audit::record::Usage::NONE);
+    let usage = record.usage.unwrap_or(Usage::NONE);
     SesstrigRecord {
         at: record.at,
         event: record.kind.name().as_ptr(),
@@ -337,7 +563,7 @@ fn row(slot: &Slot, id: &str) -> SesstrigRecord {
         login_user_id: record.login_user_id,
         database: text(&record.database),
         database_id: record.database_id,
-        kind: c"client".as_ptr(),
+        kind: record.connection().as_ptr(),
         auth_method: text(&record.auth_method),
         system_identity: text(&record.system_identity),
         client_bits,
@@ -346,11 +572,9 @@ fn row(slot: &Slot, id: &str) -> SesstrigRecord {
         application_name: text(&record.application_name),
         encryption: text(&record.encryption),
         instance_num: record.instance_num,
-        logon_at: record.logon_at,
-        ended_by: record
-            .end
-            .map(End::name)
-            .map_or(ptr::null(), std::ffi::CStr::as_ptr),
+        has_logon: record.logon_at.is_some(),
+        logon_at: record.logon_at.unwrap_or(0),
+        ended_by: record.end.map(End::name).map_or(ptr::null(), CStr::as_ptr),
         sqlstate: text(&record.sqlstate),
         has_usage: record.usage.is_some(),
         cpu: usage.cpu,
@@ -359,18 +583,8 @@ fn row(slot: &Slot, id: &str) -> SesstrigRecord {
         blocks_written: usage.blocks_written,
         temp_blocks: usage.temp_blocks,
         wal_bytes: usage.wal_bytes,
-        count: 1,
+        count: i32::try_from(record.count).unwrap_or(i32::MAX),
     }
-}
-
-fn wait(ms: i32) -> PgResult<()> {
-    // SAFETY: the call takes a number.
-    unsafe { PgError::check(sys::sesstrig_try_await_latch(ms)) }
-}
-
-fn commit() -> PgResult<u64> {
-    // SAFETY: this calls a guard.
-    unsafe { ask(|lsn| sys::sesstrig_try_commit_records(lsn)) }
 }
 
 fn did_commit(transaction: u32) -> PgResult<bool> {

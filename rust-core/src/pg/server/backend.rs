@@ -20,6 +20,12 @@ pub(in crate::pg) fn is_client() -> bool {
     }
 }
 
+/// Whether this process serves a replication connection.
+pub(in crate::pg) fn is_replication() -> bool {
+    // SAFETY: these are plain variables, and this process has only one thread.
+    unsafe { sys::IsUnderPostmaster && !sys::IsBinaryUpgrade && sys::am_walsender }
+}
+
 /// Whether this process has a client of its own, whatever it does for the client, and
 /// also while it does not know yet who that is.
 pub(in crate::pg) fn has_client() -> bool {
@@ -153,13 +159,6 @@ pub(in crate::pg) fn is_running(process: i32) -> bool {
     process != 0 && unsafe { libc::kill(process, 0) } == 0
 }
 
-/// Gives up the locks on shared memory that an error may have left this process with, which
-/// is about to exit. Returns whether it can take such locks, and so have a worker started.
-pub(in crate::pg) fn release_lwlocks() -> bool {
-    // SAFETY: the function cannot raise, and what the locks protect is not used any more.
-    unsafe { sys::sesstrig_release_lwlocks() }
-}
-
 /// Whether the launcher has been asked to end.
 pub(in crate::pg) fn stop_requested() -> bool {
     // SAFETY: the function only reads a variable, and cannot raise.
@@ -182,13 +181,6 @@ pub(in crate::pg) fn block_signals() -> libc::sigset_t {
 pub(in crate::pg) fn restore_signals(signals: &libc::sigset_t) {
     // SAFETY: the call reads the set, and changes nothing but the mask of this process.
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, signals, std::ptr::null_mut()) };
-}
-
-/// Lets other processes go first. It cannot be undone.
-pub(in crate::pg) fn lower_priority() {
-    // SAFETY: the call changes nothing but the priority of this process. It fails only if
-    // that is lower already.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 10) };
 }
 
 /// The time in ISO 8601, in UTC.

@@ -26,6 +26,3 @@ pub(crate) use bindings::{
     GucContext_PGC_POSTMASTER as PGC_POSTMASTER, GucContext_PGC_SIGHUP as PGC_SIGHUP,
     GucContext_PGC_SUSET as PGC_SUSET, GucContext_PGC_USERSET as PGC_USERSET,
 };
-
-/// No object
-pub(crate) const INVALID_OID: u32 = 0;

@@ -1,5 +1,5 @@
-//! The time limit of a firing (rule F10), or of the wait for its record (rule A6), and what ignores cancels meanwhile (rule F9). How
-//! that is done is in `shim/server/timeout.c`.
+//! The time limit of a firing (rule F10), or of the wait for its record (rule A6), and what
+//! ignores cancels meanwhile (rule F9). How that is done is in `shim/server/timeout.c`.
 
 use crate::pg::server::error::{PgError, PgResult};
 use crate::pg::server::sys;

@@ -3,7 +3,6 @@
 
 use crate::domain::session::event::{Event, Occasion};
 use crate::pg::audit::handover::Identity;
-use crate::pg::audit::record::Use;
 use std::cell::Cell;
 use std::ffi::CStr;
 
@@ -58,22 +57,14 @@ impl Session {
             login_user_id: self.login_user_id,
             auth_method: self.auth_method,
             instance_num: self.instance_num,
-        }
-    }
-
-    /// What the audit records of the session, or of its present use.
-    pub(super) fn used(&self) -> Use {
-        Use {
-            logon_at: self.logon_at,
-            auth_method: self.auth_method,
-            instance_num: self.instance_num,
-            occasion: self.occasion(),
+            replication: false,
         }
     }
 }
 
 thread_local! {
     static SESSION: Cell<Option<Session>> = const { Cell::new(None) };
+    static REPLICATION: Cell<Option<Identity>> = const { Cell::new(None) };
     static PHASE: Cell<Phase> = const { Cell::new(Phase::Starting) };
 }
 
@@ -90,6 +81,16 @@ pub(super) fn open_session() -> Option<Session> {
 /// Remembers this of the session.
 pub(super) fn set(session: Session) {
     SESSION.set(Some(session));
+}
+
+/// Remembers that this process serves a replication connection.
+pub(super) fn set_replication(identity: Identity) {
+    REPLICATION.set(Some(identity));
+}
+
+/// What is remembered of the replication connection, if this process serves one.
+pub(super) fn replication() -> Option<Identity> {
+    REPLICATION.get()
 }
 
 /// Notes how far the process has come.

@@ -3,18 +3,16 @@
 //! an event fires, and what its failure means for the session, is decided in `lifecycle.rs`.
 
 use super::settings;
-use super::{current, triggers};
+use super::triggers;
 use crate::domain::session::event::{Event, Occasion};
 use crate::domain::session::policy::timeout_message;
 use crate::domain::session::triggers::{Scope, Trigger, TriggerSet, describe_commit};
 use crate::domain::stat::Failure;
-use crate::pg::audit::{keeper, record, refusals};
 use crate::pg::server::error::{PgError, PgResult};
 use crate::pg::server::sys::{self, CommandTag};
 use crate::pg::server::{backend, guard, panic, timeout};
 use crate::pg::stat;
 use std::cell::OnceCell;
-use std::ffi::CStr;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -106,13 +104,7 @@ fn run<'a>(
         stat::begin(trigger);
         #[cfg(feature = "faults")]
         crate::pg::server::fault::before_trigger();
-        if trigger.definition.audit {
-            // What its function would do, without loading the library.
-            let function = trigger.definition.function;
-            record_event(event, function.0, trigger.description.as_c_str())?;
-        } else {
-            run_trigger(trigger, occasion)?;
-        }
+        run_trigger(trigger, occasion)?;
         stat::end(trigger, None, triggers::cached);
         if log::log_enabled!(log::Level::Debug) {
             let description = trigger.description.as_c_str();
@@ -178,23 +170,6 @@ fn is_gone(trigger: Trigger, limit: i32) -> bool {
             false
         }
     }
-}
-
-/// Has the audit record an event of this session, in the log that is in the schema of
-/// `function`.
-///
-/// # Errors
-/// Returns the server's error if the row cannot be written, with `context`.
-pub(crate) fn record_event(event: Event, function: u32, context: &CStr) -> PgResult<()> {
-    let Some(session) = current::session() else {
-        return Ok(());
-    };
-    let month_missing = record::record(event, &session.used(), function, context)?;
-    if event == Event::Logon {
-        refusals::look_after_logon()?;
-        keeper::look_after_logon(month_missing)?;
-    }
-    Ok(())
 }
 
 /// The number that the server has for [`Event::tag`] (rules E2 and R1). The server finds

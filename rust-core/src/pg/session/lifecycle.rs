@@ -12,8 +12,8 @@ use crate::domain::session::policy::{
     LOGON_WARNING, LogoffOn, Verdict, after_failed_logon, warns_of_failed_delegation,
 };
 use crate::domain::session::triggers::Scope;
-use crate::pg::audit::handover::{self, Recorded};
-use crate::pg::audit::{self, keeper, record, refusals};
+use crate::pg::audit::handover::{self, Identity, Recorded};
+use crate::pg::audit::{refusals, settings as audit};
 use crate::pg::server::error::{PgError, PgResult};
 use crate::pg::server::settings::INSTANCE_NUM;
 use crate::pg::server::{backend, guard};
@@ -25,14 +25,6 @@ fn may_fire(event: Event, scope: Scope) -> bool {
         && !triggers::known_to_be_none(event, backend::is_replica(), scope)
         // The firing before this one has tried to read them, in vain.
         && !(scope == Scope::Delegated && triggers::are_unreadable())
-}
-
-/// Which logoff triggers fire if the server ends the session (table X).
-fn scope_at_exit() -> Scope {
-    match settings::logoff_on() {
-        LogoffOn::Exit => Scope::All,
-        LogoffOn::Client => Scope::Audit,
-    }
 }
 
 /// Notes who logs on, and reads the triggers. The server calls this in the
@@ -56,7 +48,6 @@ pub(crate) fn open() -> PgResult<()> {
         recorded: handover::is_enabled(),
         discard: None,
     });
-    keeper::look_after_start()?;
     if settings::enabled() && backend::event_triggers_on() {
         // A lock on the catalog must not keep the session from starting.  The
         // firing waits for the lock instead, within its timeout.
@@ -72,13 +63,23 @@ pub(crate) fn open() -> PgResult<()> {
 /// Returns the trigger's error if the logon is rejected, or another error after which
 /// the session cannot go on. Either must end the session.
 pub(crate) fn logon() -> PgResult<()> {
-    match current::session() {
-        Some(session) => start_use(session),
-        None => {
-            current::enter(Phase::Open);
-            Ok(())
-        }
+    if let Some(session) = current::session() {
+        return start_use(session);
     }
+    current::enter(Phase::Open);
+    if backend::is_replication() && handover::is_enabled() {
+        // Nothing fires there, but it is recorded (rule A2).
+        let identity = Identity {
+            logon_at: backend::now(),
+            login_user_id: backend::login_role(),
+            auth_method: backend::client_auth_method(),
+            instance_num: INSTANCE_NUM.get(),
+            replication: true,
+        };
+        current::set_replication(identity);
+        handover::logon(&identity, Text::EMPTY)?;
+    }
+    Ok(())
 }
 
 /// Fires logon for a session, or for the next use of one.
@@ -106,6 +107,8 @@ fn start_use(session: Session) -> PgResult<()> {
     stat::add(Tally::LetIn);
     if session.recorded {
         handover::logon(&session.identity(), sqlstate)?;
+    } else {
+        handover::look_after_writer()?;
     }
     Ok(())
 }
@@ -183,23 +186,7 @@ fn warn_client(warn: bool) -> PgResult<()> {
 /// Whether logoff must still fire if the server ends the session (table X). The session may
 /// be in the middle of a command, and does not go on with it if this is false.
 pub(crate) fn fires_at_exit() -> bool {
-    if current::open_session().is_none() {
-        return false;
-    }
-    if settings::logoff_on() == LogoffOn::Exit {
-        return true;
-    }
-    if backend::in_transaction() {
-        // To learn of changes could wait for a lock that somebody else keeps, and nothing
-        // could end the session then. But it is known where sessions have been recorded.
-        return may_fire(Event::Logoff, Scope::Audit)
-            || (settings::enabled() && refusals::is_audited_here());
-    }
-    // With such locks the session could wait for itself.
-    if backend::release_lwlocks() {
-        learn_of_changes();
-    }
-    may_fire(Event::Logoff, Scope::Audit)
+    current::open_session().is_some() && settings::logoff_on() == LogoffOn::Exit
 }
 
 /// Fires logoff, unless it has fired or the logon has not succeeded. `by_server` says
@@ -213,6 +200,8 @@ pub(crate) fn logoff(by_server: bool) -> PgResult<()> {
         return Ok(());
     };
     current::enter(Phase::Ended);
+    // A trigger of logoff can have the process end in another way, but not the session.
+    handover::note_end();
     current::set(Session {
         // A delegated trigger may have ended the session at its logon.
         discard: None,
@@ -224,16 +213,10 @@ pub(crate) fn logoff(by_server: bool) -> PgResult<()> {
         guard::abort_transaction()?;
     }
     learn_of_changes();
-    let scope = if by_server {
-        scope_at_exit()
-    } else {
-        Scope::All
-    };
-    if scope == Scope::Audit {
+    if by_server && settings::logoff_on() == LogoffOn::Client {
         count_missed();
-    }
-    if may_fire(Event::Logoff, scope) {
-        end_use(Occasion::Connection, scope)?;
+    } else if may_fire(Event::Logoff, Scope::All) {
+        end_use(Occasion::Connection)?;
     }
     Ok(())
 }
@@ -251,15 +234,11 @@ fn learn_of_changes() {
 /// Fires logoff for a session, or for a use of one: the triggers of superusers, and after
 /// them the delegated ones, which so can change nothing that those see (rule N3). What the
 /// session holds must not keep the triggers from running (rule G1).
-fn end_use(occasion: Occasion, scope: Scope) -> PgResult<()> {
-    let firings: &[Scope] = match scope {
-        Scope::All => &[Scope::Superusers, Scope::Delegated],
-        _ => &[scope],
-    };
+fn end_use(occasion: Occasion) -> PgResult<()> {
     let mut failed = false;
     guard::abort_transaction()?;
     guard::release_locks()?;
-    for &scope in firings {
+    for scope in [Scope::Superusers, Scope::Delegated] {
         if !may_fire(Event::Logoff, scope) {
             continue;
         }
@@ -288,12 +267,14 @@ pub(crate) fn leave() {
         let (end, sqlstate) = handover::end_of_session();
         record_end(&session, end, sqlstate);
     }
+    if let Some(identity) = current::replication() {
+        let (end, sqlstate) = handover::end_of_session();
+        handover::report(handover::logoff(&identity, end, sqlstate));
+    }
+    handover::log_rest();
     if current::open_session().is_some() {
         current::enter(Phase::Ended);
         count_missed();
-    }
-    if current::session().is_some() {
-        refusals::leave();
     }
 }
 
@@ -304,10 +285,18 @@ fn record_end(session: &Session, end: End, sqlstate: Text<5>) {
     }
 }
 
-/// Counts a session that ends without its logoff triggers, unless there are none but those
-/// of the session audit. If that is not known, it is counted.
+/// Notes that the client of this process is sent away by an error of level FATAL (rule A8). The
+/// process is about to exit.
+pub(crate) fn note_refusal() {
+    if current::is_starting() && handover::is_enabled() {
+        refusals::note(current::auth_method());
+    }
+}
+
+/// Counts a session that ends without its logoff triggers, unless there are none. If that is
+/// not known, it is counted.
 fn count_missed() {
-    if may_fire(Event::Logoff, Scope::Others) {
+    if may_fire(Event::Logoff, Scope::All) {
         stat::add(Tally::MissedLogoffs);
     }
 }
@@ -328,7 +317,7 @@ pub(crate) fn may_discard() -> PgResult<bool> {
         ..session
     });
     learn_of_changes();
-    if session.recorded && audit::settings::is_on() {
+    if session.recorded && audit::is_on() {
         return Ok(true);
     }
     Ok(Event::ALL.into_iter().any(|event| {
@@ -355,7 +344,7 @@ pub(crate) fn logoff_before_discard() -> PgResult<()> {
         ..session
     });
     if may_fire(Event::Logoff, Scope::All) {
-        end_use(Occasion::Discard, Scope::All)?;
+        end_use(Occasion::Discard)?;
     }
     record_end(&session, End::Reset, Text::EMPTY);
     current::enter(Phase::Starting);
@@ -371,7 +360,6 @@ pub(crate) fn logon_after_discard() -> PgResult<()> {
         return Ok(());
     };
     learn_of_changes();
-    record::start_use();
     handover::start_use();
     start_use(Session {
         discard: Some(Event::Logon),

@@ -11,7 +11,6 @@ use crate::domain::session::event::Event;
 use crate::domain::session::triggers::{
     Definition, Enabled, FunctionId, RoleId, Scope, Trigger, TriggerId, TriggerSet,
 };
-use crate::pg::audit::record::is_audit_function;
 use crate::pg::delegation::{Judge, role_name};
 use crate::pg::server::error::{PgError, PgResult};
 use crate::pg::server::guard;
@@ -159,14 +158,12 @@ fn read_triggers(may_wait: bool) -> PgResult<Option<TriggerSet>> {
     let mut set = TriggerSet::try_with_capacity(rows.len())?;
     for row in rows {
         let (owner, function) = (RoleId(row.owner), FunctionId(row.function));
-        let (audit, standing) = match last {
-            Some((known, audit, standing)) if known == (owner, function) => (audit, standing),
-            // Its function is compiled, so a superuser has made it.
-            _ if is_audit_function(function)? => (true, Standing::Superuser),
-            _ => (false, judge.standing(owner, function)?),
+        let standing = match last {
+            Some((known, standing)) if known == (owner, function) => standing,
+            _ => judge.standing(owner, function)?,
         };
-        last = Some(((owner, function), audit, standing));
-        if let Some(definition) = decode_row(row, audit, standing) {
+        last = Some(((owner, function), standing));
+        if let Some(definition) = decode_row(row, standing) {
             // SAFETY: the server terminates the names in its catalogs.
             let name = unsafe { CStr::from_ptr(row.name.data.as_ptr()) };
             let owner = match standing {
@@ -189,13 +186,12 @@ fn read_triggers(may_wait: bool) -> PgResult<Option<TriggerSet>> {
 }
 
 /// `None` if the trigger's state is unknown.
-fn decode_row(row: &SesstrigTriggerRow, audit: bool, standing: Standing) -> Option<Definition> {
+fn decode_row(row: &SesstrigTriggerRow, standing: Standing) -> Option<Definition> {
     Some(Definition {
         id: TriggerId(row.oid),
         event: *Event::ALL.get(usize::try_from(row.event).ok()?)?,
         function: FunctionId(row.function),
         enabled: Enabled::from_catalog(row.enabled as u8)?,
-        audit,
         standing,
     })
 }
