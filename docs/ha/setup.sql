@@ -5,16 +5,14 @@
 -- its logon. It creates the role "rewind" itself, unless there is one, and gives it its password.
 CREATE ROLE rewind;
 ALTER ROLE rewind SET session_triggers.enabled = off;
+ALTER ROLE rewind SET session_audit.enabled = off;
 ALTER ROLE patroni SET session_triggers.enabled = off;
-
--- For refused logons to databases that do not exist, too.
-CREATE EXTENSION session_audit;
+ALTER ROLE patroni SET session_audit.enabled = off;
 
 CREATE ROLE app_user NOLOGIN;
 CREATE ROLE alice LOGIN IN ROLE app_user;
 CREATE DATABASE app;
 \connect app
-CREATE EXTENSION session_audit;
 
 -- Whoever may be app_user works as that role, and finds the node in app.node.
 CREATE FUNCTION set_up_session() RETURNS event_trigger
