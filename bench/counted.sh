@@ -32,13 +32,15 @@ ended() {
 # Starts the server with a command in front. No connection is made to find out
 # whether it is ready: its backend could end later than the first one that is
 # counted.
-start() { # PREFIX SETTING COMMAND...
-	local i prefix=$1 setting=$2
+start() { # PREFIX SETTINGS COMMAND...
+	local i prefix=$1 setting settings=()
+	for setting in $2; do settings+=(-c "$setting"); done
 	shift 2
 	(
 		cd "$work" || exit
 		exec "${as_server[@]}" "$@" "$prefix/bin/postgres" -D "$work/data" -k "$work" \
-			-c listen_addresses= -c autovacuum=off -c fsync=off -c max_worker_processes=0 -c "$setting"
+			-c listen_addresses= -c autovacuum=off -c fsync=off -c max_logical_replication_workers=0 \
+			"${settings[@]}"
 	) < /dev/null > "$work/server.log" 2>&1 &
 	server=$!
 	for ((i = 0; i < 600; i++)); do
@@ -55,6 +57,21 @@ start() { # PREFIX SETTING COMMAND...
 stop() {
 	kill -INT "$server"
 	ended || die 'the server did not stop'
+}
+
+# Once the keeper of the audit has run, no process ends but those of the connections.
+wait_for_keeper() {
+	local i
+	for ((i = 0; i < 600; i++)); do
+		if query postgres -c "DO \$\$ BEGIN
+				ASSERT (SELECT last_pass_at IS NOT NULL FROM session_audit.status());
+				ASSERT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'session audit keeper');
+			END \$\$" 2> /dev/null; then
+			return
+		fi
+		sleep 0.1
+	done
+	die 'the keeper of the session audit did not run'
 }
 
 # Sets instructions to the count of this connection: its backend is the one
