@@ -340,7 +340,7 @@ subtest 'A1, A7: the leader is killed' => sub {
 	isnt($old->logged_at($killed, qr/running pg_rewind from/), undef, 'S: the old leader is rewound');
 	like(slurp_file($old->patroni_log), qr/pg_rewind exit code=0/, 'S: although the trigger rejects others from that database');
 	my $rows = q{SELECT md5(string_agg(l::text, ' ' ORDER BY at, event, session_id)) FROM session_audit.log l WHERE kind = 'client' AND event IN ('logon', 'lost')};
-	ok($old->wait_until('app', $rows, $new->admin('app', $rows)), 'A1: it has the rows of the leader');
+	ok($old->wait_until('postgres', $rows, $new->admin('postgres', $rows)), 'A1: it has the rows of the leader');
 	my $session = open_alice($old);
 	$session->quit;
 	poll_until(sub { records($old, $session->pid) == 2 });
