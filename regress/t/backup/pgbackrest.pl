@@ -86,11 +86,14 @@ is(($rejected->messages)[-1]{type}, 'E', 'S: a trigger that fails rejects users'
 backrest_ok('S: but not the check of pgBackRest', 'check');
 admin($node, 'postgres', 'DROP EVENT TRIGGER fail');
 
+# Waits until all that has happened is in the log. Ends are written soon afterward.
+sub wait_until_written { return wait_until($_[0], 'postgres', 'SELECT pending FROM session_audit.state()', '0'); }
+
 # The rows of a session in the log, and those of a session in the server's log
 sub rows
 {
 	my ($on, $session, $columns) = @_;
-	# Whoever asks is recorded, too, and by then so is who has ended before.
+	wait_until_written($on);
 	return admin($on, 'postgres', 'SELECT ' . ($columns // 'event') . q{ FROM session_audit.log WHERE login_user = 'alice' AND split_part(session_id, '.', 2) = to_hex(} . $session->pid . ') ORDER BY at, event');
 }
 
@@ -107,6 +110,7 @@ is(admin($node, 'postgres', q{SELECT string_agg(DISTINCT event, ' ' ORDER BY eve
 my $ended = open_session($node, 'alice');
 $ended->quit;
 my $open = open_session($node, 'alice');
+wait_until_written($node);
 # pgBackRest knows when the backup ended to the second.
 wait_until($node, 'app', "SELECT clock_timestamp() >= '$stopped'::timestamptz + interval '1 second'");
 my $target = admin($node, 'app', 'SELECT clock_timestamp()');
