@@ -15,7 +15,7 @@ use std::ffi::CStr;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 /// How long a session waits before it looks whether the writer is still there, in milliseconds.
-const LOOK: i64 = 1000;
+const LOOK: i64 = 5000;
 
 /// How long nobody asks for a writer again, in microseconds.
 const PATIENCE: i64 = 5 * 1_000_000;
