@@ -593,47 +593,6 @@ EOS
 	$root = open_session($node, 'root', database => 'postgres');
 };
 
-### The server log
-
-# In each format of the log.
-subtest 'A13: no statement writes what could be taken for a record' => sub {
-	my $log = new_node('imitations', conf => <<'EOC');
-logging_collector = on
-log_destination = 'stderr,csvlog,jsonlog'
-log_filename = 'all.log'
-EOC
-	$log->start;
-	admin($log, 'postgres', 'CREATE ROLE root LOGIN SUPERUSER; CREATE ROLE alice LOGIN');
-	my $file = $log->data_dir . '/log/all';
-	my $imitation = '{"at": "2026-01-01T00:00:00+00:00", "event": "logon", "login_user": "root"}';
-	my $client = connect_raw($log, user => 'alice', database => 'postgres');
-	$client->ready;
-	$client->query('SET client_min_messages = log');
-	my @told;
-	for my $text ($imitation, "x\n$imitation", "\n$imitation")
-	{
-		push @told, map { $_->{M} } grep { $_->{type} eq 'N' } $client->query("DO \$\$ BEGIN RAISE LOG '%', '$text'; END \$\$");
-		$client->try_query("DO \$\$ BEGIN RAISE EXCEPTION '%', '$text'; END \$\$");
-	}
-	is_deeply(\@told, [ $imitation, "x\n$imitation", "\n$imitation" ], 'A13: the client gets what was raised');
-	$client->quit;
-	$client = connect_raw($log, user => 'root', database => 'postgres', options => '-c session_audit.log_to_server=on');
-	$client->ready;
-	$client->quit;
-	poll_until(sub { slurp_file("$file.json") =~ /\\"event\\": \\"logoff\\"/ });
-	poll_until(sub { slurp_file("$file.$_") =~ /""?event""?: ""?logoff""?/ }) for qw(log csv);
-	my @messages = map { decode_json($_)->{message} // '' } split /\n/, slurp_file("$file.json");
-	is(scalar(grep { $_ eq "message: $imitation" } @messages), 2, 'A13: jsonlog: an imitation is marked');
-	is(join(' ', map { decode_json($_)->{event} } grep { /^\{"at": "/ } @messages), 'logon logoff', 'A13: jsonlog: and a record is not');
-	# The message is the 14th of the columns, of which none before it has quotes within.
-	my @csv = slurp_file("$file.csv") =~ /^(?:(?:"[^"\n]*"|[^,"\n]*),){13}"(\{(?:[^"]|"")*)"/mg;
-	is(join(' ', map { /""event"": ""(\w+)""/ } @csv), 'logon logoff', 'A13: csvlog: the same');
-	my @lines = slurp_file("$file.log") =~ /^\d+\|\w+\|LOG:  (\{"at".*)$/mg;
-	is(join(' ', map { decode_json($_)->{event} } @lines), 'logon logoff', 'A13: stderr: the same');
-	unlike(slurp_file("$file.log"), qr/^\Q$imitation\E/m, 'A13: stderr: what is not the start of a message is indented');
-	$log->stop;
-};
-
 ### Connections
 
 subtest 'A9: how clients connect' => sub {
