@@ -159,7 +159,7 @@ pub(in crate::pg) fn is_running(process: i32) -> bool {
     process != 0 && unsafe { libc::kill(process, 0) } == 0
 }
 
-/// Whether the launcher has been asked to end.
+/// Whether the writer has been asked to end.
 pub(in crate::pg) fn stop_requested() -> bool {
     // SAFETY: the function only reads a variable, and cannot raise.
     unsafe { sys::sesstrig_stop_requested() }
