@@ -62,6 +62,13 @@ my @ends = (
 		sub { flood($_[0], $rows_of_x); $_[0]->drop } ],
 	[   'connection broken in COPY TO STDOUT', 0, 'client_lost|08006',
 		sub { flood($_[0], "COPY ($rows_of_x) TO STDOUT"); $_[0]->drop } ],
+	[   'connection broken in COPY FROM STDIN', 0, 'client_lost|08P01',
+		sub {
+			$_[0]->query('CREATE TEMPORARY TABLE t (i int)');
+			$_[0]->send_query('COPY t FROM STDIN');
+			ok(wait_for_event($node, $_[0], 'ClientRead'), 'the server waits for data');
+			$_[0]->drop;
+		} ],
 	[ 'pg_terminate_backend', 0, 'terminated|57P01', sub { terminate(@_) } ],
 	[ 'pg_terminate_backend in a query', 0, 'terminated|57P01', sub { block($_[0]); terminate(@_) } ],
 	[ 'pg_terminate_backend in a transaction', 0, 'terminated|57P01', sub { $_[0]->query('BEGIN; SELECT 1'); terminate(@_) } ],

@@ -13,6 +13,7 @@
 
 #include <signal.h>
 
+#include "libpq/libpq.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -52,6 +53,9 @@ static char exit_sqlstate[6];
 /* Was that error raised where the server processes interrupts? */
 static bool exit_is_interrupt = false;
 
+/* Is the client gone without having asked for the end of the session? */
+static bool client_lost = false;
+
 /*
  * The SQLSTATE alone does not tell why the session ends: RAISE takes any, and with
  * exit_on_error = on each error is FATAL.  But requests to end, timeouts and the loss of
@@ -72,6 +76,11 @@ sesstrig_exit_note(const ErrorData *error)
 	exit_is_interrupt = error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0 &&
 		(error->sqlerrcode != ERRCODE_ADMIN_SHUTDOWN ||
 		 pgStatSessionEndCause == DISCONNECT_KILLED);
+
+	/* A client that is gone in the middle of a COPY is taken for one that sends what is wrong. */
+	if (error->sqlerrcode == ERRCODE_PROTOCOL_VIOLATION && error->funcname &&
+		strcmp(error->funcname, "PostgresMain") == 0)
+		client_lost |= !pq_check_connection();
 }
 
 bool
@@ -85,9 +94,6 @@ sesstrig_exit_sqlstate(void)
 {
 	return exit_sqlstate[0] ? exit_sqlstate : NULL;
 }
-
-/* Is the client gone without having asked for the end of the session? */
-static bool client_lost = false;
 
 bool
 sesstrig_client_is_lost(void)

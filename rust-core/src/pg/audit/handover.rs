@@ -372,6 +372,7 @@ pub(in crate::pg) fn end_of_session() -> (End, Text<5>) {
             End::from_interrupt(sqlstate.to_bytes(), backend::is_shutdown()),
             Some(sqlstate),
         ),
+        Some(sqlstate) if backend::client_is_lost() => (End::ClientLost, Some(sqlstate)),
         Some(sqlstate) => (End::Fatal, Some(sqlstate)),
         None if backend::client_is_lost() => (End::ClientLost, None),
         None => (End::Client, None),
