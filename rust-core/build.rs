@@ -26,6 +26,8 @@ mod server {
     const CANNOT_RAISE: &[&str] = &[
         // access/xact.h
         "IsTransactionOrTransactionBlock",
+        // access/xlog.h
+        "GetSystemIdentifier",
         // utils/elog.h
         "message_level_is_interesting",
         // utils/timestamp.h
@@ -72,6 +74,7 @@ mod server {
         "GucStringAssignHook",
         "config_enum_entry",
         // shim/audit/sesstrig_record.h
+        "SesstrigHead",
         "SesstrigRecord",
         "SesstrigRows",
         "SesstrigText",
@@ -106,6 +109,8 @@ mod server {
         // utils/pidfile.h
         "LOCK_FILE_LINE_PM_STATUS",
         "PM_STATUS_STOPPING",
+        // shim/audit/sesstrig_record.h
+        "SESSTRIG_DIGEST_LENGTH",
     ];
 
     /// A regular expression for these names.

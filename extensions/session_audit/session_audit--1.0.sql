@@ -14,7 +14,7 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- First, so that a server that cannot record anything is refused by its library.
 CREATE FUNCTION @extschema@.state(OUT writer int, OUT failures int, OUT pending int, OUT dropped bigint,
-    OUT refusals_waiting int, OUT refusals_dropped bigint, OUT keeper_failures int)
+    OUT refusals_waiting int, OUT refusals_dropped bigint, OUT keeper_failures int, OUT number bigint)
 LANGUAGE C AS 'MODULE_PATHNAME', 'session_audit_state';
 
 -- Whoever owns the schema, or may create objects in it, could put tables in the place of
@@ -115,6 +115,9 @@ BEGIN
     -- Rows come in the order of their time, roughly.
     EXECUTE format('CREATE INDEX %I ON %s USING brin (at) WITH (pages_per_range = 32, autosummarize = on)',
         name || '_at', partition);
+    -- For verify(), and for the writer, which goes on behind the last one.
+    EXECUTE format('CREATE INDEX %I ON %s (system_identifier, number) WITH (deduplicate_items = off)',
+        name || '_number', partition);
     EXECUTE format('CREATE INDEX %I ON %s (session_id, logon_at) WITH (deduplicate_items = off)',
         name || '_session', partition);
     -- An end has all that is known of its session.  Few keys are equal.
@@ -165,6 +168,18 @@ CREATE TABLE @extschema@.kept_logons (
     PRIMARY KEY (system_identifier, login_user_id)
 ) USING heap;
 
+-- The numbers of rows that were removed on purpose, and the digest of the last of each range,
+-- from which the rows behind it can be verified.
+CREATE TABLE @extschema@.removed (
+    system_identifier bigint,
+    first_number bigint,
+    last_number bigint,
+    last_digest bytea,
+    removed_at timestamptz,
+    removed_from text COLLATE "C",
+    PRIMARY KEY (system_identifier, last_number)
+) USING heap;
+
 -- The server's identifier when the keeper last looked.  pg_upgrade gives the server another one
 -- but leaves the roles their numbers, so that last logons must be taken along.  Unlike a table,
 -- a sequence is copied neither by a publication nor by pg_dump, so that this one tells of
@@ -177,6 +192,7 @@ ALTER TABLE @extschema@.log_default REPLICA IDENTITY FULL;
 -- What the keeper knows is found anew after a restore.
 SELECT pg_extension_config_dump('@extschema@.log_default', '');
 SELECT pg_extension_config_dump('@extschema@.kept_logons', '');
+SELECT pg_extension_config_dump('@extschema@.removed', '');
 
 -- --- views -------------------------------------------------------------------------
 
@@ -318,6 +334,201 @@ LEFT JOIN LATERAL (
             AND k.system_identifier = (SELECT system_identifier FROM pg_control_system())) b
     ORDER BY b.last_logon_at DESC LIMIT 1) l ON true
 WHERE r.rolcanlogin;
+
+-- --- evidence ----------------------------------------------------------------------
+
+-- The digest of a row behind the row that has the digest before: what the writer has computed.
+CREATE FUNCTION @extschema@.row_digest(before bytea, "row" @extschema@.log) RETURNS bytea
+LANGUAGE C IMMUTABLE AS 'MODULE_PATHNAME', 'session_audit_row_digest';
+
+-- A digest over what was removed at a time from a partition.  The keeper has it written to the log,
+-- so that nobody adds to what was removed without that being seen.
+CREATE FUNCTION @extschema@.removal_digest(server bigint, removed_at timestamptz, removed_from text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT encode(sha256(convert_to(string_agg(
+               format('%s %s %s', r.first_number, r.last_number, encode(r.last_digest, 'hex')), ',' ORDER BY r.last_number),
+               'UTF8')), 'hex')
+    FROM @extschema@.removed r
+    WHERE r.system_identifier = $1 AND r.removed_at = $2 AND r.removed_from = $3
+$$;
+
+-- Tell whether the rows of a server are as they were written.  The one row that is returned has
+-- no problem, or the number of the first row that was changed, inserted or deleted.
+--
+-- Given the number, timeline and digest of one row, from the server log for instance, the rows up
+-- to it are those that led to this digest.
+--
+-- Rows come in the order of an index, so that nothing is sorted and the first problem is found
+-- early.
+CREATE FUNCTION @extschema@.verify(known_number bigint DEFAULT NULL, known_timeline int DEFAULT NULL,
+    known_digest text DEFAULT NULL, since bigint DEFAULT NULL, server bigint DEFAULT NULL,
+    OUT problem text, OUT number bigint, OUT at timestamptz, OUT detail text,
+    OUT first_number bigint, OUT last_number bigint, OUT last_timeline int, OUT last_digest text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_sort = off SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+    own bigint := (SELECT system_identifier FROM pg_control_system());
+    -- Read before the log is: what is in the log may be more by then.
+    written bigint;
+    next record;
+    gap @extschema@.removed;
+    known record;
+BEGIN
+    server := coalesce(server, own);
+    IF known_digest IS NOT NULL AND (known_number IS NULL OR known_timeline IS NULL) THEN
+        RAISE EXCEPTION 'number and timeline of a digest must be given with it'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF server = own AND NOT pg_is_in_recovery() THEN
+        written := (SELECT s.number FROM @extschema@.state() s);
+    END IF;
+    SELECT l.number INTO first_number FROM @extschema@.log l
+    WHERE l.system_identifier = server AND l.number IS NOT NULL ORDER BY l.number LIMIT 1;
+    SELECT l.number, l.timeline, encode(l.digest, 'hex') INTO last_number, last_timeline, last_digest FROM @extschema@.log l
+    WHERE l.system_identifier = server AND l.number IS NOT NULL ORDER BY l.number DESC LIMIT 1;
+
+    SELECT l.at INTO at FROM @extschema@.log l WHERE l.system_identifier = server AND l.number IS NULL LIMIT 1;
+    IF FOUND THEN
+        problem := 'inserted';
+        detail := 'a row has no number';
+        RETURN;
+    END IF;
+
+    -- Each row whose number or digest does not follow from the row before.
+    FOR next IN
+        SELECT s.number, s.at, s.digest, s.before, s.line
+        FROM (SELECT l.number, l.at, l.digest, lag(l.number) OVER w AS before, lag(l.digest) OVER w AS digest_before, l AS line
+              FROM @extschema@.log l
+              WHERE l.system_identifier = server AND l.number >= coalesce(since, 1)
+              WINDOW w AS (ORDER BY l.number)) s
+        WHERE s.before IS DISTINCT FROM s.number - 1
+           OR @extschema@.row_digest(s.digest_before, s.line) IS DISTINCT FROM s.digest
+    LOOP
+        number := next.number;
+        at := next.at;
+        IF next.before IS NULL AND next.number = since AND since > 1 THEN
+            -- What is before it is not looked at.
+            CONTINUE;
+        ELSIF next.before = next.number THEN
+            problem := 'inserted';
+            detail := 'another row has the same number';
+        ELSIF next.before = next.number - 1 OR next.number = 1 THEN
+            CONTINUE WHEN next.number = 1 AND @extschema@.row_digest(NULL, next.line) = next.digest;
+            problem := 'changed';
+            detail := 'the digest is not that of the row behind the one before';
+        ELSE
+            -- What was removed on purpose must be all that is missing.
+            SELECT * INTO gap FROM @extschema@.removed r
+            WHERE r.system_identifier = server AND r.last_number = next.number - 1;
+            IF NOT FOUND OR gap.first_number > coalesce(next.before, 0) + 1
+                AND NOT @extschema@.is_removed(server, coalesce(next.before, coalesce(since, 1) - 1) + 1, gap.first_number - 1) THEN
+                problem := 'deleted';
+                number := coalesce(next.before, coalesce(since, 1) - 1) + 1;
+                detail := format('rows up to number %s are missing', next.number - 1);
+            ELSIF NOT EXISTS (SELECT FROM @extschema@.log c
+                              WHERE c.event = 'changed' AND c.at >= gap.removed_at - interval '1 day'
+                                AND c.system_identifier = server
+                                AND c.context->>'digest' = @extschema@.removal_digest(server, gap.removed_at, gap.removed_from)) THEN
+                problem := 'deleted';
+                number := coalesce(next.before, coalesce(since, 1) - 1) + 1;
+                detail := format('rows up to number %s are said to be removed, but no row of the log says so', next.number - 1);
+            ELSIF @extschema@.row_digest(gap.last_digest, next.line) IS DISTINCT FROM next.digest THEN
+                problem := 'changed';
+                detail := 'the digest is not that of the row behind those that were removed';
+            ELSE
+                CONTINUE;
+            END IF;
+        END IF;
+        RETURN;
+    END LOOP;
+    number := NULL;
+    at := NULL;
+
+    IF last_number < written OR last_number IS NULL AND written IS NOT NULL THEN
+        problem := 'deleted';
+        number := coalesce(last_number, 0) + 1;
+        detail := format('the writer has written rows up to number %s', written);
+        RETURN;
+    END IF;
+
+    IF known_digest IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT l.number, l.at, l.timeline, encode(l.digest, 'hex') AS digest INTO known
+    FROM @extschema@.log l WHERE l.system_identifier = server AND l.number = known_number;
+    IF FOUND AND known.timeline = known_timeline AND known.digest = lower(known_digest) THEN
+        RETURN;
+    END IF;
+    number := known_number;
+    IF known.number IS NULL AND EXISTS (SELECT FROM @extschema@.removed r
+                                        WHERE r.system_identifier = server AND r.last_number = known_number
+                                          AND encode(r.last_digest, 'hex') = lower(known_digest)) THEN
+        number := NULL;
+    ELSIF known.number IS NULL AND @extschema@.is_removed(server, known_number, known_number) THEN
+        problem := 'removed';
+        detail := 'the row was removed with others, and its digest is not known';
+    ELSIF known.timeline > known_timeline OR known.number IS NULL AND last_timeline > known_timeline THEN
+        problem := 'lost';
+        SELECT l.number, l.at, l.timeline INTO known FROM @extschema@.log l
+        WHERE l.system_identifier = server AND l.number <= known_number AND l.timeline > known_timeline
+        ORDER BY l.number LIMIT 1;
+        number := coalesce(known.number, last_number + 1);
+        at := known.at;
+        detail := format('rows up to number %s of timeline %s were not on the server that went on with another timeline',
+            known_number, known_timeline);
+    ELSIF known.number IS NULL THEN
+        problem := 'deleted';
+        detail := 'the row is missing';
+    ELSE
+        problem := 'changed';
+        at := known.at;
+        detail := 'the rows up to this one are others than those that led to this digest';
+    END IF;
+END
+$$;
+
+-- Are all these numbers among those that were removed on purpose?
+CREATE FUNCTION @extschema@.is_removed(server bigint, first bigint, last bigint) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(sum(least(r.last_number, last) - greatest(r.first_number, first) + 1), 0) >= last - first + 1
+    FROM @extschema@.removed r
+    WHERE r.system_identifier = server AND r.first_number <= last AND r.last_number >= first
+$$;
+
+-- Note what is about to be removed from the log with a partition, or of it what is older than a
+-- time: call this in the transaction that drops or detaches it.
+CREATE FUNCTION @extschema@.note_removal(partition regclass, older_than timestamptz DEFAULT 'infinity',
+    at timestamptz DEFAULT now()) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_sort = off SET enable_seqscan = off AS $$
+BEGIN
+    EXECUTE format(
+        'INSERT INTO @extschema@.removed (system_identifier, first_number, last_number, last_digest, removed_at, removed_from)
+         SELECT i.system_identifier, i.first, i.last, (SELECT p.digest FROM %1$s p
+             WHERE p.system_identifier = i.system_identifier AND p.number = i.last LIMIT 1), $2, $3
+         FROM (SELECT n.system_identifier, min(n.number) AS first, max(n.number) AS last
+               FROM (SELECT p.system_identifier, p.number,
+                            p.number - row_number() OVER (PARTITION BY p.system_identifier ORDER BY p.number) AS island
+                     FROM %1$s p WHERE p.number IS NOT NULL AND p.system_identifier IS NOT NULL AND p.at < $1) n
+               GROUP BY n.system_identifier, n.island) i
+         ON CONFLICT DO NOTHING', partition)
+        USING older_than, note_removal.at, partition::text;
+END
+$$;
+
+-- What was removed from the rows of this server, and of what there is no row of the log yet.
+CREATE FUNCTION @extschema@.new_removals(OUT removed_from text, OUT first_number bigint, OUT last_number bigint, OUT digest text)
+RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT n.removed_from, n.first, n.last, n.digest
+    FROM (SELECT r.removed_from, r.removed_at, min(r.first_number) AS first, max(r.last_number) AS last,
+                 @extschema@.removal_digest(r.system_identifier, r.removed_at, r.removed_from) AS digest
+          FROM @extschema@.removed r
+          WHERE r.system_identifier = (SELECT system_identifier FROM pg_control_system())
+          GROUP BY r.system_identifier, r.removed_at, r.removed_from) n
+    WHERE NOT EXISTS (SELECT FROM @extschema@.log c
+                      WHERE c.event = 'changed' AND c.at >= n.removed_at - interval '1 day' AND c.context->>'digest' = n.digest)
+    ORDER BY n.removed_at, n.removed_from
+$$;
 
 -- --- rights ------------------------------------------------------------------------
 
@@ -547,6 +758,14 @@ BEGIN
 END
 $$;
 
+-- The partitions that have an end, and where it is.
+CREATE FUNCTION @extschema@.months(OUT partition regclass, OUT upper timestamptz) RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+    SELECT c.oid, substring(pg_get_expr(c.relpartbound, c.oid) FROM ' TO \(''(.*)''\)$')::timestamptz
+    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = '@extschema@.log'::regclass
+$$;
+
 -- Drop the partitions that are older than so many days, and the rows of log_default that are.
 -- The last logons in them are kept.  One that cannot be dropped, for instance because somebody
 -- has made a view of it, does not keep the others from it.
@@ -564,15 +783,10 @@ BEGIN
       AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = k.login_user_id);
     -- First, while nobody waits for this transaction.
     PERFORM @extschema@.keep_logons(stop, (SELECT system_identifier FROM pg_control_system()));
+    PERFORM @extschema@.note_removal(c.partition, stop, drop_months.at) FROM @extschema@.months() c WHERE c.upper <= stop;
+    PERFORM @extschema@.note_removal('@extschema@.log_default', stop, drop_months.at);
     DELETE FROM @extschema@.log_default AS row WHERE row.at < stop;
-    FOR partition IN
-        SELECT oid
-        FROM (SELECT c.oid, substring(pg_get_expr(c.relpartbound, c.oid) FROM ' TO \(''(.*)''\)$')::timestamptz AS upper
-              FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-              WHERE i.inhparent = '@extschema@.log'::regclass) AS bound
-        WHERE upper <= stop
-        ORDER BY upper
-    LOOP
+    FOR partition IN SELECT c.partition FROM @extschema@.months() c WHERE c.upper <= stop ORDER BY c.upper LOOP
         BEGIN
             -- Those who read the log wait as soon as the first partition is dropped.  So
             -- they must not wait for others who use the next one.
@@ -581,6 +795,8 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN
             RAISE WARNING 'could not drop partition "%" of the session audit: %', partition, SQLERRM
                 USING ERRCODE = SQLSTATE;
+            DELETE FROM @extschema@.removed AS r
+            WHERE r.removed_at = drop_months.at AND r.removed_from = partition::text;
             PERFORM @extschema@.note_pass(drop_months.at, SQLERRM);
         END;
     END LOOP;
@@ -643,8 +859,9 @@ BEGIN
     END LOOP;
     SELECT k.last_pass_at, k.last_error, k.last_error_at INTO last_pass_at, last_error, last_error_at
     FROM @extschema@.keeper k WHERE k.system_identifier = (SELECT system_identifier FROM pg_control_system());
-    SELECT s.* INTO writer, failures, pending, dropped, refusals_waiting, refusals_dropped,
-        keeper_failures FROM @extschema@.state() s;
+    SELECT s.writer, s.failures, s.pending, s.dropped, s.refusals_waiting, s.refusals_dropped, s.keeper_failures
+    INTO writer, failures, pending, dropped, refusals_waiting, refusals_dropped, keeper_failures
+    FROM @extschema@.state() s;
 END
 $$;
 
@@ -707,6 +924,14 @@ COMMENT ON COLUMN @extschema@.kept_logons.last_logon_at IS 'when it last logged 
 COMMENT ON COLUMN @extschema@.kept_logons.client_addr IS 'from which address';
 COMMENT ON COLUMN @extschema@.kept_logons.application_name IS 'with which application_name';
 
+COMMENT ON TABLE @extschema@.removed IS 'the rows that were removed on purpose';
+COMMENT ON COLUMN @extschema@.removed.system_identifier IS 'the server whose rows they were';
+COMMENT ON COLUMN @extschema@.removed.first_number IS 'the number of the first one';
+COMMENT ON COLUMN @extschema@.removed.last_number IS 'the number of the last one';
+COMMENT ON COLUMN @extschema@.removed.last_digest IS 'the digest of the last one';
+COMMENT ON COLUMN @extschema@.removed.removed_at IS 'when they were removed';
+COMMENT ON COLUMN @extschema@.removed.removed_from IS 'the partition that they were in';
+
 COMMENT ON SEQUENCE @extschema@.server IS 'the server''s identifier when the keeper last looked';
 
 COMMENT ON VIEW @extschema@.sessions IS 'one row for each session, or for each use of one that DISCARD ALL ends';
@@ -718,6 +943,13 @@ COMMENT ON FUNCTION @extschema@.status() IS 'the state of the log, its keeper, a
 COMMENT ON FUNCTION @extschema@.sessions_during(timestamptz, timestamptz, interval)
     IS 'the sessions that ran at some time between these two, and lasted so long';
 COMMENT ON FUNCTION @extschema@.noted_until() IS 'until when the keeper has noted the logons without an end';
+COMMENT ON FUNCTION @extschema@.row_digest(bytea, @extschema@.log) IS 'the digest of a row behind that with another one';
+COMMENT ON FUNCTION @extschema@.verify(bigint, int, text, bigint, bigint) IS 'tell whether the rows are as they were written';
+COMMENT ON FUNCTION @extschema@.removal_digest(bigint, timestamptz, text) IS 'a digest over what was removed together';
+COMMENT ON FUNCTION @extschema@.is_removed(bigint, bigint, bigint) IS 'whether all these rows were removed on purpose';
+COMMENT ON FUNCTION @extschema@.note_removal(regclass, timestamptz, timestamptz) IS 'note what is about to be removed';
+COMMENT ON FUNCTION @extschema@.new_removals() IS 'what was removed, and the log does not say so yet';
+COMMENT ON FUNCTION @extschema@.months() IS 'the partitions that have an end, and where it is';
 COMMENT ON FUNCTION @extschema@.add_month(date) IS 'make the partition of a month';
 COMMENT ON FUNCTION @extschema@.add_indexes(regclass) IS 'make the indexes of a partition';
 COMMENT ON FUNCTION @extschema@.close(regclass) IS 'take from all but the owner what they may do with a table';
@@ -735,7 +967,7 @@ DECLARE
 BEGIN
     PERFORM @extschema@.close(c.oid::regclass) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = '@extschema@' AND c.relkind IN ('r', 'p', 'v', 'S')
-        AND c.relname IN ('server', 'log', 'log_default', 'keeper', 'open_sessions', 'kept_logons', 'sessions', 'last_logons');
+        AND c.relname IN ('server', 'log', 'log_default', 'keeper', 'open_sessions', 'kept_logons', 'removed', 'sessions', 'last_logons');
     FOR object IN SELECT p.oid::regprocedure AS function, a.grantee
                   FROM pg_depend d JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid,
                       aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
@@ -749,6 +981,8 @@ $$;
 
 GRANT USAGE ON SCHEMA @extschema@ TO pg_monitor;
 GRANT SELECT ON @extschema@.log, @extschema@.log_default, @extschema@.keeper, @extschema@.open_sessions,
-    @extschema@.kept_logons, @extschema@.sessions, @extschema@.last_logons TO pg_monitor;
+    @extschema@.kept_logons, @extschema@.removed, @extschema@.sessions, @extschema@.last_logons TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.sessions_during(timestamptz, timestamptz, interval),
-    @extschema@.noted_until(), @extschema@.state(), @extschema@.status() TO pg_monitor;
+    @extschema@.noted_until(), @extschema@.state(), @extschema@.status(), @extschema@.row_digest(bytea, @extschema@.log),
+    @extschema@.removal_digest(bigint, timestamptz, text), @extschema@.is_removed(bigint, bigint, bigint),
+    @extschema@.verify(bigint, int, text, bigint, bigint) TO pg_monitor;

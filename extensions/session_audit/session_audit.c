@@ -14,8 +14,10 @@ PG_MODULE_MAGIC;
 /* Null in a stock server, which thus can load the library and be told what it lacks. */
 #pragma weak sesstrig_audit_version
 #pragma weak sesstrig_audit_state
+#pragma weak sesstrig_audit_row_digest
 
 PG_FUNCTION_INFO_V1(session_audit_state);
+PG_FUNCTION_INFO_V1(session_audit_row_digest);
 
 void		_PG_init(void);
 
@@ -41,4 +43,10 @@ Datum
 session_audit_state(PG_FUNCTION_ARGS)
 {
 	return sesstrig_audit_state(fcinfo);
+}
+
+Datum
+session_audit_row_digest(PG_FUNCTION_ARGS)
+{
+	return sesstrig_audit_row_digest(fcinfo);
 }

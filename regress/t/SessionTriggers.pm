@@ -24,7 +24,7 @@ our @EXPORT = qw(
   connect_raw connect_as open_session open_quiet_session hold_lock
   poll_until wait_until wait_for_event wait_for_exit wait_until_ready run_clients
   take_rows session_rows
-  is_of audit_rows wait_for_audit audit_lines writer wait_for_writer
+  is_of audit_rows wait_for_audit audit_lines digest_lines writer wait_for_writer
   log_position log_lines log_text exit_status log_is_clean
   $WARNING);
 
@@ -353,13 +353,27 @@ sub wait_for_audit
 	return $met;
 }
 
+# Returns the lines that begin as records do, in the server log since that position, as hashes.
+sub _json_lines
+{
+	my ($node, $position) = @_;
+	return map { JSON::PP->new->utf8->decode($_) } slurp_file($node->logfile, $position) =~ /\|LOG:  (\{"at": .*\})$/mg;
+}
+
+# Returns those of them that have the digest of a row.
+sub digest_lines
+{
+	my ($node, $position) = @_;
+	return grep { $_->{event} eq 'digest' } _json_lines($node, $position);
+}
+
 # Returns the records in the server log since that position, as hashes, those of a client's
 # session or process, or all. What is not UTF-8 has been replaced.
 sub audit_lines
 {
 	my ($node, $position, $who) = @_;
 	my $pid = ref $who ? $who->pid : $who;
-	my @records = map { JSON::PP->new->utf8->decode($_) } slurp_file($node->logfile, $position) =~ /\|LOG:  (\{"at": .*\})$/mg;
+	my @records = grep { $_->{event} ne 'digest' } _json_lines($node, $position);
 	return grep { !defined $pid || ($_->{session_id} // '') =~ /\.\Q@{[sprintf '%x', $pid]}\E$/ } @records;
 }
 

@@ -12,12 +12,15 @@
  * The version of this interface.  A library that was built for another one is
  * refused; a column or an argument that changes needs a new version.
  */
-#define SESSTRIG_AUDIT_VERSION 2
+#define SESSTRIG_AUDIT_VERSION 3
 
 /* The version that the server has. */
 extern int	sesstrig_audit_version(void);
 
 /* The function state(), which shows what the writer does. */
 extern Datum sesstrig_audit_state(FunctionCallInfo fcinfo);
+
+/* The function row_digest(), with which verify() computes what the writer has written. */
+extern Datum sesstrig_audit_row_digest(FunctionCallInfo fcinfo);
 
 #endif							/* SESSTRIG_AUDIT_H */

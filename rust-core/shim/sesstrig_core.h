@@ -166,6 +166,10 @@ typedef struct SesstrigAuditState {
    How often the keeper has failed since it last did not.
    */
   int32_t keeper_failures;
+  /*
+   The number of the last row in the log; 0 if it is not known.
+   */
+  int64_t number;
 } SesstrigAuditState;
 
 /*

@@ -40,6 +40,9 @@ extern ErrorData *sesstrig_try_log(int elevel, const char *message);
 extern ErrorData *sesstrig_try_warn_client(const char *message);
 extern ErrorData *sesstrig_try_set_title(const char *title);
 
+/* The value of a setting, until the next call; null if there is none. */
+extern ErrorData *sesstrig_try_get_setting(const char *name, const char **value);
+
 /* settings; the pointers must be valid as long as the process lives */
 extern ErrorData *sesstrig_try_define_bool(const char *name,
 										   const char *description,

@@ -88,7 +88,7 @@ subtest 'A9: one row for each event' => sub {
 	is(rows($client, 'login_user_id, database_id, system_identifier'), "$who\n$who", 'A9: the numbers of role, database and server');
 	is(rows($client, 'num_nulls(cpu, blocks_hit, blocks_read, blocks_written, temp_blocks, wal_bytes)'),
 		"6\n0", 'A9: what the session used is in the row of its end');
-	is(rows($client, 'num_nulls(number, timeline, digest, context)'), "4\n4", 'A9: these are not there yet');
+	is(rows($client, 'num_nulls(number, timeline, digest), length(digest), context'), "0|32|\n0|32|", 'A10: each row has a number and a digest');
 	is(rows($client, q{logon_at = first_value(at) OVER (ORDER BY event = 'logoff')}), "t\nt",
 		'A9: both rows have the time of the logon');
 	is(rows($client, 'at = logon_at, at > logon_at'), "t|f\nf|t",
@@ -594,6 +594,24 @@ EOS
 };
 
 ### Connections
+
+subtest 'A12: what a session says of itself' => sub {
+	my $client = one_session('alice', options => '-c app.end_user=jdoe');
+	is(rows($client, 'context IS NULL'), "t\nt", 'A12: nothing, unless a superuser asks for it');
+	admin($node, 'app', q{ALTER DATABASE app SET session_audit.context = 'app.end_user, "app.ticket",work_mem,, app.none'});
+	$client = open_session($node, 'alice', options => '-c app.end_user=jdoe -c work_mem=1234');
+	$client->query($_) for q{SET app.ticket = 'T-1'}, q{SET app.end_user = E'x"\\\\\\n\\u20ac'};
+	$client->quit;
+	is(rows($client, q{context->>'app.end_user', context->>'app.ticket', context->>'work_mem', context ? 'app.none'}),
+		qq(jdoe||1234|f\nx"\\\n\xe2\x82\xac|T-1|1234|f), 'A12: the values at logon, and at logoff');
+	$client = open_session($node, 'alice', options => '-c app.ticket=T-2 -c app.end_user=' . 'x' x 1000);
+	$client->quit;
+	is(rows($client, q{context->>'app.ticket', length(context->>'app.end_user') BETWEEN 50 AND 500}),
+		"T-2|t\nT-2|t", 'A12: none can push out another one');
+	my ($status, undef, $error) = try_psql($node, 'app', 'SET session_audit.context = DEFAULT', extra_params => [ '-U', 'alice' ]);
+	like($error, qr/permission denied to set parameter/, 'A12: only superusers choose what is recorded');
+	admin($node, 'app', 'ALTER DATABASE app RESET session_audit.context');
+};
 
 subtest 'A9: how clients connect' => sub {
 	my $connections = new_node('connections', conf => <<'EOC');

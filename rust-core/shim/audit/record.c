@@ -184,8 +184,8 @@ sesstrig_audit_state(FunctionCallInfo fcinfo)
 {
 	SesstrigAuditState state = sesstrig_writer_state();
 	TupleDesc	desc;
-	Datum		values[7];
-	bool		nulls[7] = {state.writer == 0};
+	Datum		values[8];
+	bool		nulls[8] = {state.writer == 0};
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
 		desc->natts != lengthof(values))
@@ -197,6 +197,8 @@ sesstrig_audit_state(FunctionCallInfo fcinfo)
 	values[4] = Int32GetDatum(state.refusals_waiting);
 	values[5] = Int64GetDatum(state.refusals_dropped);
 	values[6] = Int32GetDatum(state.keeper_failures);
+	values[7] = Int64GetDatum(state.number);
+	nulls[7] = state.number == 0;
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 

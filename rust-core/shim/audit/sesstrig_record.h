@@ -49,7 +49,18 @@ typedef struct SesstrigRecord
 	int64		temp_blocks;
 	int64		wal_bytes;
 	int32		count;
+	SesstrigText context;		/* JSON */
 } SesstrigRecord;
+
+#define SESSTRIG_DIGEST_LENGTH 32
+
+/* The last row of the log: where the next one is to go on (rule A10). */
+typedef struct SesstrigHead
+{
+	int64		number;			/* 0: there is none */
+	int32		timeline;
+	unsigned char digest[SESSTRIG_DIGEST_LENGTH];
+} SesstrigHead;
 
 /* Start the writer, or the keeper, unless no background worker is free. */
 extern ErrorData *sesstrig_try_start_worker(bool keeper, bool *started);
@@ -76,11 +87,19 @@ extern ErrorData *sesstrig_try_query(const char *statement, int64 now, int64 sta
 									 int keep, const char *text, SesstrigRows *rows);
 
 /*
- * In a transaction, insert these rows into the log, and return the transaction's number.  Set
- * *month_missing if there is no partition for the month of one.
+ * In a transaction, insert these rows into the log behind *head, which then is the last of
+ * them, and return the transaction's number.  Set *month_missing if there is no partition for
+ * the month of one.
  */
 extern ErrorData *sesstrig_try_insert_records(const SesstrigRecord *records, int count,
-											  TransactionId *xid, bool *month_missing);
+											  SesstrigHead *head, TransactionId *xid,
+											  bool *month_missing);
+
+/* In a transaction, find the last row of this server in the log. */
+extern ErrorData *sesstrig_try_find_head(SesstrigHead *head);
+
+/* Make sure that the WAL up to there survives a crash. */
+extern ErrorData *sesstrig_try_flush(uint64 lsn);
 
 /* Commit, without waiting for a standby.  Return the end of the commit in the WAL. */
 extern ErrorData *sesstrig_try_commit_records(uint64 *lsn);

@@ -19,6 +19,7 @@
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am_d.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_database.h"
@@ -26,6 +27,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type_d.h"
 #include "commands/extension.h"
+#include "common/int.h"
 #include "executor/executor.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -43,6 +45,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inet.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
@@ -52,7 +55,7 @@
 #include "utils/wait_event.h"
 
 #include "server/compat.h"
-#include "audit/sesstrig_record.h"
+#include "audit/sesstrig_log.h"
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
@@ -103,7 +106,11 @@ static const struct
 	{"context", JSONBOID},
 };
 
-#define COLUMNS ((int) lengthof(columns))
+#define NUMBER_COLUMN 1
+#define TIMELINE_COLUMN 2
+#define SERVER_COLUMN 20
+
+StaticAssertDecl(lengthof(columns) == SESSTRIG_LOG_COLUMNS, "the log has so many columns");
 
 /* --- sessions and the writer --------------------------------------------------------- */
 
@@ -289,24 +296,30 @@ find_partition(Relation log, TimestampTz at, bool *is_default)
 	return desc->oids[index];
 }
 
-/* Raise an error unless the rows can be put into the partition as they are formed here. */
-static void
-check_partition(Relation rel)
+/* Can the rows be put into the partition as they are formed here? */
+static bool
+fits_log(Relation rel)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
 	bool		fits = rel->rd_rel->relkind == RELKIND_RELATION &&
 		rel->rd_rel->relam == HEAP_TABLE_AM_OID &&
 		rel->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT &&
-		desc->natts >= COLUMNS;
+		desc->natts >= SESSTRIG_LOG_COLUMNS;
 
-	for (int i = 0; i < COLUMNS && fits; i++)
+	for (int i = 0; i < SESSTRIG_LOG_COLUMNS && fits; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(desc, i);
 
 		fits = !attribute->attisdropped && attribute->atttypid == columns[i].type &&
 			strcmp(NameStr(attribute->attname), columns[i].name) == 0;
 	}
-	if (!fits)
+	return fits;
+}
+
+static void
+check_partition(Relation rel)
+{
+	if (!fits_log(rel))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("partition \"%s\" of the session audit's log does not have its form",
@@ -314,8 +327,6 @@ check_partition(Relation rel)
 				 errhint("Each partition must be a permanent table with the columns of the log, in their order.")));
 	check_owner(rel->rd_rel->relowner, "partition");
 }
-
-/* --- rows -------------------------------------------------------------------------- */
 
 /* Does an index need a function, an operator, a type or the like that somebody has made? */
 static bool
@@ -373,6 +384,131 @@ check_indexes(Relation rel)
 	table_close(depends, AccessShareLock);
 	checked = RelationGetRelid(rel);
 }
+
+/* --- the last row ------------------------------------------------------------------ */
+
+/* The index of a partition by server and number; InvalidOid if it has none. */
+static Oid
+find_index(Relation rel)
+{
+	Oid			found = InvalidOid;
+	ListCell   *cell;
+
+	foreach(cell, RelationGetIndexList(rel))
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+
+		if (index->rd_rel->relam == BTREE_AM_OID && form->indisvalid && form->indnatts == 2 &&
+			form->indkey.values[0] == SERVER_COLUMN && form->indkey.values[1] == NUMBER_COLUMN &&
+			heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
+			found = RelationGetRelid(index);
+		index_close(index, AccessShareLock);
+	}
+	return found;
+}
+
+/* If there is a row behind *head, this is it. */
+static void
+note_head(HeapTuple tuple, TupleDesc desc, SesstrigHead *head)
+{
+	bool		null;
+	Datum		number = heap_getattr(tuple, NUMBER_COLUMN, desc, &null);
+	Datum		timeline;
+	Datum		digest;
+
+	if (null || DatumGetInt64(number) <= head->number)
+		return;
+	memset(head, 0, sizeof(*head));
+	head->number = DatumGetInt64(number);
+	timeline = heap_getattr(tuple, TIMELINE_COLUMN, desc, &null);
+	head->timeline = null ? 0 : DatumGetInt32(timeline);
+	digest = heap_getattr(tuple, SESSTRIG_LOG_DIGEST + 1, desc, &null);
+	if (!null)
+	{
+		bytea	   *bytes = DatumGetByteaPP(digest);
+
+		memcpy(head->digest, VARDATA_ANY(bytes),
+			   Min(VARSIZE_ANY_EXHDR(bytes), SESSTRIG_DIGEST_LENGTH));
+	}
+}
+
+/* Find the last row of this server in a partition, if it is behind *head. */
+static void
+find_head_in(Relation rel, SesstrigHead *head)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	Oid			index = find_index(rel);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], SERVER_COLUMN, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum((int64) GetSystemIdentifier()));
+	ScanKeyInit(&keys[1], NUMBER_COLUMN, BTGreaterStrategyNumber, F_INT8GT,
+				Int64GetDatum(head->number));
+	if (OidIsValid(index))
+	{
+		Relation	index_rel = index_open(index, AccessShareLock);
+
+		scan = systable_beginscan_ordered(rel, index_rel, GetActiveSnapshot(), 2, keys);
+		tuple = systable_getnext_ordered(scan, BackwardScanDirection);
+		if (HeapTupleIsValid(tuple))
+			note_head(tuple, desc, head);
+		systable_endscan_ordered(scan);
+		index_close(index_rel, AccessShareLock);
+		return;
+	}
+	scan = systable_beginscan(rel, InvalidOid, false, GetActiveSnapshot(), 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		note_head(tuple, desc, head);
+	systable_endscan(scan);
+}
+
+/*
+ * A record may be written late, but not by months: the last row is in the default partition or
+ * in one of the last two months that have rows.  Older partitions are not even locked, nor those
+ * that somebody has attached with another form.
+ */
+#define MONTHS_WITH_LAST_ROW 2
+
+ErrorData *
+sesstrig_try_find_head(SesstrigHead *head)
+{
+	GUARD_BEGIN();
+	{
+		Relation	log;
+		PartitionDesc desc;
+		int			months = 0;
+
+		memset(head, 0, sizeof(*head));
+		PushActiveSnapshot(GetTransactionSnapshot());
+		log = open_log();
+		desc = RelationGetPartitionDesc(log, false);
+		for (int i = desc->nparts - 1; i >= 0; i--)
+		{
+			bool		is_default = i == desc->boundinfo->default_index;
+			Relation	rel;
+
+			if (!is_default && months >= MONTHS_WITH_LAST_ROW)
+				continue;
+			rel = table_open(desc->oids[i], AccessShareLock);
+			if (fits_log(rel))
+			{
+				check_owner(rel->rd_rel->relowner, "partition");
+				check_indexes(rel);
+				find_head_in(rel, head);
+				months += !is_default && RelationGetNumberOfBlocks(rel) > 0;
+			}
+			table_close(rel, NoLock);
+		}
+		table_close(log, NoLock);
+		PopActiveSnapshot();
+	}
+	GUARD_END();
+}
+
+/* --- rows -------------------------------------------------------------------------- */
 
 /* Where the rows of one batch go to that are for the same partition. */
 typedef struct Destination
@@ -452,18 +588,48 @@ add_address(TupleTableSlot *slot, int *column, const SesstrigRecord *record)
 	add(slot, column, record->client_bits > 0, InetPGetDatum(address));
 }
 
+/*
+ * JSON that is ASCII.  Where the database has another encoding than UTF-8, not every character
+ * may exist there.
+ */
 static void
-form_row(TupleTableSlot *slot, const SesstrigRecord *record)
+add_json(TupleTableSlot *slot, int *column, SesstrigText json)
 {
+	Datum		value = (Datum) 0;
+
+	if (json.length > 0)
+	{
+		char	   *text = pnstrdup(json.data, json.length);
+
+		if (GetDatabaseEncoding() != PG_UTF8)
+			for (char *c = text; (c = strchr(c, '\\')) != NULL; c += 2)
+				if (c[1] == 'u' && (strncmp(c + 2, "00", 2) != 0 || c[4] > '7'))
+					memcpy(c, "\\u003f", 6);
+		value = DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+	}
+	add(slot, column, json.length > 0, value);
+}
+
+/* The row for a record, behind *head, which it then is. */
+static void
+form_row(TupleTableSlot *slot, const SesstrigRecord *record, SesstrigHead *head)
+{
+	SesstrigHead before = *head;
+	bytea	   *digest = palloc(VARHDRSZ + SESSTRIG_DIGEST_LENGTH);
 	Interval   *cpu = palloc0(sizeof(Interval));
 	int64		counters[] = {record->blocks_hit, record->blocks_read, record->blocks_written,
 	record->temp_blocks, record->wal_bytes};
 	int			column = 0;
 
 	cpu->time = record->cpu;
-	add(slot, &column, false, (Datum) 0);	/* number */
-	add(slot, &column, false, (Datum) 0);	/* timeline */
-	add(slot, &column, false, (Datum) 0);	/* digest */
+	if (pg_add_s64_overflow(before.number, 1, &head->number))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("log of the session audit has no more numbers")));
+	head->timeline = (int32) GetWALInsertionTimeLine();
+	add(slot, &column, true, Int64GetDatum(head->number));
+	add(slot, &column, true, Int32GetDatum(head->timeline));
+	add(slot, &column, true, PointerGetDatum(digest));
 	add(slot, &column, true, TimestampTzGetDatum(record->at));
 	add_name(slot, &column, record->event);
 	add_text(slot, &column, record->session_id);
@@ -489,18 +655,23 @@ form_row(TupleTableSlot *slot, const SesstrigRecord *record)
 	for (int i = 0; i < (int) lengthof(counters); i++)
 		add(slot, &column, record->has_usage, Int64GetDatum(counters[i]));
 	add(slot, &column, true, Int32GetDatum(record->count));
-	/* The context, and columns that somebody has added. */
+	add_json(slot, &column, record->context);
+	/* Columns that somebody has added. */
 	while (column < slot->tts_tupleDescriptor->natts)
 		add(slot, &column, false, (Datum) 0);
+	sesstrig_digest_row(before.digest, slot->tts_tupleDescriptor, slot->tts_values,
+						slot->tts_isnull, head->digest);
+	SET_VARSIZE(digest, VARHDRSZ + SESSTRIG_DIGEST_LENGTH);
+	memcpy(VARDATA(digest), head->digest, SESSTRIG_DIGEST_LENGTH);
 }
 
 static void
-insert_record(Destination *destination, const SesstrigRecord *record)
+insert_record(Destination *destination, const SesstrigRecord *record, SesstrigHead *head)
 {
 	TupleTableSlot *slot = destination->slot;
 
 	ExecClearTuple(slot);
-	form_row(slot, record);
+	form_row(slot, record, head);
 	ExecStoreVirtualTuple(slot);
 	table_tuple_insert(destination->info->ri_RelationDesc, slot, GetCurrentCommandId(true), 0,
 					   NULL);
@@ -510,8 +681,8 @@ insert_record(Destination *destination, const SesstrigRecord *record)
 }
 
 ErrorData *
-sesstrig_try_insert_records(const SesstrigRecord *records, int count, TransactionId *xid,
-							bool *month_missing)
+sesstrig_try_insert_records(const SesstrigRecord *records, int count, SesstrigHead *head,
+							TransactionId *xid, bool *month_missing)
 {
 	GUARD_BEGIN();
 	{
@@ -531,7 +702,7 @@ sesstrig_try_insert_records(const SesstrigRecord *records, int count, Transactio
 				close_destination(&destination);
 			if (!destination.info)
 				open_destination(&destination, partition);
-			insert_record(&destination, &records[i]);
+			insert_record(&destination, &records[i], head);
 		}
 		close_destination(&destination);
 		FreeExecutorState(destination.estate);
@@ -561,6 +732,16 @@ try_report_stat(void)
 	{
 		pgstat_report_stat(false);
 		pgstat_report_activity(STATE_IDLE, NULL);
+	}
+	GUARD_END();
+}
+
+ErrorData *
+sesstrig_try_flush(uint64 lsn)
+{
+	GUARD_BEGIN();
+	{
+		XLogFlush(lsn);
 	}
 	GUARD_END();
 }

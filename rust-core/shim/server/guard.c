@@ -232,6 +232,16 @@ sesstrig_try_define_int(const char *name, const char *description,
 }
 
 ErrorData *
+sesstrig_try_get_setting(const char *name, const char **value)
+{
+	GUARD_BEGIN();
+	{
+		*value = GetConfigOption(name, true, false);
+	}
+	GUARD_END();
+}
+
+ErrorData *
 sesstrig_try_define_string(const char *name, const char *description,
 						   char **variable, GucContext context,
 						   GucStringAssignHook assign_hook)

@@ -1,6 +1,8 @@
 //! The session audit (section A): what a record says, how a session hands it over, when the
 //! log is kept in order, and how refused logons are counted.
 
+pub mod chain;
+pub mod context;
 pub mod handover;
 pub mod keeper;
 pub mod record;

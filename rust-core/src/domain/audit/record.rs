@@ -78,6 +78,8 @@ pub enum Kind {
     Refused,
     /// A session has ended without having said so (rule A7).
     Lost,
+    /// Something was done that weakens the audit, or takes rows from the log (rules A10 and A11).
+    Changed,
 }
 
 impl Kind {
@@ -88,6 +90,7 @@ impl Kind {
             Kind::Logoff => c"logoff",
             Kind::Refused => c"refused",
             Kind::Lost => c"lost",
+            Kind::Changed => c"changed",
         }
     }
 }
@@ -132,6 +135,9 @@ impl Usage {
         }
     }
 }
+
+/// How many bytes the context of a record has at the most.
+pub const CONTEXT: usize = 500;
 
 /// What a session leaves for the writer (rule A9). It is of fixed size, since it lies in
 /// shared memory: longer texts are cut. Empty texts are NULL. Times are in microseconds since
@@ -179,21 +185,50 @@ pub struct Record {
     pub usage: Option<Usage>,
     /// For how many events it stands.
     pub count: u32,
+    /// A JSON object with what else there is to say (rule A12).
+    pub context: Text<CONTEXT>,
 }
 
 impl Record {
+    /// A record that says nothing but what it is about, and when that was.
+    pub const fn new(kind: Kind, at: i64) -> Record {
+        Record {
+            kind,
+            at,
+            process: None,
+            replication: false,
+            login_user: Text::EMPTY,
+            login_user_id: 0,
+            database: Text::EMPTY,
+            database_id: 0,
+            auth_method: Text::EMPTY,
+            system_identity: Text::EMPTY,
+            client_addr: None,
+            client_port: None,
+            application_name: Text::EMPTY,
+            encryption: Text::EMPTY,
+            instance_num: 1,
+            logon_at: None,
+            end: None,
+            sqlstate: Text::EMPTY,
+            usage: None,
+            count: 1,
+            context: Text::EMPTY,
+        }
+    }
+
     /// The identifier of the session.
     pub fn session_id(&self) -> Option<String> {
         self.process
             .map(|(start, process)| session_id(start, process))
     }
 
-    /// The value of the column `kind`.
-    pub fn connection(&self) -> &'static CStr {
-        if self.replication {
-            c"replication"
-        } else {
-            c"client"
+    /// The value of the column `kind`; `None` if no connection did this.
+    pub fn connection(&self) -> Option<&'static CStr> {
+        match (self.kind, self.process) {
+            (Kind::Changed, None) => None,
+            _ if self.replication => Some(c"replication"),
+            _ => Some(c"client"),
         }
     }
 
@@ -234,7 +269,11 @@ impl Record {
             ("login_user_id", number(self.login_user_id)),
             ("database", text(&self.database)),
             ("database_id", number(self.database_id)),
-            ("kind", Value::Text(self.connection().to_bytes())),
+            (
+                "kind",
+                self.connection()
+                    .map_or(Value::Null, |kind| Value::Text(kind.to_bytes())),
+            ),
             ("auth_method", text(&self.auth_method)),
             ("system_identity", text(&self.system_identity)),
             ("client_addr", optional(&client_addr)),
@@ -268,6 +307,13 @@ impl Record {
             (
                 "count",
                 number(if self.count == 1 { 0 } else { self.count }),
+            ),
+            (
+                "context",
+                match self.context.bytes() {
+                    [] => Value::Null,
+                    object => Value::Json(object),
+                },
             ),
         ])?;
         Ok(CString::new(line).unwrap_or_default())
@@ -309,6 +355,8 @@ pub enum Value<'a> {
     Null,
     /// A text in whatever encoding.
     Text(&'a [u8]),
+    /// What is JSON already, and ASCII.
+    Json(&'a [u8]),
     /// A number.
     Integer(i64),
     /// A number of microseconds, shown as seconds.
@@ -322,6 +370,7 @@ impl Value<'_> {
             Value::Null => 0,
             // A byte can become one character, as \u0000.
             Value::Text(text) => 2 + 6 * text.len(),
+            Value::Json(json) => json.len(),
             // The digits and signs of an i64, and the point.
             Value::Integer(_) | Value::Microseconds(_) => 28,
         }
@@ -373,6 +422,11 @@ pub fn json(fields: &[(&str, Value)]) -> Result<String, TryReserveError> {
                 push_string(&mut line, text);
                 Ok(())
             }
+            Value::Json(json) => {
+                let _ = write!(line, "\"{name}\": ");
+                line.extend(json.iter().map(|&byte| char::from(byte)));
+                Ok(())
+            }
             Value::Integer(number) => write!(line, "\"{name}\": {number}"),
             Value::Microseconds(number) => write!(
                 line,
@@ -398,7 +452,8 @@ fn push_string(line: &mut String, text: &[u8]) {
     line.push('"');
 }
 
-fn push_char(line: &mut String, c: char) {
+/// Adds a character to a string of JSON, in ASCII.
+pub(super) fn push_char(line: &mut String, c: char) {
     match c {
         '"' | '\\' => line.extend(['\\', c]),
         ' '..='~' => line.push(c),
@@ -482,11 +537,12 @@ mod tests {
             ("d", Value::Microseconds(1_000_020)),
             ("e", Value::Text("é€😀".as_bytes())),
             ("f", Value::Text(b"\xe9\xff")),
+            ("g", Value::Json(b"{\"x\": 1}")),
         ])
         .unwrap();
         assert_eq!(
             line,
-            r#"{"a": "x \"\\\u000a\u0001\u007f", "c": -5, "d": 1.000020, "e": "\u00e9\u20ac\ud83d\ude00", "f": "\u00e9\u00ff"}"#
+            r#"{"a": "x \"\\\u000a\u0001\u007f", "c": -5, "d": 1.000020, "e": "\u00e9\u20ac\ud83d\ude00", "f": "\u00e9\u00ff", "g": {"x": 1}}"#
         );
         assert_eq!(json(&[]).as_deref(), Ok("{}"));
         assert!(line.is_ascii());
@@ -515,6 +571,7 @@ mod tests {
             Value::Text("é€😀".as_bytes()),
             Value::Text(&[0xff; 100]),
             Value::Text(b"\"\\\x01"),
+            Value::Json(b"{}"),
             Value::Integer(i64::MIN),
             Value::Microseconds(i64::MIN),
         ];

@@ -13,8 +13,10 @@
 //!
 //! Times are in microseconds since 2000.
 
+use super::context;
 use super::record::{Kind, Record};
 use super::text::Text;
+use std::ffi::CString;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::ops::Range;
@@ -212,12 +214,22 @@ pub struct Counted {
     pub bucket: u8,
     /// The first of them.
     pub first: Refusal,
+    /// When the last of them was, in microseconds since 2000.
+    pub last_at: i64,
 }
 
 impl Counted {
-    /// The record that stands for all of them (rule A8).
-    pub fn record(&self) -> Record {
-        self.first.record(self.count)
+    /// The record that stands for all of them (rule A8). If there are several, its context has
+    /// the time of the last one, as `format_time` makes ISO 8601 of it.
+    pub fn record(&self, format_time: fn(i64) -> CString) -> Record {
+        let record = self.first.record(self.count);
+        if self.count == 1 {
+            return record;
+        }
+        Record {
+            context: context::object(&[(b"last_at", format_time(self.last_at).to_bytes())]),
+            ..record
+        }
     }
 }
 
@@ -249,6 +261,7 @@ impl Refusal {
             sqlstate: first.sqlstate,
             usage: None,
             count,
+            context: Text::EMPTY,
         }
     }
 }
@@ -268,6 +281,7 @@ impl Bucket {
                 count: 0,
                 bucket: number,
                 first: Refusal::EMPTY,
+                last_at: 0,
             }; SLOTS],
         }
     }
@@ -288,6 +302,7 @@ impl Bucket {
         let slots = &mut self.slots[slots];
         if let Some(known) = slots.iter_mut().find(|slot| slot.key == key) {
             known.count = known.count.saturating_add(1);
+            known.last_at = refusal.at;
             return true;
         }
         let Some(free) = slots.iter_mut().find(|slot| slot.key == Key::FREE) else {
@@ -297,6 +312,7 @@ impl Bucket {
             key,
             count: 1,
             first: *refusal,
+            last_at: refusal.at,
             ..*free
         };
         true
@@ -548,8 +564,18 @@ mod tests {
     #[test]
     fn a_count_is_one_record() {
         let mut bucket = Bucket::empty(0);
-        (0..3).for_each(|_| note(&mut bucket, &refusal("a\nb")));
-        let record = bucket.waiting().next().unwrap().record();
+        let last = Refusal {
+            at: 5,
+            ..refusal("a\nb")
+        };
+        (0..2).for_each(|_| note(&mut bucket, &refusal("a\nb")));
+        note(&mut bucket, &last);
+        let record = bucket
+            .waiting()
+            .next()
+            .unwrap()
+            .record(|at| CString::new(format!("time {at}")).unwrap());
+        assert_eq!(record.context.bytes(), br#"{"last_at": "time 5"}"#);
         assert_eq!((record.kind, record.count), (Kind::Refused, 3));
         assert_eq!(record.login_user.bytes(), b"a?b");
         assert_eq!(record.logon_at, None);

@@ -2,10 +2,10 @@
 //! fixed length, and shown without what could deceive a reader.
 
 /// A text of at most `N` bytes, in place, since it is shared by processes. `N` is below
-/// 256. What is longer is cut, between characters if it is UTF-8.
+/// 65,536. What is longer is cut, between characters if it is UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Text<const N: usize> {
-    length: u8,
+    length: u16,
     bytes: [u8; N],
 }
 
@@ -30,7 +30,7 @@ impl<const N: usize> Text<N> {
         let mut bytes = [0; N];
         bytes[..length].copy_from_slice(&text[..length]);
         Text {
-            length: length as u8,
+            length: length as u16,
             bytes,
         }
     }

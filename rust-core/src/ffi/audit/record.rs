@@ -35,6 +35,8 @@ pub struct SesstrigAuditState {
     refusals_dropped: i64,
     /// How often the keeper has failed since it last did not.
     keeper_failures: i32,
+    /// The number of the last row in the log; 0 if it is not known.
+    number: i64,
 }
 
 /// Tells how the writer does.
@@ -52,6 +54,7 @@ pub extern "C" fn sesstrig_writer_state() -> SesstrigAuditState {
             refusals_waiting,
             refusals_dropped,
             keeper_failures,
+            number,
         } = writer::state();
         SesstrigAuditState {
             writer,
@@ -61,6 +64,7 @@ pub extern "C" fn sesstrig_writer_state() -> SesstrigAuditState {
             refusals_waiting: count(refusals_waiting),
             refusals_dropped: i64::try_from(refusals_dropped).unwrap_or(i64::MAX),
             keeper_failures: i32::try_from(keeper_failures).unwrap_or(i32::MAX),
+            number,
         }
     })
 }

@@ -2,16 +2,17 @@
 
 use super::pool::{POOL, Pool, Slot};
 use super::refusals;
-use super::settings::{ENABLED, LOG_TO_SERVER, REQUIRED, TIMEOUT, is_on};
+use super::settings::{CONTEXT, ENABLED, LOG_TO_SERVER, REQUIRED, TIMEOUT, is_on};
 use super::usage::usage;
 use super::worker::{self, Worker, log};
+use crate::domain::audit::context;
 use crate::domain::audit::handover::Answer;
-use crate::domain::audit::record::{End, Kind, Record, Usage};
+use crate::domain::audit::record::{self, End, Kind, Record, Usage};
 use crate::domain::audit::text::Text;
 use crate::pg::server::error::{PgError, PgResult};
-use crate::pg::server::{backend, guard, sys, timeout};
+use crate::pg::server::{backend, guard, settings, sys, timeout};
 use std::cell::Cell;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 /// How long a session waits before it looks whether the writer is still there, in milliseconds.
@@ -64,7 +65,7 @@ pub(in crate::pg) fn logon(identity: &Identity, sqlstate: Text<5>) -> PgResult<(
     let Some(pool) = POOL.get().filter(|_| is_on() || LOG_TO_SERVER.get()) else {
         return Ok(());
     };
-    let record = collect(identity, None, sqlstate);
+    let record = collect(identity, None, sqlstate)?;
     if backend::in_recovery() || !is_on() {
         return log(&record);
     }
@@ -180,7 +181,7 @@ pub(in crate::pg) fn logoff(identity: &Identity, end: End, sqlstate: Text<5>) ->
     if !is_on() && !LOG_TO_SERVER.get() {
         return Ok(());
     }
-    let record = collect(identity, Some(end), sqlstate);
+    let record = collect(identity, Some(end), sqlstate)?;
     if backend::in_recovery() || !is_on() {
         return log(&record);
     }
@@ -329,11 +330,11 @@ fn log_once(record: &Record) -> PgResult<()> {
 }
 
 /// The record of the begin of a session, or of its end.
-fn collect(identity: &Identity, end: Option<End>, sqlstate: Text<5>) -> Record {
+fn collect(identity: &Identity, end: Option<End>, sqlstate: Text<5>) -> PgResult<Record> {
     fn text<const N: usize>(text: Option<&CStr>) -> Text<N> {
         text.map_or(Text::EMPTY, |text| Text::new(text.to_bytes()))
     }
-    Record {
+    Ok(Record {
         kind: end.map_or(Kind::Logon, |_| Kind::Logoff),
         at: end.map_or(identity.logon_at, |_| backend::now()),
         process: Some(backend::start_and_number()),
@@ -354,7 +355,27 @@ fn collect(identity: &Identity, end: Option<End>, sqlstate: Text<5>) -> Record {
         sqlstate,
         usage: end.map(|_| usage().since(USED_BEFORE.get())),
         count: 1,
+        context: context()?,
+    })
+}
+
+/// The values of the settings that a superuser has named for it (rule A12), as they are now.
+fn context() -> PgResult<Text<{ record::CONTEXT }>> {
+    let Some(list) = CONTEXT.get() else {
+        return Ok(Text::EMPTY);
+    };
+    let mut members = Vec::new();
+    for name in context::names(list.to_bytes()) {
+        let name = CString::new(name).unwrap_or_default();
+        if let Some(value) = settings::value_of(&name)? {
+            members.push((name, value));
+        }
     }
+    let members: Vec<(&[u8], &[u8])> = members
+        .iter()
+        .map(|(name, value)| (name.to_bytes(), value.to_bytes()))
+        .collect();
+    Ok(context::object(&members))
 }
 
 /// Notes that the session ends now.

@@ -6,8 +6,9 @@
 //! finished. What it finds it hands over to the writer.
 
 use super::pool::{POOL, Pool};
-use super::settings::{DATABASE, KEEP};
+use super::settings::{DATABASE, KEEP, LOG_TO_SERVER};
 use super::worker::{self, Parameters, Value, Worker};
+use crate::domain::audit::context;
 use crate::domain::audit::keeper::LastPass;
 use crate::domain::audit::record::{End, Kind, Record, parse_session_id};
 use crate::domain::audit::text::Text;
@@ -168,6 +169,8 @@ const FIND_LOST: &CStr = c"\
         logon_at_us, ended_by \
     FROM session_audit.find_lost($1, $2, $4)";
 const DROP_MONTHS: &CStr = c"SELECT session_audit.drop_months($1, $3)";
+const NEW_REMOVALS: &CStr = c"\
+    SELECT removed_from, first_number, last_number, digest FROM session_audit.new_removals()";
 const NOTE: &CStr = c"SELECT session_audit.note_pass($1, $4)";
 
 /// Makes a pass: what the keeper does.
@@ -235,6 +238,7 @@ fn pass(passes: &Passes, pool: &Pool, database: &CStr) -> PgResult<bool> {
         Some(error) => failure = Some(error),
         None => {
             failure = attempt(|| run_query(DROP_MONTHS, &parameters).map(drop))?.or(failure);
+            failure = attempt(|| report_removals(pool, &parameters))?.or(failure);
         }
     }
     parameters.text = failure.as_ref().map(PgError::message);
@@ -252,16 +256,42 @@ fn find_lost(pool: &Pool, parameters: &Parameters) -> PgResult<()> {
         ..*parameters
     };
     for row in run_query(FIND_LOST, &parameters)? {
-        let Some(record) = lost(&row) else {
-            continue;
-        };
-        // There is always room soon, as the writer works.
-        while pool.put(&record, false, false).is_none() {
-            wait_for_writer(pool)?;
+        if let Some(record) = lost(&row) {
+            hand_over(pool, &record)?;
         }
-        pool.wake_writer(false);
     }
     wait_for_writer(pool)
+}
+
+/// Has a record written for what was removed from the log, so that this is seen whatever is said
+/// of it elsewhere (rule A10).
+fn report_removals(pool: &Pool, parameters: &Parameters) -> PgResult<()> {
+    for row in run_query(NEW_REMOVALS, parameters)? {
+        const NAMES: [&[u8]; 4] = [b"removed_from", b"first_number", b"last_number", b"digest"];
+        let mut members: Vec<(&[u8], &[u8])> = vec![(b"change", b"rows removed")];
+        for (name, value) in NAMES.into_iter().zip(&row) {
+            members.push((name, value.as_deref().map_or(b"", CStr::to_bytes)));
+        }
+        let record = Record {
+            context: context::object(&members),
+            ..Record::new(Kind::Changed, parameters.now)
+        };
+        if LOG_TO_SERVER.get() {
+            worker::log(&record)?;
+        }
+        hand_over(pool, &record)?;
+    }
+    Ok(())
+}
+
+/// Hands a record over to the writer.
+fn hand_over(pool: &Pool, record: &Record) -> PgResult<()> {
+    // There is always room soon, as the writer works.
+    while pool.put(record, false, LOG_TO_SERVER.get()).is_none() {
+        wait_for_writer(pool)?;
+    }
+    pool.wake_writer(false);
+    Ok(())
 }
 
 /// Waits until all is written that has been handed over up to now.
@@ -336,9 +366,7 @@ fn lost(row: &[Value]) -> Option<Record> {
             Some(b"reset") => Some(End::Reset),
             _ => None,
         },
-        sqlstate: Text::EMPTY,
-        usage: None,
-        count: 1,
+        ..Record::new(Kind::Lost, 0)
     })
 }
 

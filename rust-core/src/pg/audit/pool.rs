@@ -47,6 +47,8 @@ pub(in crate::pg) struct Pool {
     pub(super) level: AtomicI32,
     /// How many records found no slot.
     pub(super) dropped: AtomicU64,
+    /// The number of the last row in the log; 0 if it is not known.
+    pub(super) number: AtomicI64,
 }
 
 /// A place for one record.
@@ -110,6 +112,7 @@ impl Pool {
                 replicated: AtomicU64::new(0),
                 level: AtomicI32::new(0),
                 dropped: AtomicU64::new(0),
+                number: AtomicI64::new(0),
             });
             let first = pool.add(1).cast::<Slot>();
             for index in 0..number {

@@ -163,7 +163,8 @@ pub(super) fn log_if_due() {
 
 /// Writes all that waits to the server log. Who does that at the same time takes nothing.
 pub(super) fn log_all() {
-    for record in take().iter().map(Counted::record) {
+    for counted in take() {
+        let record = counted.record(backend::format_time);
         if log(&record).is_err() {
             drop_some(record.count);
         }

@@ -13,6 +13,7 @@ pub(in crate::pg) static ALL: &[&dyn Define] = &[
     &TIMEOUT,
     &LOG_TO_SERVER,
     &KEEP,
+    &CONTEXT,
 ];
 
 /// A thousand years.
@@ -74,4 +75,13 @@ pub(super) static KEEP: Int = Int {
     range: 0..=MAX_KEEP,
     context: sys::PGC_SIGHUP,
     flags: 0,
+};
+
+/// The settings whose values are in the records.
+pub(super) static CONTEXT: Text = Text {
+    name: c"session_audit.context",
+    description: c"Lists the settings whose values the session audit records.",
+    variable: AtomicPtr::new(ptr::null_mut()),
+    context: sys::PGC_SUSET,
+    assign_hook: None,
 };

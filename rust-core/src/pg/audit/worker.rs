@@ -106,7 +106,14 @@ pub(super) fn wait(ms: i32) -> PgResult<bool> {
 /// # Errors
 /// Returns the server's error if that is not possible, or there is no memory for it.
 pub(super) fn log(record: &Record) -> PgResult<()> {
-    let line = record.line(backend::format_time)?;
+    log_line(&record.line(backend::format_time)?)
+}
+
+/// Writes a line that is like a record to the server log.
+///
+/// # Errors
+/// Returns the server's error if that is not possible.
+pub(super) fn log_line(line: &CStr) -> PgResult<()> {
     // SAFETY: the string outlives the call.
     unsafe { PgError::check(sys::sesstrig_try_audit_log(line.as_ptr())) }
 }

@@ -10,13 +10,15 @@ use super::pool::{POOL, Pool, Slot};
 use super::refusals;
 use super::settings::{DATABASE, is_on};
 use super::worker::{self, Parameters, commit, log, wait};
+use crate::domain::audit::chain;
 use crate::domain::audit::handover::Next;
 use crate::domain::audit::record::{End, Kind, Record, Usage, is_of_server};
 use crate::domain::audit::refusals::Counted;
 use crate::domain::audit::text::Text;
 use crate::pg::server::error::{PgError, PgResult, ask};
-use crate::pg::server::sys::{self, SesstrigRecord, SesstrigText};
+use crate::pg::server::sys::{self, SesstrigHead, SesstrigRecord, SesstrigText};
 use crate::pg::server::{backend, guard};
+use std::cell::Cell;
 use std::ffi::CStr;
 use std::net::IpAddr;
 use std::ptr;
@@ -48,6 +50,20 @@ static READY: AtomicBool = AtomicBool::new(false);
 /// Whether a row has been written for whose month there is no partition.
 static MONTH_MISSING: AtomicBool = AtomicBool::new(false);
 
+/// How often the last digest is written to the server log at the most, in microseconds.
+const PUBLISH: i64 = 60 * 1_000_000;
+
+/// How many bytes a digest has.
+const DIGEST_LENGTH: usize = sys::SESSTRIG_DIGEST_LENGTH as usize;
+
+thread_local! {
+    /// The last row in the log, and where its commit ends in the WAL; `None` if the log is to
+    /// be asked.
+    static HEAD: Cell<Option<(SesstrigHead, u64)>> = const { Cell::new(None) };
+    /// The last number whose digest is in the server log, and when it was written there.
+    static PUBLISHED: Cell<(i64, i64)> = const { Cell::new((0, 0)) };
+}
+
 /// How the process ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Exit {
@@ -73,6 +89,8 @@ pub(crate) struct State {
     pub(crate) refusals_dropped: u64,
     /// How often the keeper has failed since it last did not.
     pub(crate) keeper_failures: u32,
+    /// The number of the last row that the writer has written or found; 0 if it is not known.
+    pub(crate) number: i64,
 }
 
 /// Tells how the writer does.
@@ -89,6 +107,7 @@ pub(crate) fn state() -> State {
         refusals_waiting: refusals::waiting(),
         refusals_dropped: refusals::dropped(),
         keeper_failures: keeper::failures(),
+        number: pool.map_or(0, |pool| pool.number.load(SeqCst)),
     }
 }
 
@@ -143,7 +162,7 @@ pub(crate) fn run() -> PgResult<i32> {
         return Ok(Exit::Done as i32);
     };
     worker::connect(&database)?;
-    prepare()?;
+    prepare(pool)?;
     put_back(pool)?;
     READY.store(true, Relaxed);
     pool.failures.store(0, SeqCst);
@@ -158,7 +177,7 @@ fn retry_after(failures: u32) -> i32 {
 }
 
 /// Makes the log if it is missing.
-fn prepare() -> PgResult<()> {
+fn prepare(pool: &Pool) -> PgResult<()> {
     guard::start_transaction()?;
     guard::override_settings()?;
     // SAFETY: this calls a guard.
@@ -172,7 +191,12 @@ fn prepare() -> PgResult<()> {
         };
         worker::query(keeper::MAKE_MONTHS, &parameters)?;
     }
-    commit().map(drop)
+    let head = find_head()?;
+    let lsn = commit()?;
+    pool.number.store(head.number, SeqCst);
+    HEAD.set(Some((head, lsn)));
+    PUBLISHED.set((0, backend::now()));
+    Ok(())
 }
 
 /// Takes care of what a writer before this one had taken: it may have been committed.
@@ -219,15 +243,23 @@ fn work(pool: &Pool, database: &CStr) -> PgResult<Exit> {
                 None => {}
             }
         }
+        if stops || publish_at().is_some_and(|at| backend::now() >= at) {
+            publish()?;
+        }
         // What was handed over while there was an audit is written.
-        match DATABASE.get() {
-            None => return Ok(Exit::Done),
-            Some(other) if other.as_c_str() != database => return Ok(Exit::Again),
-            Some(_) => {}
+        let exit = match DATABASE.get() {
+            None => Some(Exit::Done),
+            Some(other) if other.as_c_str() != database => Some(Exit::Again),
+            Some(_) => None,
+        };
+        if let Some(exit) = exit {
+            publish()?;
+            return Ok(exit);
         }
         if stops && !has_sessions() && !pool.marks().any() {
             // Replication connections outlast the last possible WAL.
             write_held(pool)?;
+            publish()?;
             return Ok(Exit::Done);
         }
         if !stops && retry_at.is_none() {
@@ -236,7 +268,10 @@ fn work(pool: &Pool, database: &CStr) -> PgResult<Exit> {
         match retry_at {
             _ if stops => wait(SHUTDOWN_NAP).map(drop)?,
             Some(at) => wait(ms_until(at)).map(drop)?,
-            None => sleep(pool, refusals::planned().map_or(NAP, ms_until))?,
+            None => {
+                let next = refusals::planned().into_iter().chain(publish_at()).min();
+                sleep(pool, next.map_or(NAP, ms_until))?;
+            }
         }
     }
 }
@@ -335,28 +370,7 @@ fn try_write(pool: &Pool, batch: &[usize]) -> PgResult<PgResult<()>> {
 
 /// Whether the log takes a row that has nothing in it that could be wrong. It is not kept.
 fn takes_rows() -> PgResult<bool> {
-    let row = Record {
-        kind: Kind::Logoff,
-        at: backend::now(),
-        process: None,
-        replication: false,
-        login_user: Text::EMPTY,
-        login_user_id: 0,
-        database: Text::EMPTY,
-        database_id: 0,
-        auth_method: Text::EMPTY,
-        system_identity: Text::EMPTY,
-        client_addr: None,
-        client_port: None,
-        application_name: Text::EMPTY,
-        encryption: Text::EMPTY,
-        instance_num: 1,
-        logon_at: None,
-        end: None,
-        sqlstate: Text::EMPTY,
-        usage: None,
-        count: 1,
-    };
+    let row = Record::new(Kind::Logoff, backend::now());
     let inserted = insert(&[&row]);
     guard::abort_transaction()?;
     Ok(inserted.is_ok())
@@ -384,11 +398,13 @@ fn write(pool: &Pool, batch: &[usize]) -> PgResult<()> {
         // SAFETY: this process has taken the slot.
         .map(|&number| unsafe { slots[number].record() })
         .collect();
-    let transaction = insert(&records)?;
+    let inserted = insert(&records)?;
     for &number in batch {
-        slots[number].transaction.store(transaction, SeqCst);
+        slots[number]
+            .transaction
+            .store(inserted.transaction, SeqCst);
     }
-    let lsn = commit()?;
+    let lsn = inserted.commit(pool)?;
     for &number in batch {
         slots[number].lsn.store(lsn, Relaxed);
         finish(&slots[number]);
@@ -441,20 +457,20 @@ fn write_refusals(pool: &Pool) -> PgResult<Option<bool>> {
     if pending.is_empty() {
         return Ok(None);
     }
-    if try_insert(&pending)?.is_ok() {
+    if try_insert(pool, &pending)?.is_ok() {
         refusals::remove(&pending);
         return Ok(Some(true));
     }
     // One of them may be the reason.
     for counted in &pending {
-        if let Err(error) = try_insert(std::slice::from_ref(counted))? {
+        if let Err(error) = try_insert(pool, std::slice::from_ref(counted))? {
             if is_of_server(error.sqlstate()) || !takes_rows()? {
                 report_failure(pool, &error);
                 refusals::log_all();
                 return Ok(Some(false));
             }
             let _ = guard::report_error(&error);
-            log(&counted.record())?;
+            log(&counted.record(backend::format_time))?;
         }
         refusals::remove(std::slice::from_ref(counted));
     }
@@ -462,9 +478,13 @@ fn write_refusals(pool: &Pool) -> PgResult<Option<bool>> {
 }
 
 /// Tries to write refused logons, as [`try_write`] does.
-fn try_insert(refused: &[Counted]) -> PgResult<PgResult<()>> {
-    let records: Vec<Record> = refused.iter().map(Counted::record).collect();
-    let inserted = insert(&records.iter().collect::<Vec<_>>()).and_then(|_| commit());
+fn try_insert(pool: &Pool, refused: &[Counted]) -> PgResult<PgResult<()>> {
+    let records: Vec<Record> = refused
+        .iter()
+        .map(|counted| counted.record(backend::format_time))
+        .collect();
+    let inserted = insert(&records.iter().collect::<Vec<_>>());
+    let inserted = inserted.and_then(|inserted| inserted.commit(pool));
     if inserted.is_err() {
         guard::abort_transaction()?;
     }
@@ -490,7 +510,7 @@ fn write_held(pool: &Pool) -> PgResult<()> {
         return Ok(());
     }
     let inserted = insert(&records.iter().collect::<Vec<_>>());
-    if let Err(error) = inserted.and_then(|_| commit()) {
+    if let Err(error) = inserted.and_then(|inserted| inserted.commit(pool)) {
         let _ = guard::report_error(&error);
         guard::abort_transaction()?;
         for record in &records {
@@ -503,8 +523,27 @@ fn write_held(pool: &Pool) -> PgResult<()> {
     Ok(())
 }
 
-/// Inserts records in a new transaction. Returns its number.
-fn insert(records: &[&Record]) -> PgResult<u32> {
+/// Rows that are inserted, but not committed.
+struct Inserted {
+    /// Their transaction's number.
+    transaction: u32,
+    /// The last of them.
+    head: SesstrigHead,
+}
+
+impl Inserted {
+    /// Commits them. Only then the next rows go on behind them. Returns where that ends in the
+    /// WAL.
+    fn commit(self, pool: &Pool) -> PgResult<u64> {
+        let lsn = commit()?;
+        pool.number.store(self.head.number, SeqCst);
+        HEAD.set(Some((self.head, lsn)));
+        Ok(lsn)
+    }
+}
+
+/// Inserts records in a new transaction.
+fn insert(records: &[&Record]) -> PgResult<Inserted> {
     let ids: Vec<String> = records
         .iter()
         .map(|record| record.session_id().unwrap_or_default())
@@ -517,18 +556,69 @@ fn insert(records: &[&Record]) -> PgResult<u32> {
     let count = i32::try_from(rows.len()).unwrap_or(i32::MAX);
     let (mut transaction, mut month_missing) = (0, false);
     guard::start_transaction()?;
+    // Should anything fail from here on, what the log has is read again.
+    let mut head = match HEAD.take() {
+        Some((head, _)) => head,
+        None => find_head()?,
+    };
     // SAFETY: the rows and what they point to outlive the call, which copies them and writes
     // to local variables.
     unsafe {
         PgError::check(sys::sesstrig_try_insert_records(
             rows.as_ptr(),
             count,
+            &mut head,
             &mut transaction,
             &mut month_missing,
         ))?;
     }
     MONTH_MISSING.fetch_or(month_missing, Relaxed);
-    Ok(transaction)
+    Ok(Inserted { transaction, head })
+}
+
+/// The last row of this server in the log.
+fn find_head() -> PgResult<SesstrigHead> {
+    let mut head = SesstrigHead {
+        number: 0,
+        timeline: 0,
+        digest: [0; DIGEST_LENGTH],
+    };
+    // SAFETY: the call writes to a local variable.
+    unsafe { PgError::check(sys::sesstrig_try_find_head(&mut head))? };
+    Ok(head)
+}
+
+/// Writes the last digest to the server log, unless it is there, once its row survives a crash:
+/// otherwise another row could get its number (rule A10). Whoever keeps the line can tell whether
+/// anything before was changed.
+fn publish() -> PgResult<()> {
+    let Some((head, lsn)) = HEAD.get() else {
+        return Ok(());
+    };
+    let (published, _) = PUBLISHED.get();
+    if head.number == published {
+        return Ok(());
+    }
+    // SAFETY: this calls a guard.
+    unsafe { PgError::check(sys::sesstrig_try_flush(lsn))? };
+    let now = backend::now();
+    worker::log_line(&chain::line(&chain::Head {
+        at: backend::format_time(now),
+        // SAFETY: the function only reads shared memory.
+        server: unsafe { sys::GetSystemIdentifier() } as i64,
+        number: head.number,
+        timeline: head.timeline,
+        digest: head.digest,
+    })?)?;
+    PUBLISHED.set((head.number, now));
+    Ok(())
+}
+
+/// When the last digest is to be written to the server log; `None` if it is there.
+fn publish_at() -> Option<i64> {
+    let (number, at) = PUBLISHED.get();
+    let (head, _) = HEAD.get()?;
+    (head.number != number).then_some(at + PUBLISH)
 }
 
 /// The row for a record. It points into both.
@@ -563,7 +653,7 @@ fn row(record: &Record, id: &str) -> SesstrigRecord {
         login_user_id: record.login_user_id,
         database: text(&record.database),
         database_id: record.database_id,
-        kind: record.connection().as_ptr(),
+        kind: record.connection().map_or(ptr::null(), CStr::as_ptr),
         auth_method: text(&record.auth_method),
         system_identity: text(&record.system_identity),
         client_bits,
@@ -584,6 +674,7 @@ fn row(record: &Record, id: &str) -> SesstrigRecord {
         temp_blocks: usage.temp_blocks,
         wal_bytes: usage.wal_bytes,
         count: i32::try_from(record.count).unwrap_or(i32::MAX),
+        context: text(&record.context),
     }
 }
 

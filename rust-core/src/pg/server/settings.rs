@@ -21,6 +21,20 @@ pub(in crate::pg) static INSTANCE_NUM: Int = Int {
     flags: 0,
 };
 
+/// The value of a setting; `None` if there is no such one, or it has none.
+///
+/// # Errors
+/// Returns the server's error if it cannot be read.
+pub(in crate::pg) fn value_of(name: &CStr) -> PgResult<Option<CString>> {
+    let mut value = ptr::null();
+    // SAFETY: the name outlives the call, which writes to a local variable. The value is null
+    // or a terminated string, which is copied at once, as the next call may overwrite it.
+    unsafe {
+        PgError::check(sys::sesstrig_try_get_setting(name.as_ptr(), &mut value))?;
+        Ok((!value.is_null()).then(|| CStr::from_ptr(value).to_owned()))
+    }
+}
+
 /// Something that can be defined in the server.
 pub(in crate::pg) trait Define: Sync {
     /// Defines it. Called once for each, at server start.
