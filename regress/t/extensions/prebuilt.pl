@@ -12,6 +12,7 @@ use Test::More;
 
 my $install = $ENV{SESSTRIG_EXTENSIONS_INSTALL};
 plan skip_all => 'SESSTRIG_EXTENSIONS_INSTALL names no server with the extensions' unless $install;
+plan skip_all => 'orafce is not among its extensions' unless $ENV{SESSTRIG_EXTENSIONS} =~ /orafce/;
 
 # That server brings its own libraries.
 $ENV{LD_LIBRARY_PATH} = "$install/lib";
