@@ -227,6 +227,41 @@ subtest 'A8: no refusal' => sub {
 	admin($node, 'postgres', 'ALTER ROLE stranger RESET ALL');
 };
 
+# How often a client tries is its own choice: libpq's default is sslmode=prefer.
+subtest 'A8: with and without TLS' => sub {
+	plan skip_all => 'this server has no TLS' unless check_pg_config('#define USE_OPENSSL 1');
+	my $data = $node->data_dir;
+	system_or_bail('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+		'-subj', '/CN=localhost', '-keyout', "$data/server.key", '-out', "$data/server.crt");
+	chmod 0600, "$data/server.key";
+	my $wrong_password = sub {
+		my ($mode) = @_;
+		local $ENV{PGPASSWORD} = 'wrong';
+		my ($status) = try_psql($node, 'app', 'SELECT 1',
+			connstr => 'host=127.0.0.1 port=' . $node->port . " user=alice dbname=app sslmode=$mode");
+		is($status, 2, "A8: sslmode=$mode: a wrong password");
+		return take_refused('sqlstate, encryption, count');
+	};
+	is($wrong_password->('prefer'), '28P01||1', 'A8: a server without TLS: sslmode=prefer counts once');
+	configure('ssl', 'on');
+	is($wrong_password->('disable'), '28P01||1', 'A8: without TLS: once');
+	is($wrong_password->('require'), '28P01|TLSv1.3|1', 'A8: with TLS: once');
+	is($wrong_password->('prefer'), '28P01|TLSv1.3|2', 'A8: sslmode=prefer: one row that counts two, with TLS and without');
+	my $before = slurp_file($hba);
+	unlink $hba;
+	append_to_file($hba, $before =~ s/^host(?= .* password$)/hostssl/mr);
+	$node->reload;
+	# Until the reload, the password is asked for, and is wrong.
+	ok(poll_until(sub { return over_tcp('alice', 'wrong') eq '28000'; }), 'A8: pg_hba.conf lets nobody in without TLS');
+	take_refused('1');
+	is($wrong_password->('prefer'), "28000||1\n28P01|TLSv1.3|1", 'A8: then the second attempt has a row of its own');
+	unlink $hba;
+	append_to_file($hba, $before);
+	configure('ssl', 'off');
+	ok(poll_until(sub { return over_tcp('alice', 'wrong') eq '28P01'; }), 'A8: and back');
+	take_refused('1');
+};
+
 subtest 'A8: names of strangers' => sub {
 	my $long = 'x' x 3000;
 	my @names = ("tab\tname\n", "esc\e[31m", "\xc2\x9b2J", "\xe2\x80\xaereversed", "\xff\xfe", "zo\xc3\xab", $long, q{'; DROP TABLE session_audit.log; --}, '"$user"');
