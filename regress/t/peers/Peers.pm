@@ -130,11 +130,11 @@ sub console
 	return $console;
 }
 
-# Stops it from its console.
+# Stops it from its console, or, if there is none, by a signal.
 sub stop
 {
 	my ($self, $console) = @_;
-	$console->send_query('SHUTDOWN');
+	$console ? $console->send_query('SHUTDOWN') : $self->{process}->signal('TERM');
 	$self->{process}->finish;
 	return;
 }
