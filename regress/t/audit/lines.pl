@@ -256,6 +256,38 @@ EOC
 	$log->stop;
 };
 
+# What docs/compliance.md says to set for scanners.
+subtest 'A13: names in the prefix, and SQLSTATEs' => sub {
+	my $log = new_node('scanned', conf => <<'EOC');
+session_audit.database = 'postgres'
+logging_collector = on
+log_destination = 'jsonlog,stderr'
+log_filename = 'all.log'
+log_error_verbosity = verbose
+log_connections = on
+log_disconnections = on
+log_line_prefix = '%m [%p]: [%l-1] db=%d,user=%u,app=%a,client=%h %r %c %s '
+EOC
+	$log->start;
+	admin($log, 'postgres', 'CREATE ROLE root LOGIN SUPERUSER');
+	my $file = $log->data_dir . '/log/all';
+	my $imitation = 'LOG:  00000: {"at": "2026-01-01"}';
+	# It has no password, and is asked for none, but there is no such role.
+	my $client = connect_raw($log, user => "x\n$imitation", database => 'postgres');
+	is(join(' ', map { $_->{C} } grep { $_->{type} eq 'E' } $client->messages), '28000', 'A13: a stranger is refused');
+	$client = connect_raw($log, user => 'root', database => 'postgres', options => '-c session_audit.log_to_server=on');
+	$client->ready;
+	$client->quit;
+	poll_until(sub { slurp_file("$file.$_") =~ /\\?"event\\?": \\?"logoff\\?"/ }) for qw(json log);
+	my @messages = map { decode_json($_)->{message} // '' } split /\n/, slurp_file("$file.json");
+	is(join(' ', map { decode_json($_)->{event} } grep { /^\{"at": "/ } @messages), 'logon logoff', 'A13: jsonlog: the records alone');
+	my @lines = slurp_file("$file.log") =~ / LOG:  00000: (\{"at": "[^"]*", "event".*)$/mg;
+	is(join(' ', map { decode_json($_)->{event} } @lines), 'logon logoff', 'A13: stderr: a record follows its SQLSTATE');
+	# The reason not to read records from there with such a prefix.
+	like(slurp_file("$file.log"), qr/^\Q$imitation\E/m, 'A13: stderr: with %u in the prefix, a stranger has written the beginning of a line');
+	$log->stop;
+};
+
 $node->stop;
 log_is_clean($node, 'the log has no failed assertion and no leak');
 done_testing();
