@@ -58,6 +58,7 @@ mod server {
         "sesstrig_has_sessions",
         "sesstrig_login_role",
         "sesstrig_process_number",
+        "sesstrig_reloads",
         "sesstrig_wake_process",
         "sesstrig_wal_end",
     ];

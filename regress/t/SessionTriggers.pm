@@ -32,9 +32,6 @@ our @EXPORT = qw(
 our $WARNING =
   'event trigger occur error after user login. For more information, see log';
 
-# The options of sessions that look on: they fire nothing, and are not recorded.
-my $QUIET = '-c session_triggers.enabled=off -c session_audit.enabled=off';
-
 ### Clusters
 
 # Creates a cluster that listens on 127.0.0.1 and, if there is one, on ::1 as
@@ -59,13 +56,27 @@ EOC
 	return $node;
 }
 
-# Runs SQL in a session of the superuser that fires nothing and is not recorded, and
-# returns what psql prints.
+# Has a superuser whose sessions fire nothing and are not recorded. An option of the connection
+# would be, each time (rule A11). Returns whether there is one.
+sub _have_quiet
+{
+	my ($node) = @_;
+	return 1 if $node->{sesstrig_quiet};
+	my @as_quiet = (extra_params => [ '-U', 'quiet' ]);
+	return $node->{sesstrig_quiet} = 1 if (try_psql($node, 'postgres', 'SELECT 1', @as_quiet))[0] == 0;
+	local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off -c session_audit.enabled=off';
+	try_psql($node, 'postgres', $_)
+	  for 'CREATE ROLE quiet LOGIN SUPERUSER', 'ALTER ROLE quiet SET session_triggers.enabled = off',
+	  'ALTER ROLE quiet SET session_audit.enabled = off';
+	return $node->{sesstrig_quiet} = (try_psql($node, 'postgres', 'SELECT 1', @as_quiet))[0] == 0;
+}
+
+# Runs SQL in a session of that superuser, and returns what psql prints.
 sub admin
 {
 	my ($node, $database, $sql) = @_;
-	local $ENV{PGOPTIONS} = $QUIET;
-	return $node->safe_psql($database, $sql);
+	_have_quiet($node);
+	return $node->safe_psql($database, $sql, extra_params => [ '-U', 'quiet' ]);
 }
 
 # Runs SQL with psql, like the method psql() of the node, whose parameters it takes, where
@@ -164,7 +175,8 @@ sub open_session
 sub open_quiet_session
 {
 	my ($node) = @_;
-	return open_session($node, 'root', options => $QUIET);
+	_have_quiet($node);
+	return open_session($node, 'quiet');
 }
 
 # Opens such a session that holds an advisory lock, number 42 by default.
@@ -213,10 +225,10 @@ sub poll_until
 sub wait_until
 {
 	my ($node, $database, $sql, $expected) = @_;
-	local $ENV{PGOPTIONS} = $QUIET;
 	my $met = _poll(
 		sub {
-			my ($status, $result) = try_psql($node, $database, $sql);
+			return 0 unless _have_quiet($node);
+			my ($status, $result) = try_psql($node, $database, $sql, extra_params => [ '-U', 'quiet' ]);
 			return $status == 0 && $result eq ($expected // 't');
 		});
 	return _waited($met, qq{"$sql"});

@@ -14,6 +14,7 @@ sesstrig_server_init(void)
 {
 	sesstrig_exit_on_failure(sesstrig_core_start());
 	sesstrig_note_settings();
+	sesstrig_changes_init();
 	sesstrig_workers_init();
 	sesstrig_authentication_init();
 }
@@ -23,6 +24,7 @@ sesstrig_statement_check(Node *statement)
 {
 	sesstrig_type_check(statement);
 	sesstrig_trigger_check(statement);
+	sesstrig_change_note_statement(statement);
 }
 
 #ifdef SESSTRIG_FAULTS

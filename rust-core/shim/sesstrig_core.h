@@ -135,6 +135,32 @@ typedef enum SesstrigValueKind {
 } SesstrigValueKind;
 
 /*
+ What somebody does. Null pointers are what there is nothing to say of.
+ */
+typedef struct SesstrigChange {
+  /*
+   The command tag.
+   */
+  const char *change;
+  /*
+   What it is done to, or where a setting is to apply.
+   */
+  const char *object;
+  /*
+   The setting.
+   */
+  const char *setting;
+  /*
+   What it was.
+   */
+  const char *old;
+  /*
+   What it is to be.
+   */
+  const char *value;
+} SesstrigChange;
+
+/*
  How the writer does.
  */
 typedef struct SesstrigAuditState {
@@ -291,6 +317,40 @@ typedef struct SesstrigCounters {
    */
   int32_t last_failure;
 } SesstrigCounters;
+
+/*
+ Records what weakens the audit. Returns an error that must be raised.
+
+ # Safety
+ `change` must point to a struct whose pointers are null or point to terminated strings.
+ */
+ErrorData *sesstrig_audit_change(const struct SesstrigChange *change);
+
+/*
+ Records that a session sets one of the settings that matter, or that its client has done so
+ when it connected, which is recorded with its logon. Returns an error that must be raised.
+
+ # Safety
+ The pointers must point to terminated strings.
+ */
+ErrorData *sesstrig_audit_set(const char *setting,
+                              const char *old,
+                              const char *value,
+                              bool by_client);
+
+/*
+ Whether a change of the setting with this name weakens the audit, or can.
+
+ # Safety
+ `name` must point to a terminated string.
+ */
+bool sesstrig_audit_is_watched(const char *name);
+
+/*
+ The database whose log has the records of all sessions, until the setting changes; null if
+ there is no audit.
+ */
+const char *sesstrig_audit_database(void);
 
 /*
  Whether a message for the server log begins as a record of the session audit does. This

@@ -22,6 +22,15 @@ extern void sesstrig_exit_on_failure(ErrorData *error);
 /* At server start, note which settings there are. */
 extern void sesstrig_note_settings(void);
 
+/* At server start, have the server say what weakens the session audit. */
+extern void sesstrig_changes_init(void);
+
+/* Note a utility statement that is about to be executed, for what the server says then. */
+extern void sesstrig_change_note_statement(Node *node);
+
+/* Is this process one of the workers of the session audit? */
+extern bool sesstrig_is_audit_worker(void);
+
 /* At server start, have the server reserve shared memory for the core. */
 extern void sesstrig_workers_init(void);
 

@@ -124,6 +124,9 @@ extern ErrorData *sesstrig_try_find_log(bool *found);
 
 /* The following cannot raise. */
 
+/* How often this worker has read the configuration file since it started. */
+extern uint32 sesstrig_reloads(void);
+
 /* The present end of the WAL. */
 extern uint64 sesstrig_wal_end(void);
 

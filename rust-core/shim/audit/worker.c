@@ -144,6 +144,14 @@ sesstrig_event_is_suppressed(void)
 	return event_triggers_suppressed;
 }
 
+static bool is_worker = false;
+
+bool
+sesstrig_is_audit_worker(void)
+{
+	return is_worker;
+}
+
 static void
 note_exit(int code, Datum arg)
 {
@@ -160,6 +168,7 @@ sesstrig_keeper_main(Datum arg)
 	pqsignal(SIGTERM, keeper ? die : SignalHandlerForShutdownRequest);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
+	is_worker = true;
 	if (keeper)
 		sesstrig_raise_on_failure(sesstrig_keeper_run());
 	else
@@ -312,6 +321,15 @@ sesstrig_try_query(const char *statement, int64 now, int64 started_at, int keep,
 	GUARD_END();
 }
 
+/* How often this worker has read the configuration file. */
+static uint32 reloads = 0;
+
+uint32
+sesstrig_reloads(void)
+{
+	return reloads;
+}
+
 /* --- waits ------------------------------------------------------------------------- */
 
 ErrorData *
@@ -330,6 +348,7 @@ sesstrig_try_await_latch(int ms, bool *woken)
 			*woken = true;
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
+			reloads++;
 		}
 	}
 	GUARD_END();

@@ -154,4 +154,12 @@
 	} while (0)
 #endif
 
+/* Call visit() for the setting with this name, and before 16 perhaps for others. */
+#if PG_VERSION_NUM >= 160000
+#define SESSTRIG_VISIT_SETTING(name, visit) \
+	visit(find_option(name, false, false, ERROR))
+#else
+#define SESSTRIG_VISIT_SETTING(name, visit) SESSTRIG_VISIT_SETTINGS(visit)
+#endif
+
 #endif							/* SESSTRIG_COMPAT_H */

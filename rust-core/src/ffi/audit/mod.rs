@@ -1,4 +1,5 @@
 //! Exports about the session audit.
 
+mod changes;
 mod record;
 mod workers;

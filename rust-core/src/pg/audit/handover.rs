@@ -1,5 +1,6 @@
 //! What a session does to be recorded by the writer of the session audit (rules A2 to A6).
 
+use super::changes;
 use super::pool::{POOL, Pool, Slot};
 use super::refusals;
 use super::settings::{CONTEXT, ENABLED, LOG_TO_SERVER, REQUIRED, TIMEOUT, is_on};
@@ -29,6 +30,8 @@ thread_local! {
     /// The slot with what is to be written if the server ends before this replication
     /// connection does.
     static HELD: Cell<Option<usize>> = const { Cell::new(None) };
+    /// The session that this process serves, if it does.
+    static PRESENT: Cell<Option<Identity>> = const { Cell::new(None) };
     /// How the session has ended, once it has.
     static END: Cell<Option<(End, Text<5>)>> = const { Cell::new(None) };
     /// What the process had used when the present use of the session began.
@@ -53,6 +56,22 @@ pub(in crate::pg) struct Identity {
 /// Whether sessions of this role and database are recorded, as it is decided at logon.
 pub(in crate::pg) fn is_enabled() -> bool {
     ENABLED.get()
+}
+
+/// Notes which session this process serves, whether it is recorded or not.
+pub(in crate::pg) fn note_session(identity: &Identity) {
+    PRESENT.set(Some(*identity));
+}
+
+/// A record with what there is to say of this session or, where there is none, of this process.
+///
+/// # Errors
+/// Returns the server's error if a setting cannot be read.
+pub(super) fn present_session() -> PgResult<Record> {
+    match PRESENT.get() {
+        Some(identity) => collect(&identity, None, Text::EMPTY),
+        None => Ok(changes::of_process()),
+    }
 }
 
 /// Hands over the record of a logon, for which [`finish_logon`] then waits. `sqlstate` is that
@@ -289,7 +308,7 @@ pub(in crate::pg) fn look_after_writer() -> PgResult<()> {
 }
 
 /// Has a writer started if there is none.
-fn request_writer(pool: &Pool) -> PgResult<()> {
+pub(super) fn request_writer(pool: &Pool) -> PgResult<()> {
     if pool.writer.load(Relaxed) != 0 {
         return Ok(());
     }

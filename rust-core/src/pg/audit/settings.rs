@@ -2,6 +2,7 @@
 
 use crate::pg::server::settings::{Bool, Define, Int, Text};
 use crate::pg::server::sys;
+use std::ffi::c_char;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr};
 
@@ -27,6 +28,11 @@ pub(super) static DATABASE: Text = Text {
     context: sys::PGC_SIGHUP,
     assign_hook: None,
 };
+
+/// The name of that database, until the setting changes; null if there is no audit.
+pub(crate) fn database() -> *const c_char {
+    DATABASE.as_ptr()
+}
 
 /// Whether there is an audit.
 pub(crate) fn is_on() -> bool {

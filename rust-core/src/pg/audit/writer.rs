@@ -4,6 +4,7 @@
 //! Whatever fails, no record is lost as long as the server runs: what was taken and not
 //! committed goes back, and is written later, by this writer or by the next one.
 
+use super::changes;
 use super::handover::log_rest;
 use super::keeper;
 use super::pool::{POOL, Pool, Slot};
@@ -199,6 +200,15 @@ fn prepare(pool: &Pool) -> PgResult<()> {
     Ok(())
 }
 
+/// Whether somebody has dropped the log.
+fn log_is_missing() -> PgResult<bool> {
+    guard::start_transaction()?;
+    // SAFETY: this calls a guard.
+    let found = unsafe { ask(|found| sys::sesstrig_try_find_log(found)) };
+    guard::abort_transaction()?;
+    Ok(matches!(found, Ok(false)))
+}
+
 /// Takes care of what a writer before this one had taken: it may have been committed.
 fn put_back(pool: &Pool) -> PgResult<()> {
     for (number, slot) in pool.slots().iter().enumerate() {
@@ -218,10 +228,18 @@ fn put_back(pool: &Pool) -> PgResult<()> {
 
 fn work(pool: &Pool, database: &CStr) -> PgResult<Exit> {
     let mut retry_at = None;
+    let mut seen = (reloads(), changes::of_server()?);
     loop {
         // SAFETY: the function only reads a variable.
         let level = unsafe { sys::sesstrig_commit_level() };
         pool.level.store(level, Relaxed);
+        if seen.0 != reloads() {
+            let now = (reloads(), changes::of_server()?);
+            // Such as the command that has asked for it.
+            write_what_waits(pool, false)?;
+            write_changes(pool, &changes::by_reload(&seen.1, &now.1))?;
+            seen = now;
+        }
         let stops = backend::stop_requested();
         if stops && !backend::is_shutdown() {
             return Ok(Exit::Again);
@@ -236,7 +254,8 @@ fn work(pool: &Pool, database: &CStr) -> PgResult<Exit> {
                 Some(false) => {
                     retry_at = Some(backend::now() + i64::from(RETRY) * 1000);
                     give_up(pool);
-                    if stops {
+                    // The next writer makes a log that somebody has dropped.
+                    if stops || log_is_missing()? {
                         return Ok(Exit::Again);
                     }
                 }
@@ -489,6 +508,28 @@ fn try_insert(pool: &Pool, refused: &[Counted]) -> PgResult<PgResult<()>> {
         guard::abort_transaction()?;
     }
     Ok(inserted.map(drop))
+}
+
+/// How often this process has read the configuration file.
+fn reloads() -> u32 {
+    // SAFETY: the function only reads a variable.
+    unsafe { sys::sesstrig_reloads() }
+}
+
+/// Writes what a reload has changed, and each to the server log (rule A11).
+fn write_changes(pool: &Pool, changes: &[Record]) -> PgResult<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    for record in changes {
+        log(record)?;
+    }
+    let inserted = insert(&changes.iter().collect::<Vec<_>>());
+    if let Err(error) = inserted.and_then(|inserted| inserted.commit(pool)) {
+        report_failure(pool, &error);
+        guard::abort_transaction()?;
+    }
+    Ok(())
 }
 
 /// Writes the ends of the replication connections that are open when the server ends.

@@ -20,6 +20,13 @@ pub(in crate::pg) fn is_client() -> bool {
     }
 }
 
+/// Whether this process belongs to a server that serves clients, and is not standalone nor one
+/// that pg_upgrade has started.
+pub(in crate::pg) fn is_in_service() -> bool {
+    // SAFETY: these are plain variables, and this process has only one thread.
+    unsafe { sys::IsUnderPostmaster && !sys::IsBinaryUpgrade }
+}
+
 /// Whether this process serves a replication connection.
 pub(in crate::pg) fn is_replication() -> bool {
     // SAFETY: these are plain variables, and this process has only one thread.

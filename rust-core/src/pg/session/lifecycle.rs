@@ -13,7 +13,7 @@ use crate::domain::session::policy::{
 };
 use crate::domain::session::triggers::Scope;
 use crate::pg::audit::handover::{self, Identity, Recorded};
-use crate::pg::audit::{refusals, settings as audit};
+use crate::pg::audit::{changes, refusals, settings as audit};
 use crate::pg::server::error::{PgError, PgResult};
 use crate::pg::server::settings::INSTANCE_NUM;
 use crate::pg::server::{backend, guard};
@@ -77,7 +77,11 @@ pub(crate) fn logon() -> PgResult<()> {
             replication: true,
         };
         current::set_replication(identity);
+        handover::note_session(&identity);
         handover::logon(&identity, Text::EMPTY)?;
+    }
+    if backend::is_replication() {
+        return changes::note_logon();
     }
     Ok(())
 }
@@ -90,6 +94,7 @@ fn start_use(session: Session) -> PgResult<()> {
         ..session
     };
     current::set(session);
+    handover::note_session(&session.identity());
     let mut sqlstate = Text::EMPTY;
     if may_fire(Event::Logon, Scope::Superusers) {
         match firing::fire(Event::Logon, session.occasion(), Scope::Superusers) {
@@ -110,7 +115,7 @@ fn start_use(session: Session) -> PgResult<()> {
     } else {
         handover::look_after_writer()?;
     }
-    Ok(())
+    changes::note_logon()
 }
 
 /// Fires the delegated logon triggers (rule N3). The session is open: if they end it,

@@ -1,0 +1,141 @@
+# What weakens the session audit (rule A11): it leaves a line of the server log, and a row where
+# the log takes one, that say who did it, and from where.
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib "$FindBin::RealBin/..";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use SessionTriggers;
+use Test::More;
+
+my $node = new_node('changes', allows_streaming => 1, conf => 'autovacuum = off');
+$node->start;
+create_app($node, <<'EOS');
+CREATE ROLE alice LOGIN;
+CREATE ROLE maker LOGIN CREATEROLE CREATEDB;
+CREATE ROLE root LOGIN SUPERUSER;
+CREATE ROLE other;
+CREATE FUNCTION noop() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+CREATE EVENT TRIGGER greet ON after_user_logon EXECUTE FUNCTION noop();
+CREATE EVENT TRIGGER part ON before_user_logoff EXECUTE FUNCTION noop();
+CREATE EVENT TRIGGER other ON ddl_command_end EXECUTE FUNCTION noop();
+CREATE FUNCTION slow() RETURNS int LANGUAGE sql SET session_triggers.enabled = off AS 'SELECT 1';
+EOS
+start_audit($node);
+
+sub in_log { return admin($node, 'postgres', $_[0]); }
+
+# What the changed rows say whose numbers are higher than that.
+sub changes_since
+{
+	my ($number) = @_;
+	wait_until($node, 'postgres', q{SELECT pending = 0 FROM session_audit.state()});
+	return in_log(
+		"SELECT string_agg(concat_ws(' ', context->>'change', context->>'object', context->>'setting', context->>'old' || ' >', context->>'new'), '; ' ORDER BY number)"
+		  . " FROM session_audit.log WHERE event = 'changed' AND number > $number");
+}
+
+sub last_number { return in_log('SELECT max(number) FROM session_audit.log'); }
+
+# Does something as root in a database. Tests what the rows say of it, and the lines.
+sub is_told
+{
+	my ($sql, $expected, %params) = @_;
+	my ($number, $position) = (last_number(), log_position($node));
+	my $session = open_session($node, $params{role} // 'root', database => $params{database} // 'app');
+	$session->try_query($_) for ref $sql ? @$sql : $sql;
+	my $title = 'A11: ' . (ref $sql ? $sql->[-1] : $sql);
+	my @lines = grep { $_->{event} eq 'changed' } audit_lines($node, $position);
+	is(scalar(@lines), scalar(split /; /, $expected), "$title: lines");
+	is(changes_since($number), $expected, $title);
+	$session->quit;
+	return @lines;
+}
+
+subtest 'A11: settings' => sub {
+	my ($line) = is_told('SET session_triggers.enabled = off', 'SET session_triggers.enabled on > off');
+	is_deeply([ @$line{qw(login_user database kind)} ], [qw(root app client)], 'A11: the line says who did it');
+	is(in_log(q{SELECT login_user, database, kind, login_user_id = 'root'::regrole, session_id IS NOT NULL, logon_at < at FROM session_audit.log WHERE event = 'changed'}),
+		'root|app|client|t|t|t', 'A11: so does the row');
+	is_told(q{SELECT set_config('session_audit.required', 'on', false)}, 'SET session_audit.required off > on');
+	is_told(q{SET LOCAL session_audit.timeout = 1}, 'SET session_audit.timeout 5000 > 1');
+	is_told('SELECT slow()', 'SET session_triggers.enabled on > off');
+	is_told('SET session_triggers.enabled = on', '');
+	is_told('SET work_mem = 1000', '');
+	is_told(['BEGIN', 'SET session_audit.log_to_server = on', 'ROLLBACK'], 'SET session_audit.log_to_server off > on');
+	is_told('ALTER ROLE alice SET session_audit.enabled = off', 'ALTER ROLE role alice session_audit.enabled off');
+	is_told('ALTER ROLE alice IN DATABASE app SET session_audit.context TO "a, b"', 'ALTER ROLE role alice in database app session_audit.context a, b');
+	is_told('ALTER ROLE alice RESET session_audit.enabled', 'ALTER ROLE role alice session_audit.enabled');
+	is_told(q{DO $$ BEGIN ALTER DATABASE app SET Session_Triggers.Enabled = off; END $$}, 'ALTER DATABASE database app session_triggers.enabled off');
+	is_told('ALTER DATABASE app RESET ALL', 'ALTER DATABASE database app all');
+	is_told('ALTER ROLE ALL SET session_audit.enabled = on', 'ALTER ROLE all roles session_audit.enabled on');
+	is_told('ALTER ROLE ALL RESET ALL', 'ALTER ROLE all roles all');
+	is_told('ALTER ROLE alice SET work_mem = 1000', '');
+	is_told('ALTER SYSTEM SET session_audit.keep = 99', 'ALTER SYSTEM session_audit.keep 99');
+	is_told('ALTER SYSTEM SET work_mem = 1000', '');
+	is_told('ALTER SYSTEM RESET session_audit.keep', 'ALTER SYSTEM session_audit.keep');
+	is_told($_, '', role => 'alice') for 'SET session_triggers.enabled = off', 'ALTER ROLE alice SET session_audit.enabled = off',
+	  'ALTER SYSTEM SET session_audit.keep = 1', 'ALTER ROLE alice RESET ALL', 'DROP EVENT TRIGGER greet';
+
+	my $number = last_number();
+	open_session($node, 'root', options => '-c session_triggers.enabled=off -c work_mem=1000')->quit;
+	is(changes_since($number), 'connection option session_triggers.enabled on > off', 'A11: what a client sets when it connects');
+};
+
+subtest 'A11: a reload' => sub {
+	my ($number, $position) = (last_number(), log_position($node));
+	$node->append_conf('postgresql.conf', "session_audit.keep = 77\nsession_audit.timeout = 7s\nwork_mem = 1000");
+	$node->reload;
+	wait_until($node, 'postgres', "SELECT count(*) = 2 FROM session_audit.log WHERE event = 'changed' AND number > $number");
+	is(changes_since($number), 'reload session_audit.timeout 5000 > 7000; reload session_audit.keep 0 > 77', 'A11: what the file changes');
+	is(in_log("SELECT count(*) FILTER (WHERE kind IS NULL AND session_id IS NULL) FROM session_audit.log WHERE event = 'changed' AND number > $number"), 2, 'A11: that nobody in particular did');
+	is(scalar(grep { $_->{event} eq 'changed' } audit_lines($node, $position)), 2, 'A11: lines');
+	$number = last_number();
+	stop_audit($node);
+	is(in_log("SELECT string_agg(context->>'setting' || ' ' || (context->>'change'), '; ' ORDER BY number) FROM session_audit.log WHERE event = 'changed' AND number > $number"),
+		'session_audit.database ALTER SYSTEM; session_audit.database reload', 'A11: the last row of an audit is that it has ended');
+	start_audit($node);
+};
+
+subtest 'A11: objects' => sub {
+	is_told('ALTER EVENT TRIGGER greet DISABLE', 'ALTER EVENT TRIGGER event trigger greet');
+	is_told('ALTER EVENT TRIGGER greet ENABLE ALWAYS', 'ALTER EVENT TRIGGER event trigger greet');
+	is_told('DROP EVENT TRIGGER part', 'DROP EVENT TRIGGER event trigger part');
+	is_told($_, '') for 'ALTER EVENT TRIGGER other DISABLE', 'DROP EVENT TRIGGER other';
+	is_told('DROP FUNCTION noop() CASCADE', 'DROP FUNCTION event trigger greet');
+	is_told('CREATE TABLE t (i int); ALTER TABLE t ADD j int; TRUNCATE t; DROP TABLE t', '');
+
+	my @in_log = (database => 'postgres');
+	my ($month) = split /\n/, in_log(q{SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'session_audit.log'::regclass ORDER BY 1});
+	is_told("ALTER TABLE $month OWNER TO other", "ALTER TABLE table $month", @in_log);
+	is_told("ALTER TABLE $month OWNER TO root", "ALTER TABLE table $month", @in_log);
+	my @others = grep { $_ ne 'session_audit.log_default' } split /\n/, in_log(q{SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'session_audit.log'::regclass ORDER BY 1 DESC});
+	my $next = $others[0];
+	is_told("TRUNCATE $next", "TRUNCATE TABLE table $next", @in_log);
+	is_told("ALTER TABLE session_audit.log DETACH PARTITION $next", "ALTER TABLE table $next", @in_log);
+	is_told("DROP TABLE $next", "DROP TABLE table $next", @in_log);
+	is_told('ALTER FUNCTION session_audit.status() OWNER TO other', 'ALTER FUNCTION function session_audit.status()', @in_log);
+	is_told('ALTER FUNCTION session_audit.status() OWNER TO root', 'ALTER FUNCTION function session_audit.status()', @in_log);
+	is_told('GRANT SELECT ON session_audit.log TO other', '', @in_log);
+	# Meanwhile, nothing is written.
+	is_told([ 'ALTER DATABASE postgres OWNER TO other', 'ALTER DATABASE postgres OWNER TO root' ],
+		'ALTER DATABASE database postgres; ALTER DATABASE database postgres');
+
+	# The log is gone, and made anew, with a row that says so.
+	my $position = log_position($node);
+	my $session = open_session($node, 'root', @in_log);
+	$session->query('DROP EXTENSION session_audit CASCADE');
+	wait_until($node, 'postgres', q{SELECT to_regclass('session_audit.log') IS NOT NULL});
+	my @lines = grep { $_->{event} eq 'changed' } audit_lines($node, $position);
+	is_deeply([ map { "$_->{context}{change} $_->{context}{object}" } @lines ], ['DROP EXTENSION extension session_audit'], 'A11: one line tells that all of it was dropped');
+	wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM session_audit.log WHERE event = 'changed'});
+	is(changes_since(0), 'DROP EXTENSION extension session_audit', 'A11: and the first rows of the new log');
+	$session->quit;
+};
+
+log_is_clean($node, 'the log has no failed assertion and no leak');
+$node->stop;
+
+done_testing();

@@ -1,0 +1,348 @@
+/*
+ * changes.c
+ *	  What weakens the session audit, as it is commanded (rule A11): settings that are set, and
+ *	  objects that are dropped, truncated, or altered.
+ *
+ * The server calls hooks once it has found that the role may do what it asks for, so that nobody
+ * fills the log with what is refused.  Such a hook knows the object, or the setting's name, but
+ * not the statement, which therefore is noted before it is executed.  What is recorded is told to
+ * Rust.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_db_role_setting.h"
+#include "catalog/pg_event_trigger.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_parameter_acl.h"
+#include "catalog/pg_proc.h"
+#include "commands/dbcommands.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/guc_tables.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "server/compat.h"
+#include "sesstrig_core.h"
+#include "sesstrig_entry.h"
+#include "sesstrig_server.h"
+
+#define AUDIT_SCHEMA "session_audit"
+
+static object_access_hook_type previous_access = NULL;
+static object_access_hook_type_str previous_access_str = NULL;
+
+/* The utility statement that was last executed, as far as it matters here. */
+static struct
+{
+	CommandTag	tag;
+	/* Does it drop all that a schema or an extension has? */
+	bool		drops_whole;
+	/* The setting that it sets, and the value; without a value it is reset. */
+	char		setting[NAMEDATALEN];
+	char		value[NAMEDATALEN];
+	bool		has_value;
+}			statement;
+
+static void
+note_setting(VariableSetStmt *set)
+{
+	char	   *value = NULL;
+
+	statement.has_value = false;
+	strlcpy(statement.setting, set->kind == VAR_RESET_ALL ? "all" : set->name,
+			sizeof(statement.setting));
+	if (set->kind == VAR_SET_VALUE)
+		value = ExtractSetVariableArgs(set);
+	else if (set->kind == VAR_SET_CURRENT)
+		value = GetConfigOptionByName(set->name, NULL, true);
+	if (value)
+	{
+		strlcpy(statement.value, value, sizeof(statement.value));
+		statement.has_value = true;
+	}
+}
+
+void
+sesstrig_change_note_statement(Node *node)
+{
+	statement.tag = CreateCommandTag(node);
+	statement.drops_whole = false;
+	statement.setting[0] = '\0';
+	switch (nodeTag(node))
+	{
+		case T_AlterSystemStmt:
+			note_setting(((AlterSystemStmt *) node)->setstmt);
+			break;
+		case T_AlterRoleSetStmt:
+			note_setting(((AlterRoleSetStmt *) node)->setstmt);
+			break;
+		case T_AlterDatabaseSetStmt:
+			note_setting(((AlterDatabaseSetStmt *) node)->setstmt);
+			break;
+		case T_DropStmt:
+			statement.drops_whole = ((DropStmt *) node)->removeType == OBJECT_EXTENSION ||
+				((DropStmt *) node)->removeType == OBJECT_SCHEMA;
+			break;
+		case T_DropOwnedStmt:
+			statement.drops_whole = true;
+			break;
+		default:
+			break;
+	}
+}
+
+/* Tell of what is done to an object or, if there is a setting, to what applies there. */
+static void
+tell(const char *object, const char *setting, const char *old, const char *value)
+{
+	SesstrigChange change = {
+		.change = GetCommandTagName(statement.tag),
+		.object = object,
+		.setting = setting,
+		.old = old,
+		.value = value,
+	};
+
+	sesstrig_raise_on_failure(sesstrig_audit_change(&change));
+}
+
+/* --- objects ----------------------------------------------------------------------- */
+
+/* Is this the schema of the audit, in the database where the log is? */
+static bool
+is_audit_schema(Oid schema)
+{
+	const char *database = sesstrig_audit_database();
+	char	   *name;
+	char	   *own;
+
+	if (!database || !OidIsValid(schema))
+		return false;
+	name = get_namespace_name(schema);
+	if (!name || strcmp(name, AUDIT_SCHEMA) != 0)
+		return false;
+	own = get_database_name(MyDatabaseId);
+	return own && strcmp(own, database) == 0;
+}
+
+static bool
+is_audit_extension(Oid extension)
+{
+	return extension == get_extension_oid(AUDIT_SCHEMA, true) &&
+		is_audit_schema(get_extension_schema(extension));
+}
+
+static bool
+is_session_trigger(Oid trigger)
+{
+	HeapTuple	tuple = SearchSysCache1(EVENTTRIGGEROID, ObjectIdGetDatum(trigger));
+	bool		found;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	found = sesstrig_event_is_known(NameStr(((Form_pg_event_trigger) GETSTRUCT(tuple))->evtevent));
+	ReleaseSysCache(tuple);
+	return found;
+}
+
+/* Does a change of the object weaken the audit, or the triggers? */
+static bool
+is_of_audit(ObjectAccessType access, Oid class, Oid object)
+{
+	/* Of what is dropped as a whole, that tells enough. */
+	bool		part = access != OAT_DROP || !statement.drops_whole;
+
+	switch (class)
+	{
+		case RelationRelationId:
+			{
+				char		kind = get_rel_relkind(object);
+
+				return part && (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE ||
+								kind == RELKIND_VIEW) &&
+					is_audit_schema(get_rel_namespace(object));
+			}
+		case InheritsRelationId:
+			return is_audit_schema(get_rel_namespace(object));
+		case ProcedureRelationId:
+			return part && is_audit_schema(get_func_namespace(object));
+		case NamespaceRelationId:
+			return is_audit_schema(object);
+		case ExtensionRelationId:
+			return is_audit_extension(object);
+		case EventTriggerRelationId:
+			return is_session_trigger(object);
+		case DatabaseRelationId:
+			{
+				const char *database = sesstrig_audit_database();
+				char	   *name = get_database_name(object);
+
+				return database && name && strcmp(name, database) == 0;
+			}
+		default:
+			return false;
+	}
+}
+
+/* A column, a partition's place in the log, or the like is told by the object it belongs to. */
+static const char *
+describe(Oid class, Oid object)
+{
+	ObjectAddress address;
+
+	ObjectAddressSet(address, class == InheritsRelationId ? RelationRelationId : class, object);
+	return getObjectDescription(&address, true);
+}
+
+/* --- settings ---------------------------------------------------------------------- */
+
+/* "role alice in database app" */
+static const char *
+describe_place(Oid database, Oid role)
+{
+	char	   *database_name = OidIsValid(database) ? get_database_name(database) : NULL;
+	char	   *role_name = OidIsValid(role) ? GetUserNameFromId(role, true) : NULL;
+
+	if (role_name && database_name)
+		return psprintf("role %s in database %s", role_name, database_name);
+	if (role_name)
+		return psprintf("role %s", role_name);
+	return database_name ? psprintf("database %s", database_name) : "all roles";
+}
+
+/* Tell of the setting of the statement, unless it is none of those that matter. */
+static void
+tell_setting(const char *place)
+{
+	bool		all = strcmp(statement.setting, "all") == 0;
+
+	/* A role resets all that it may set itself. */
+	if (all ? superuser() : sesstrig_audit_is_watched(statement.setting))
+		tell(place, statement.setting, NULL, statement.has_value ? statement.value : NULL);
+}
+
+/* The settings of sessions that matter, in the order of their functions below. */
+static const char *const watched[] = {
+	"session_triggers.enabled",
+	"session_audit.enabled",
+	"session_audit.required",
+	"session_audit.timeout",
+	"session_audit.log_to_server",
+	"session_audit.context",
+};
+
+/* A session, or its client when it connects, sets one of these. */
+static void
+note_set(int setting, const char *value, GucSource source)
+{
+	const char *old;
+
+	if (source != PGC_S_SESSION && source != PGC_S_CLIENT)
+		return;
+	old = GetConfigOption(watched[setting], true, false);
+	if (strcmp(old ? old : "", value) == 0)
+		return;
+	sesstrig_raise_on_failure(sesstrig_audit_set(watched[setting], old ? old : "", value,
+												 source == PGC_S_CLIENT));
+}
+
+#define CHECK_BOOL(n) \
+	static bool check_##n(bool *value, void **extra, GucSource source) \
+	{ \
+		note_set(n, *value ? "on" : "off", source); \
+		return true; \
+	}
+CHECK_BOOL(0)
+CHECK_BOOL(1)
+CHECK_BOOL(2)
+CHECK_BOOL(4)
+
+static bool
+check_3(int *value, void **extra, GucSource source)
+{
+	char		text[16];
+
+	snprintf(text, sizeof(text), "%d", *value);
+	note_set(3, text, source);
+	return true;
+}
+
+static bool
+check_5(char **value, void **extra, GucSource source)
+{
+	note_set(5, *value ? *value : "", source);
+	return true;
+}
+
+static void
+watch(struct config_generic *setting)
+{
+	static const GucBoolCheckHook hooks[] = {check_0, check_1, check_2, NULL, check_4};
+
+	for (int i = 0; i < (int) lengthof(watched); i++)
+	{
+		if (strcmp(setting->name, watched[i]) != 0)
+			continue;
+		if (setting->vartype == PGC_BOOL)
+			((struct config_bool *) setting)->check_hook = hooks[i];
+		else if (setting->vartype == PGC_INT)
+			((struct config_int *) setting)->check_hook = check_3;
+		else
+			((struct config_string *) setting)->check_hook = check_5;
+	}
+}
+
+/* --- hooks ------------------------------------------------------------------------- */
+
+static void
+note_access(ObjectAccessType access, Oid class, Oid object, int part, void *arg)
+{
+	if (previous_access)
+		previous_access(access, class, object, part, arg);
+	/* What the audit's workers do is no change, nor what makes the extension. */
+	if ((access != OAT_DROP && access != OAT_TRUNCATE && access != OAT_POST_ALTER) ||
+		part != 0 || creating_extension || sesstrig_is_audit_worker())
+		return;
+	if (class == DbRoleSettingRelationId)
+		tell_setting(describe_place(object, ((ObjectAccessPostAlter *) arg)->auxiliary_id));
+	else if (is_of_audit(access, class, object))
+		tell(describe(class, object), NULL, NULL, NULL);
+}
+
+static void
+note_access_str(ObjectAccessType access, Oid class, const char *object, int part, void *arg)
+{
+	if (previous_access_str)
+		previous_access_str(access, class, object, part, arg);
+	if (access == OAT_POST_ALTER && class == ParameterAclRelationId && (part & ACL_ALTER_SYSTEM))
+		tell_setting(NULL);
+}
+
+void
+sesstrig_changes_init(void)
+{
+	previous_access = object_access_hook;
+	object_access_hook = note_access;
+	previous_access_str = object_access_hook_str;
+	object_access_hook_str = note_access_str;
+	for (int i = 0; i < (int) lengthof(watched); i++)
+		SESSTRIG_VISIT_SETTING(watched[i], watch);
+}

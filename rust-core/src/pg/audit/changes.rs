@@ -1,0 +1,168 @@
+//! What weakens the audit leaves a line of the server log, and a row where the log takes one
+//! (rule A11). What that is, `shim/audit/changes.c` finds out; here is what is said of it.
+//!
+//! It is recorded as it is commanded, and stays so if it is rolled back: whoever tries it is seen.
+
+use super::handover;
+use super::pool::POOL;
+use super::settings::{LOG_TO_SERVER, is_on};
+use super::worker;
+use crate::domain::audit::context;
+use crate::domain::audit::record::{Kind, Record};
+use crate::domain::audit::text::Text;
+use crate::pg::server::error::PgResult;
+use crate::pg::server::{backend, settings};
+use std::cell::RefCell;
+use std::ffi::{CStr, CString};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// What somebody does.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Change<'a> {
+    /// The command tag, or what else it is.
+    pub(crate) change: &'a CStr,
+    /// What it is done to, or where a setting is to apply.
+    pub(crate) object: Option<&'a CStr>,
+    /// The setting.
+    pub(crate) setting: Option<&'a CStr>,
+    /// What it was.
+    pub(crate) old: Option<&'a CStr>,
+    /// What it is to be.
+    pub(crate) value: Option<&'a CStr>,
+}
+
+/// The settings that a reload can change.
+const OF_SERVER: [&CStr; 8] = [
+    c"session_triggers.enabled",
+    c"session_audit.database",
+    c"session_audit.enabled",
+    c"session_audit.required",
+    c"session_audit.timeout",
+    c"session_audit.keep",
+    c"session_audit.context",
+    c"session_audit.log_to_server",
+];
+
+thread_local! {
+    /// What the client has set when it connected: the setting, what it was, and what it is.
+    static BY_CLIENT: RefCell<Vec<[CString; 3]>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether a change of the setting with this name weakens the audit, or can.
+pub(crate) fn is_watched(name: &CStr) -> bool {
+    OF_SERVER
+        .iter()
+        .any(|known| known.to_bytes().eq_ignore_ascii_case(name.to_bytes()))
+}
+
+/// Records a change.
+///
+/// # Errors
+/// Returns the server's error if the line cannot be written.
+pub(crate) fn note(change: &Change) -> PgResult<()> {
+    if !backend::is_in_service() || !is_on() && !LOG_TO_SERVER.get() {
+        return Ok(());
+    }
+    let members: Vec<(&[u8], &[u8])> = [
+        (c"change", Some(change.change)),
+        (c"object", change.object),
+        (c"setting", change.setting),
+        (c"old", change.old),
+        (c"new", change.value),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name.to_bytes(), value?.to_bytes())))
+    .collect();
+    let record = Record {
+        kind: Kind::Changed,
+        at: backend::now(),
+        context: context::object(&members),
+        ..handover::present_session()?
+    };
+    worker::log(&record)?;
+    if let Some(pool) = POOL.get().filter(|_| is_on() && !backend::in_recovery()) {
+        handover::request_writer(pool)?;
+        if pool.put(&record, false, true).is_none() {
+            pool.dropped.fetch_add(1, Relaxed);
+        }
+        pool.wake_writer(false);
+    }
+    Ok(())
+}
+
+/// Records that the session sets a setting. What the client sets when it connects is kept for
+/// [`note_logon`]: nobody knows yet whether it is let in.
+///
+/// # Errors
+/// As [`note`].
+pub(crate) fn note_set(setting: &CStr, old: &CStr, value: &CStr, by_client: bool) -> PgResult<()> {
+    if by_client {
+        BY_CLIENT.with_borrow_mut(|all| all.push([setting, old, value].map(CStr::to_owned)));
+        return Ok(());
+    }
+    note(&Change {
+        change: c"SET",
+        setting: Some(setting),
+        old: Some(old),
+        value: Some(value),
+        ..Change::default()
+    })
+}
+
+/// Records what the client has set when it connected, with its logon.
+///
+/// # Errors
+/// As [`note`].
+pub(in crate::pg) fn note_logon() -> PgResult<()> {
+    for [setting, old, value] in BY_CLIENT.take() {
+        note(&Change {
+            change: c"connection option",
+            setting: Some(&setting),
+            old: Some(&old),
+            value: Some(&value),
+            ..Change::default()
+        })?;
+    }
+    Ok(())
+}
+
+/// What the settings are that a reload can change.
+///
+/// # Errors
+/// Returns the server's error if one cannot be read.
+pub(super) fn of_server() -> PgResult<Vec<CString>> {
+    OF_SERVER
+        .iter()
+        .map(|name| Ok(settings::value_of(name)?.unwrap_or_default()))
+        .collect()
+}
+
+/// The records of the settings that a reload has changed.
+pub(super) fn by_reload(old: &[CString], new: &[CString]) -> Vec<Record> {
+    OF_SERVER
+        .iter()
+        .zip(old)
+        .zip(new)
+        .filter(|((_, old), new)| old != new)
+        .map(|((name, old), new)| Record {
+            context: context::object(&[
+                (b"change", b"reload"),
+                (b"setting", name.to_bytes()),
+                (b"old", old.to_bytes()),
+                (b"new", new.to_bytes()),
+            ]),
+            ..Record::new(Kind::Changed, backend::now())
+        })
+        .collect()
+}
+
+/// A record of this process, where it serves no session.
+pub(super) fn of_process() -> Record {
+    Record {
+        process: Some(backend::start_and_number()),
+        login_user: Text::EMPTY,
+        login_user_id: backend::login_role(),
+        database_id: backend::database(),
+        ..Record::new(Kind::Changed, backend::now())
+    }
+}
