@@ -23,7 +23,9 @@ $node->start;
 create_app($node, <<'EOS');
 CREATE ROLE alice LOGIN;
 CREATE ROLE bob LOGIN;
+CREATE ROLE carol LOGIN;
 CREATE ROLE root LOGIN SUPERUSER;
+ALTER ROLE carol SET session_audit.required = on;
 CREATE DATABASE other;
 EOS
 my $root = open_quiet_session($node);
@@ -69,6 +71,15 @@ my $held = open_session($node, 'root', database => 'postgres', options => '-c se
 # The partition that takes the rows, its file, and the process of the writer.
 my ($table, $file, $writer);
 
+# Empties the log, and returns the file that its next rows go to: a new one, which nobody has
+# opened, of which nothing is in memory, and which no checkpoint is going to look for.
+sub new_file
+{
+	$held->query('TRUNCATE session_audit.log');
+	$held->query('CHECKPOINT');
+	return $node->data_dir . '/' . $held->query("SELECT pg_relation_filepath('$table')");
+}
+
 # Each way to keep the writer from writing: its name; how it is done, and undone; and whether
 # the writer fails at once, rather than after it has waited for a lock.
 my @obstacles = (
@@ -105,14 +116,20 @@ my @obstacles = (
 		down => sub { $held->query($_) for 'DROP INDEX session_audit.folded', 'DROP FUNCTION folded' } },
 	{   name => 'the disk refuses',
 		at_once => 1,
+		up => sub { $file = new_file(); chmod 0, $file; },
+		down => sub { chmod 0600, $file; } },
+	{   name => 'the disk is full',
+		at_once => 1,
+		sqlstate => '53100',
 		up => sub {
-			# What is in memory needs no file, so there is a new one, which the writer has not opened.
-			$held->query("BEGIN; CREATE TABLE session_audit.kept AS SELECT * FROM session_audit.log; TRUNCATE session_audit.log; COMMIT");
-			$held->query('CHECKPOINT');
-			$file = $node->data_dir . '/' . $held->query("SELECT pg_relation_filepath('$table')");
-			chmod 0, $file;
+			# To write to this device fails as on a full disk, with ENOSPC. Other files have
+			# room: without room for its WAL, the server would stop.
+			$file = new_file();
+			unlink $file;
+			symlink '/dev/full', $file;
 		},
-		down => sub { chmod 0600, $file; } });
+		# To delete rows makes room.
+		down => sub { unlink $file; $held->query('TRUNCATE session_audit.log') } });
 
 for my $obstacle (@obstacles)
 {
@@ -120,7 +137,7 @@ for my $obstacle (@obstacles)
 		start_over();
 		$table = $log->query('SELECT tableoid::regclass FROM session_audit.log ORDER BY at DESC LIMIT 1');
 		my $position = log_position($node);
-		my $open = open_session($node, 'alice', application_name => 'open');
+		my $open = open_session($node, 'alice');
 		$obstacle->{up}->();
 		# The first one finds out. It may wait for what the writer waits for, a lock.
 		my ($time, $first, $error) = timed_session('alice', application_name => 'first');
@@ -132,6 +149,13 @@ for my $obstacle (@obstacles)
 		$sum += $_->[0] for @more;
 		cmp_ok($sum, '<', $at_once, sprintf 'A6: five more do not wait at all: %.2f s', $sum);
 		my @clients = map { $_->[1] } @more;
+		($time, undef, $error) = timed_session('carol');
+		is($error, '58000', 'A6: who must be recorded is refused');
+		cmp_ok($time, '<', $at_once, 'A6: at once');
+		($time, my $superuser, $error) = timed_session('root', options => '-c session_audit.required=on');
+		is($error, undef, 'A6: a superuser is not');
+		like(slurp_file($node->logfile, $position), qr/^\d+\|$obstacle->{sqlstate}\|ERROR:/m, 'A6: the server log says why')
+		  if $obstacle->{sqlstate};
 		$_->quit for $clients[0], $open;
 		wait_for_exit($node, $_) for $clients[0], $open;
 		is(lines($position, $_), 'logon', 'A6: it is a line') for $first, $clients[1];
@@ -144,9 +168,9 @@ for my $obstacle (@obstacles)
 		is(audit_rows($node, is_of($clients[0]), q{event, session_id, at = logon_at, date_trunc('milliseconds', logon_at) = date_trunc('milliseconds', timestamptz '} . ((audit_lines($node, $position, $clients[0]))[0]{logon_at} // '-infinity') . q{')}),
 			join(' ', map { "$_->{event}|$_->{session_id}|" . ($_->{event} eq 'logon' ? 't' : 'f') . '|t' } audit_lines($node, $position, $clients[0])),
 			'A6: line and row have the same session_id, logon_at and event');
-		$_->quit for $first, @clients[ 1 .. 4 ];
+		$_->quit for $first, $superuser, @clients[ 1 .. 4 ];
 		start_over();
-		is(audit_rows($node, is_of($_)), 'logon logoff|client', 'A4: it has one end') for $first, $clients[1];
+		is(audit_rows($node, is_of($_)), 'logon logoff|client', 'A4: it has one end') for $first, $superuser, $clients[1];
 		is( admin($node, 'postgres', 'SELECT count(*) FROM (SELECT FROM session_audit.log GROUP BY session_id, logon_at, event HAVING count(*) > 1) AS twice'),
 			'0', 'A6: nothing is written twice');
 	};
@@ -428,6 +452,49 @@ subtest 'A6: the pool is full' => sub {
 };
 
 $_->quit for $root, $log, $held;
+
+subtest 'A6: no transaction gets a number' => sub {
+	start_over();
+	my $open = open_session($node, 'alice');
+	admin($node, 'postgres', 'ALTER DATABASE template0 ALLOW_CONNECTIONS true');
+	# The server stops three million before it has used half of all numbers since the oldest one
+	# that is not frozen. The first number of a page of pg_xact needs no page that is not there.
+	my $page = 32768;
+	my $last = admin($node, 'postgres', 'SELECT min(datfrozenxid::text::bigint) FROM pg_database') + 2**31 - 3_000_000;
+	# Autovacuum begins at once, but cannot end this as long as there is a table that it cannot read.
+	$file = $node->data_dir . '/' . admin($node, 'app', q{CREATE TABLE unreadable AS SELECT 1 AS i; SELECT pg_relation_filepath('unreadable')});
+	$node->stop('fast');
+	chmod 0, $file;
+	$node->command_ok([ 'pg_resetwal', '-x', (int($last / $page) + 1) * $page, $node->data_dir ], 'the next number is one that is not given out');
+	$node->start;
+	my $position = log_position($node);
+	$writer = wait_for_writer($node);
+	my ($time, $first, $error) = timed_session('alice');
+	is($error, undef, 'A6: a logon is let in');
+	cmp_ok($time, '<', $at_once, sprintf 'A6: the first one is not held up: %.2f s', $time);
+	($time, my $second, $error) = timed_session('alice');
+	is($error, undef, 'A6: and so is the next one');
+	cmp_ok($time, '<', $at_once, sprintf 'A6: which does not wait, either: %.2f s', $time);
+	like(log_text($node, $position, $writer), qr/^54000\|ERROR:  database is not accepting commands/m, 'A6: the server log says why');
+	($time, undef, $error) = timed_session('carol');
+	is($error, '58000', 'A6: who must be recorded is refused');
+	($time, my $superuser, $error) = timed_session('root', options => '-c session_audit.required=on');
+	is($error, undef, 'A6: a superuser is not');
+	$second->quit;
+	wait_for_exit($node, $second);
+	is(lines($position, $_), 'logon', 'A6: it is a line') for $first, $superuser;
+	is(lines($position, $second), 'logon logoff', 'A6: and so is an end');
+	chmod 0600, $file;
+	admin($node, $_, 'VACUUM (FREEZE)') for split /\n/, admin($node, 'postgres', 'SELECT datname FROM pg_database');
+	wait_for_audit($node, is_of($second), 'logon logoff|client', 'A6: both are written later');
+	is(audit_rows($node, is_of($_)), 'logon', 'A6: once') for $first, $superuser;
+	($time, my $late) = timed_session('alice');
+	cmp_ok($time, '<', $at_once, 'A6: and logons do not wait');
+	is(audit_rows($node, is_of($late)), 'logon', 'A6: they are rows again');
+	is(audit_rows($node, is_of($open)), 'logon logoff|shutdown', 'A4: what was written before is still there');
+	$_->quit for $first, $superuser, $late;
+};
+
 $node->stop;
 log_is_clean($node, 'the log has no failed assertion and no leak');
 done_testing();
