@@ -69,7 +69,7 @@ sub lines
 my $held = open_session($node, 'root', database => 'postgres', options => '-c session_audit.enabled=off');
 
 # The partition that takes the rows, its file, and the process of the writer.
-my ($table, $file, $writer);
+my ($table, $file, $writer, $limit);
 
 # Empties the log, and returns the file that its next rows go to: a new one, which nobody has
 # opened, of which nothing is in memory, and which no checkpoint is going to look for.
@@ -78,6 +78,17 @@ sub new_file
 	$held->query('TRUNCATE session_audit.log');
 	$held->query('CHECKPOINT');
 	return $node->data_dir . '/' . $held->query("SELECT pg_relation_filepath('$table')");
+}
+
+# Sets how large the files that the writer extends may become, in bytes, or "unlimited". Returns how
+# large they might become before.
+sub limit_files
+{
+	my ($limit) = @_;
+	my @prlimit = ('prlimit', '--pid', $writer);
+	chomp(my ($before) = run_command([ @prlimit, '--fsize', '--output=SOFT', '--noheadings', '--raw' ]));
+	system_or_bail(@prlimit, "--fsize=$limit:");
+	return $before;
 }
 
 # Each way to keep the writer from writing: its name; how it is done, and undone; and whether
@@ -129,7 +140,24 @@ my @obstacles = (
 			symlink '/dev/full', $file;
 		},
 		# To delete rows makes room.
-		down => sub { unlink $file; $held->query('TRUNCATE session_audit.log') } });
+		down => sub { unlink $file; $held->query('TRUNCATE session_audit.log') } },
+	{   name => 'a quota is used up',
+		at_once => 1,
+		sqlstate => 'XX000',
+		up => sub {
+			# The limit of a process fails with EFBIG, for which the server has no SQLSTATE, as it
+			# has none for EDQUOT. It applies to each file, so it leaves those of the WAL whole.
+			my $size = $held->query(q{SELECT pg_size_bytes(current_setting('wal_segment_size'))});
+			$file = new_file();
+			truncate $file, $size - $held->query('SHOW block_size');
+			# The last two pages then have room for a short record, but for none of a session with
+			# such long names as there are below.
+			$held->query("INSERT INTO $table (at, event, session_id, application_name) SELECT now(), 'logoff', 'filler ' || i, left(string_agg(md5(i || ' ' || j), ''), 1932) FROM generate_series(1, 8) i, generate_series(1, 64) j GROUP BY i");
+			is(-s $file, $size, 'the file is as large as it may become');
+			$writer = writer($node);
+			$limit = limit_files($size);
+		},
+		down => sub { limit_files($limit) } });
 
 for my $obstacle (@obstacles)
 {
@@ -140,11 +168,11 @@ for my $obstacle (@obstacles)
 		my $open = open_session($node, 'alice');
 		$obstacle->{up}->();
 		# The first one finds out. It may wait for what the writer waits for, a lock.
-		my ($time, $first, $error) = timed_session('alice', application_name => 'first');
+		my ($time, $first, $error) = timed_session('alice', application_name => 'first' x 12);
 		cmp_ok($time, '<', $obstacle->{at_once} ? $at_once : 5, sprintf 'A6: the first logon is not held up: %.2f s', $time);
 		is($error, undef, 'A6: it is let in');
 		# While the writer fails, nobody waits.
-		my @more = map { [ timed_session('alice', application_name => "more $_") ] } 1 .. 5;
+		my @more = map { [ timed_session('alice', application_name => "more $_" x 9) ] } 1 .. 5;
 		my $sum = 0;
 		$sum += $_->[0] for @more;
 		cmp_ok($sum, '<', $at_once, sprintf 'A6: five more do not wait at all: %.2f s', $sum);

@@ -387,9 +387,18 @@ fn try_write(pool: &Pool, batch: &[usize]) -> PgResult<PgResult<()>> {
     Ok(written)
 }
 
-/// Whether the log takes a row that has nothing in it that could be wrong. It is not kept.
+/// Whether the log takes a row that has nothing in it that could be wrong. It is not kept. Its
+/// texts make it longer than most, so that it needs as much room: where there is none left, the
+/// last page can still take a short one.
 fn takes_rows() -> PgResult<bool> {
-    let row = Record::new(Kind::Logoff, backend::now());
+    const LONG: [u8; 255] = [b'x'; 255];
+    let row = Record {
+        login_user: Text::new(&LONG),
+        database: Text::new(&LONG),
+        system_identity: Text::new(&LONG),
+        application_name: Text::new(&LONG),
+        ..Record::new(Kind::Logoff, backend::now())
+    };
     let inserted = insert(&[&row]);
     guard::abort_transaction()?;
     Ok(inserted.is_ok())
