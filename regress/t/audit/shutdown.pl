@@ -199,6 +199,97 @@ subtest 'A3, A4: while logons wait for the writer' => sub {
 	admin($node, 'postgres', 'ALTER ROLE alice RESET session_audit.timeout');
 };
 
+# Starts a shutdown, and returns once the postmaster has received the request. The result is
+# for finish_shutdown().
+sub start_shutdown
+{
+	my ($mode) = @_;
+	my $position = log_position($node);
+	my $output = '';
+	my $pg_ctl = IPC::Run::start([ 'pg_ctl', '-D', $node->data_dir, '-m', $mode, '-w', 'stop' ], '<', \undef, '>&', \$output);
+	$node->wait_for_log(qr/received $mode shutdown request/, $position);
+	return $pg_ctl;
+}
+
+# Opens sessions, stops the writer, and opens more. Returns the process of the writer, and the
+# sessions by what they do. Those that come while it stands still wait for
+# session_audit.timeout, but the walsender for nothing.
+sub sessions_without_writer
+{
+	open_session($node, 'alice')->quit;
+	my %clients = map { $_ => open_session($node, 'alice') } 'that stays', 'that leaves';
+	my $writer = wait_for_writer($node);
+	kill STOP => $writer;
+	my @more = ('that comes and stays', 'that comes and leaves');
+	@clients{@more} = map { connect_as($node, 'alice') } @more;
+	$clients{$_}->ready for @more;
+	$clients{'of a walsender'} = connect_raw($node, user => 'root', replication => 'true');
+	$clients{'of a walsender'}->ready;
+	$clients{$_}->quit for grep { /leaves/ } keys %clients;
+	return ($writer, %clients);
+}
+
+subtest 'A4, A6: a fast shutdown while the writer stands still' => sub {
+	admin($node, 'postgres', q{ALTER ROLE alice SET session_audit.timeout = '500ms'});
+	my $position = log_position($node);
+	my ($writer, %clients) = sessions_without_writer();
+	my $shutdown = start_shutdown('fast');
+	# It goes on when all sessions but the walsender have ended.
+	$clients{$_}->messages for grep { /stays/ } keys %clients;
+	ok(-e $node->data_dir . '/postmaster.pid', 'A4: the server waits for the writer');
+	kill CONT => $writer;
+	ok(finish_shutdown($node, $shutdown), 'A4: and the shutdown completes');
+	$node->start;
+	for my $what (sort keys %clients)
+	{
+		# The logon that has not waited any longer is a line as well.
+		is(join(' ', map { $_->{event} } audit_lines($node, $position, $clients{$what})), $what =~ /comes/ ? 'logon' : '', "A6: the lines of a session $what");
+		my $end = $what =~ /leaves/ ? 'client' : 'shutdown';
+		is(audit_rows($node, is_of($clients{$what})), "logon logoff|$end", "A4: the rows of a session $what");
+	}
+	is(admin($node, 'postgres', $INCOMPLETE), '', 'A4: all that were let in have one end');
+};
+
+subtest 'A4, A6: a fast shutdown while the writer stands still in a transaction' => sub {
+	open_session($node, 'alice')->quit;
+	my $writer = wait_for_writer($node);
+	my $position = log_position($node);
+	my $stays = open_session($node, 'alice');
+	my $locks = open_session($node, 'root', database => 'postgres');
+	$locks->query('BEGIN; LOCK TABLE session_audit.log');
+	my @clients = map { connect_as($node, 'alice') } 1 .. 2;
+	wait_until($node, 'postgres', "SELECT wait_event_type FROM pg_stat_activity WHERE pid = $writer", 'Lock');
+	kill STOP => $writer;
+	$_->ready for @clients;
+	$clients[0]->quit;
+	my $shutdown = start_shutdown('fast');
+	# The end of the last one releases the lock.
+	$_->messages for $stays, $clients[1], $locks;
+	kill CONT => $writer;
+	ok(finish_shutdown($node, $shutdown), 'A4: it completes');
+	$node->start;
+	for my $client ($stays, $locks, @clients)
+	{
+		my %found = map { $_ => 1 } (split / /, audit_rows($node, is_of($client), 'event')), map { $_->{event} } audit_lines($node, $position, $client);
+		is(join(' ', sort keys %found), 'logoff logon', 'A4, A6: logon and end of each are rows, or lines');
+	}
+	is( admin($node, 'postgres', 'SELECT count(*) FROM (SELECT FROM session_audit.log GROUP BY session_id, logon_at, event HAVING count(*) > 1) AS twice'),
+		'0', 'A6: nothing is written twice');
+};
+
+subtest 'A4, X: an immediate shutdown while the writer stands still' => sub {
+	my $position = log_position($node);
+	my ($writer, %clients) = sessions_without_writer();
+	my $start = Time::HiRes::time();
+	$node->stop('immediate');
+	cmp_ok(Time::HiRes::time() - $start, '<', 15, 'A4: it does not wait for the writer');
+	$node->start;
+	# What only the writer was to have is gone with the shared memory.
+	is(join(' ', map { $_->{event} } audit_lines($node, $position, $clients{$_})), 'logon', "A6: the line of a session $_") for grep { /comes/ } sort keys %clients;
+	wait_for_audit($node, is_of($clients{$_}), 'logon lost|crash', "A4, A7: the rows of a session $_") for 'that leaves', 'that stays';
+	admin($node, 'postgres', 'ALTER ROLE alice RESET session_audit.timeout');
+};
+
 subtest 'A3: a standby that is not there' => sub {
 	# Who has to look, or to make changes, does not wait.
 	admin($node, 'postgres', $_) for q{ALTER ROLE CURRENT_USER SET synchronous_commit = local}, q{ALTER ROLE alice SET synchronous_commit = off};
