@@ -315,6 +315,100 @@ BEGIN
 END
 $$;
 
+-- The last logon of a role before a time, and how often its name was refused since.
+--
+-- A row of a refused logon has the name alone.  So those do not count that came before a session
+-- of another role with the name.  One minute more is for those that were not yet in the log at
+-- that last logon.  No more than 10,000 rows count, so that nobody makes this slow by being
+-- refused.
+--
+-- Months before the last one are looked at only if that has no logon of the role: a session that
+-- has just begun takes time for each partition.
+CREATE FUNCTION @extschema@.last_logon_of(role oid, before timestamptz DEFAULT 'infinity',
+    OUT last_logon_at timestamptz, OUT client_addr inet, OUT application_name text, OUT auth_method text,
+    OUT database text, OUT refusals bigint, OUT last_refusal_at timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+DECLARE
+    own bigint := (SELECT system_identifier FROM pg_control_system());
+    name text := (SELECT rolname FROM pg_roles WHERE oid = role);
+    since timestamptz;
+BEGIN
+    FOREACH since IN ARRAY ARRAY[least(before, now()) - interval '31 days', '-infinity'] LOOP
+        SELECT l.at, l.client_addr, l.application_name, l.auth_method, l.database
+        INTO last_logon_at, client_addr, application_name, auth_method, database
+        FROM @extschema@.log l
+        WHERE l.event = 'logon' AND l.login_user_id = role AND l.system_identifier = own
+          AND l.at >= since AND l.at < before
+        ORDER BY l.at DESC LIMIT 1;
+        EXIT WHEN last_logon_at IS NOT NULL;
+    END LOOP;
+    IF last_logon_at IS NULL THEN
+        SELECT k.last_logon_at, k.client_addr, k.application_name
+        INTO last_logon_at, client_addr, application_name
+        FROM @extschema@.kept_logons k
+        WHERE k.login_user_id = role AND k.system_identifier = own AND k.last_logon_at < before;
+    END IF;
+    since := coalesce(last_logon_at - interval '1 minute', '-infinity');
+    since := greatest(since, (SELECT l.logon_at FROM @extschema@.log l
+                              WHERE l.login_user = name AND l.logon_at > since AND l.at > since
+                                AND l.event IN ('logoff', 'lost') AND l.login_user_id <> role
+                                AND l.system_identifier = own
+                              ORDER BY l.logon_at DESC LIMIT 1));
+    SELECT coalesce(sum(r.count), 0), max(r.at) INTO refusals, last_refusal_at
+    FROM (SELECT l.count, l.at FROM @extschema@.log l
+          WHERE l.event = 'refused' AND l.login_user = name AND l.logon_at IS NULL AND l.at > since
+            AND l.system_identifier = own
+          ORDER BY l.at DESC LIMIT 10000) r;
+END
+$$;
+
+-- The same of the session's role before the session, for everybody.
+--
+-- Whose it is, pg_stat_activity knows: unlike session_user, that does not change in a session.
+-- The session has no row yet while triggers of superusers fire, and none if it is left out of
+-- the audit.  All that is read here is of one snapshot, so that it cannot appear in between.
+CREATE FUNCTION @extschema@.my_last_logon(
+    OUT last_logon_at timestamptz, OUT client_addr inet, OUT application_name text, OUT auth_method text,
+    OUT database text, OUT refusals bigint, OUT last_refusal_at timestamptz)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan SET lock_timeout = '1s' AS $$
+#variable_conflict use_column
+DECLARE
+    own bigint := (SELECT system_identifier FROM pg_control_system());
+    role oid;
+    session text;
+    started timestamptz;
+    before timestamptz;
+BEGIN
+    -- The owner of a table can have functions run by whoever reads it, which is a superuser here.
+    IF EXISTS (SELECT FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner AND NOT r.rolsuper
+               WHERE c.oid IN ('@extschema@.log'::regclass, '@extschema@.kept_logons'::regclass)
+                  OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = '@extschema@.log'::regclass)) THEN
+        RAISE EXCEPTION 'a table of the session audit does not belong to a superuser'
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    SELECT a.usesysid, to_hex(floor(extract(epoch FROM a.backend_start))::bigint) || '.' || to_hex(a.pid), a.backend_start
+    INTO role, session, started FROM pg_stat_get_activity(pg_backend_pid()) a;
+    BEGIN
+        SELECT l.at INTO before FROM @extschema@.log l
+        WHERE l.event = 'logon' AND l.session_id = session AND l.system_identifier = own AND l.at >= started
+        ORDER BY l.logon_at LIMIT 1;
+        before := coalesce(before, started + current_setting('authentication_timeout')::interval);
+        SELECT l.* INTO last_logon_at, client_addr, application_name, auth_method, database, refusals, last_refusal_at
+        FROM @extschema@.last_logon_of(role, before) l;
+        -- This gives back the locks.  Otherwise the keeper would wait for the caller's transaction.
+        RAISE SQLSTATE 'UNLCK';
+    EXCEPTION WHEN SQLSTATE 'UNLCK' THEN
+    END;
+END
+$$;
+
+COMMENT ON FUNCTION @extschema@.last_logon_of(oid, timestamptz)
+    IS 'the last logon of a role before a time, and how often its name was refused since';
+COMMENT ON FUNCTION @extschema@.my_last_logon()
+    IS 'the last logon of the session''s role before the session, and how often its name was refused since';
+
 -- One row for each role that may log on, also those that never did.  A role is known by its
 -- number, which it keeps when it is renamed, and which no role of the same name gets.
 CREATE VIEW @extschema@.last_logons AS
@@ -986,3 +1080,5 @@ GRANT EXECUTE ON FUNCTION @extschema@.sessions_during(timestamptz, timestamptz, 
     @extschema@.noted_until(), @extschema@.state(), @extschema@.status(), @extschema@.row_digest(bytea, @extschema@.log),
     @extschema@.removal_digest(bigint, timestamptz, text), @extschema@.is_removed(bigint, bigint, bigint),
     @extschema@.verify(bigint, int, text, bigint, bigint) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.last_logon_of(oid, timestamptz) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.my_last_logon() TO PUBLIC;
