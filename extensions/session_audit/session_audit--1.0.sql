@@ -404,10 +404,95 @@ BEGIN
 END
 $$;
 
+-- A name in a column of so many characters, without what could write elsewhere on a terminal.
+CREATE FUNCTION @extschema@.shown(name text, width int) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT rpad(left(regexp_replace(coalesce(name, '-'), '[[:cntrl:]]', '?', 'g'), width), width) || '  '
+$$;
+
+-- A page of text on the day before a time, on who is on now, and on the writer.  It reads the rows
+-- of that day, whatever the size of the log.
+CREATE FUNCTION @extschema@.last_day(until timestamptz DEFAULT now()) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO'
+SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+DECLARE
+    since timestamptz := date_trunc('hour', until - interval '24 hours');
+BEGIN
+    RETURN NEXT format('Sessions from %s to %s', since, date_trunc('second', until));
+
+    RETURN NEXT '';
+    RETURN NEXT 'Hour      Logons';
+    RETURN QUERY
+    SELECT to_char(h.hour, 'DD HH24:MI') || to_char(h.logons, '9999999')
+        || rtrim('  ' || repeat('#', ceil(50.0 * h.logons / greatest(max(h.logons) OVER (), 1))::int))
+    FROM (SELECT hour, count(l.at) AS logons
+          FROM generate_series(since, until, '1 hour') hour
+          LEFT JOIN (SELECT at FROM @extschema@.log WHERE event = 'logon' AND at >= since AND at <= until) l
+            ON date_trunc('hour', l.at) = hour
+          GROUP BY hour) h
+    ORDER BY h.hour;
+
+    RETURN NEXT '';
+    RETURN NEXT 'Refused address          Attempts  Wrong passwords  Roles  Last';
+    RETURN QUERY
+    SELECT @extschema@.shown(CASE WHEN a.rank > 10 THEN format('%s others', count(*)) ELSE min(a.address) END, 23)
+        || to_char(sum(a.attempts), '9999999') || to_char(sum(a.passwords), '9999999999999999')
+        || CASE WHEN a.rank > 10 THEN '      -' ELSE to_char(sum(a.roles), '999999') END || to_char(max(a.last), '  DD HH24:MI:SS')
+    FROM (SELECT coalesce(host(client_addr), 'local or unknown') AS address, sum(count) AS attempts,
+              coalesce(sum(count) FILTER (WHERE sqlstate = '28P01'), 0) AS passwords,
+              count(DISTINCT login_user) AS roles, max(at) AS last,
+              least(row_number() OVER (ORDER BY sum(count) DESC, max(at) DESC), 11) AS rank
+          FROM @extschema@.log WHERE event = 'refused' AND at >= since AND at <= until GROUP BY 1) a
+    GROUP BY a.rank ORDER BY a.rank;
+
+    RETURN NEXT '';
+    RETURN NEXT 'Ended by                 Sessions';
+    RETURN QUERY
+    SELECT @extschema@.shown(coalesce(ended_by, event), 23) || to_char(count(*), '9999999')
+    FROM @extschema@.log WHERE event IN ('logoff', 'lost') AND at >= since AND at <= until
+    GROUP BY coalesce(ended_by, event) ORDER BY count(*) DESC, 1;
+
+    RETURN NEXT '';
+    RETURN NEXT 'Longest sessions         Role                  Database              Address          Ended by';
+    RETURN QUERY
+    SELECT @extschema@.shown(date_trunc('second', at - logon_at)::text, 23) || @extschema@.shown(login_user, 20)
+        || @extschema@.shown(database, 20) || @extschema@.shown(host(client_addr), 15) || coalesce(ended_by, event)
+    FROM @extschema@.log WHERE event IN ('logoff', 'lost') AND at >= since AND at <= until
+    ORDER BY at - logon_at DESC NULLS LAST LIMIT 5;
+
+    RETURN NEXT '';
+    RETURN NEXT 'Lost sessions            Role                  Database              Address          Logon';
+    RETURN QUERY
+    SELECT @extschema@.shown(to_char(at, 'DD HH24:MI:SS'), 23) || @extschema@.shown(login_user, 20)
+        || @extschema@.shown(database, 20) || @extschema@.shown(host(client_addr), 15) || date_trunc('second', logon_at)
+    FROM @extschema@.log WHERE event = 'lost' AND at >= since AND at <= until ORDER BY at DESC LIMIT 10;
+
+    RETURN NEXT '';
+    RETURN NEXT 'On now since             Role                  Database              Address          Application';
+    RETURN QUERY
+    SELECT @extschema@.shown(date_trunc('second', s.logon_at)::text, 23) || @extschema@.shown(s.login_user, 20)
+        || @extschema@.shown(s.database, 20) || @extschema@.shown(host(s.client_addr), 15)
+        || rtrim(@extschema@.shown(s.application_name, 20))
+    FROM @extschema@.sessions s WHERE s.state = 'active' ORDER BY s.logon_at LIMIT 20;
+
+    RETURN NEXT '';
+    RETURN NEXT 'Writer   Failures  Waiting  Dropped  Refusals waiting  Dropped  Keeper''s last run';
+    RETURN QUERY
+    SELECT @extschema@.shown(coalesce(s.writer::text, 'none'), 7) || to_char(s.failures, '9999999') || to_char(s.pending, '99999999')
+        || to_char(s.dropped, '99999999') || to_char(s.refusals_waiting, '99999999999999999') || to_char(s.refusals_dropped, '99999999')
+        || '  ' || coalesce(date_trunc('second', s.last_pass_at)::text, 'never')
+        || coalesce(', last error ' || date_trunc('second', s.last_error_at) || ': ' || rtrim(@extschema@.shown(s.last_error, 200)), '')
+    FROM @extschema@.status() s;
+END
+$$;
+
 COMMENT ON FUNCTION @extschema@.last_logon_of(oid, timestamptz)
     IS 'the last logon of a role before a time, and how often its name was refused since';
 COMMENT ON FUNCTION @extschema@.my_last_logon()
     IS 'the last logon of the session''s role before the session, and how often its name was refused since';
+COMMENT ON FUNCTION @extschema@.last_day(timestamptz) IS 'a page of text on the sessions of the day before a time';
+COMMENT ON FUNCTION @extschema@.shown(text, int) IS 'a name in a column of so many characters';
 
 -- One row for each role that may log on, also those that never did.  A role is known by its
 -- number, which it keeps when it is renamed, and which no role of the same name gets.
@@ -1080,5 +1165,6 @@ GRANT EXECUTE ON FUNCTION @extschema@.sessions_during(timestamptz, timestamptz, 
     @extschema@.noted_until(), @extschema@.state(), @extschema@.status(), @extschema@.row_digest(bytea, @extschema@.log),
     @extschema@.removal_digest(bigint, timestamptz, text), @extschema@.is_removed(bigint, bigint, bigint),
     @extschema@.verify(bigint, int, text, bigint, bigint) TO pg_monitor;
-GRANT EXECUTE ON FUNCTION @extschema@.last_logon_of(oid, timestamptz) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.last_logon_of(oid, timestamptz), @extschema@.last_day(timestamptz),
+    @extschema@.shown(text, int) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.my_last_logon() TO PUBLIC;

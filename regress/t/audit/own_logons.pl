@@ -1,5 +1,5 @@
-# What roles learn of their own last logon, and nobody of another's (rule A15), and the recipes of
-# docs/audit.md that tell them at logon.
+# What roles learn of their own last logon, and nobody of another's (rule A15), the recipes of
+# docs/audit.md that tell them at logon, and the page of the last day (rule A9).
 use strict;
 use warnings FATAL => 'all';
 
@@ -372,6 +372,44 @@ subtest 'A15: a log that is locked' => sub {
 	$root->quit;
 	in_log('DROP EVENT TRIGGER tell_last_logon');
 	admin($node, 'app', 'DROP EVENT TRIGGER tell_last_logon');
+};
+
+### A page
+
+subtest 'A9: the last day' => sub {
+	in_log('TRUNCATE session_audit.log');
+	in_log(q{CREATE ROLE "evil
+role" LOGIN});
+	my $killed = on("evil\nrole", application_name => 'evil');
+	my $staying = on('bob', application_name => 'staying');
+	my $auditor = on('auditor');
+	in_log('SELECT pg_terminate_backend(' . $killed->pid . ')');
+	wait_for_audit($node, is_of($killed), 'logon logoff|terminated', 'a session was terminated');
+	in_log(<<'EOS');
+INSERT INTO session_audit.log (at, event, session_id, login_user, client_addr, sqlstate, logon_at, ended_by, system_identifier, count)
+SELECT now(), v.event, v.id, v.login_user, v.addr::inet, v.sqlstate, now() - v.lasted::interval, v.ended_by, system_identifier, v.n
+FROM pg_control_system(), (VALUES
+    ('refused', '1.1', 'alice', '192.0.2.1', '28P01', NULL, NULL, 7), ('refused', '1.2', 'bob', '192.0.2.1', '28000', NULL, NULL, 1),
+    ('refused', '1.3', 'bob', NULL, '3D000', NULL, NULL, 1),
+    ('lost', '1.4', 'gone', '192.0.2.2', NULL, '2 days', 'crash', 1), ('logoff', '1.5', 'long', '192.0.2.3', NULL, '3 days', 'client', 1))
+    v(event, id, login_user, addr, sqlstate, lasted, ended_by, n)
+EOS
+	my @lines = map { $_->{values}[0] } grep { $_->{type} eq 'D' } $auditor->query('SELECT session_audit.last_day()');
+	my $page = join "\n", @lines;
+	like($page, qr/^\d\d \d\d:\d\d       3  #{50}$/m, 'A9: logons by hour');
+	like($page, qr/^192\.0\.2\.1 +8 +7 +2  /m, 'A9: refusals by address, of which passwords, of how many roles');
+	like($page, qr/^local or unknown +1 +0 +1  /m, 'A9: those without an address');
+	like($page, qr/^terminated +1$/m, 'A9: ends by kind');
+	like($page, qr/^Longest sessions.*\n3 days +long .*192\.0\.2\.3 +client\n2 days +gone .*crash$/m, 'A9: the longest');
+	like($page, qr/^Lost sessions.*\n\d\d \d\d:\d\d:\d\d +gone .*192\.0\.2\.2 /m, 'A9: those that were lost');
+	like($page, qr/^On now since.*\n.* bob .* staying\n.* auditor /m, 'A9: who is on');
+	like($page, qr/^Writer.*\n@{[writer($node)]} +0 +0 +0 /m, 'A9: the state of the writer');
+	like($page, qr/^\d\S+ +evil\?role /m, 'A9: no name begins a line');
+	is(scalar(grep { /\n/ } @lines), 0, 'A9: each line is one');
+	is($auditor->query(q{SELECT count(*) FROM session_audit.last_day('2001-01-01') l WHERE l LIKE '%###%' OR l LIKE '%terminated%'}), '0', 'A9: another day');
+	my $mallory = on('mallory');
+	is(error($mallory, 'SELECT session_audit.last_day()'), '42501', 'A9: for members of pg_monitor');
+	$_->quit for $mallory, $staying, $auditor;
 };
 
 $node->stop;
