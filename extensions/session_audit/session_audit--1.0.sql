@@ -946,8 +946,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' A
 $$;
 
 -- Drop the partitions that are older than so many days, and the rows of log_default that are.
--- The last logons in them are kept.  One that cannot be dropped, for instance because somebody
--- has made a view of it, does not keep the others from it.
+-- The last logons in them are kept.  One that cannot be dropped does not keep the others from it,
+-- and loses its rows if that is because something depends on it: anybody can make a view of it.
 CREATE FUNCTION @extschema@.drop_months(at timestamptz, days int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '20ms' AS $$
 DECLARE
@@ -970,7 +970,14 @@ BEGIN
             -- Those who read the log wait as soon as the first partition is dropped.  So
             -- they must not wait for others who use the next one.
             EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT', partition);
-            EXECUTE format('DROP TABLE %s', partition);
+            BEGIN
+                EXECUTE format('DROP TABLE %s', partition);
+            EXCEPTION WHEN dependent_objects_still_exist THEN
+                EXECUTE format('TRUNCATE %s', partition);
+                RAISE WARNING 'partition "%" of the session audit was emptied: %', partition, SQLERRM
+                    USING ERRCODE = SQLSTATE;
+                PERFORM @extschema@.note_pass(drop_months.at, SQLERRM);
+            END;
         EXCEPTION WHEN OTHERS THEN
             RAISE WARNING 'could not drop partition "%" of the session audit: %', partition, SQLERRM
                 USING ERRCODE = SQLSTATE;
@@ -1167,4 +1174,5 @@ GRANT EXECUTE ON FUNCTION @extschema@.sessions_during(timestamptz, timestamptz, 
     @extschema@.verify(bigint, int, text, bigint, bigint) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.last_logon_of(oid, timestamptz), @extschema@.last_day(timestamptz),
     @extschema@.shown(text, int) TO pg_monitor;
+GRANT USAGE ON SCHEMA @extschema@ TO PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.my_last_logon() TO PUBLIC;

@@ -253,6 +253,7 @@ ROLLBACK TO upgraded;
 CREATE VIEW of_march AS SELECT * FROM session_audit.log_2001_03;
 SELECT session_audit.add_month('2001-04-01');
 SELECT session_audit.drop_months('2002-04-01 00:00:00+00', 10);
+SELECT count(*) FROM of_march;
 SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'session_audit.log'::regclass ORDER BY inhrelid;
 SELECT last_pass_at, last_error, last_error_at FROM session_audit.status();
 SELECT session_audit.note_pass('2002-04-02 00:00:00+00', NULL);

@@ -34,8 +34,6 @@ $node->reload;
 # Runs SQL in the database of the log.
 sub in_log { return admin($node, 'postgres', $_[0]); }
 
-in_log('GRANT USAGE ON SCHEMA session_audit TO alice, bob, mallory');
-
 # Opens a session of a role in the database of the log.
 sub on { my ($role, %params) = @_; return open_session($node, $role, database => 'postgres', %params); }
 
@@ -161,7 +159,7 @@ subtest 'A15: sessions without a row' => sub {
 };
 
 subtest 'A15: months that were dropped' => sub {
-	in_log(q{CREATE ROLE gone LOGIN; GRANT USAGE ON SCHEMA session_audit TO gone; INSERT INTO session_audit.kept_logons SELECT system_identifier, 'gone'::regrole, 'gone', '2001-02-03 04:05:06+00', '192.0.2.7', 'old' FROM pg_control_system()});
+	in_log(q{CREATE ROLE gone LOGIN; INSERT INTO session_audit.kept_logons SELECT system_identifier, 'gone'::regrole, 'gone', '2001-02-03 04:05:06+00', '192.0.2.7', 'old' FROM pg_control_system()});
 	my $gone = on('gone');
 	is(told($gone), '2001-02-03 04:05:06|192.0.2.7|old|0', 'A15: what was kept of them');
 	$gone->quit;
@@ -199,7 +197,7 @@ subtest 'A15: refusals' => sub {
 };
 
 subtest 'A15: names that pass to others' => sub {
-	in_log('CREATE ROLE carol LOGIN; CREATE ROLE dave LOGIN; GRANT USAGE ON SCHEMA session_audit TO carol, dave');
+	in_log('CREATE ROLE carol LOGIN; CREATE ROLE dave LOGIN');
 	on('dave', application_name => 'of dave')->quit;
 	on('carol', application_name => 'of carol')->quit;
 	refuse('carol', 4);
@@ -215,7 +213,7 @@ subtest 'A15: names that pass to others' => sub {
 	write_refusals();
 	like(told(on('carol')), qr/\|1$/, 'A15: a refusal is of whoever has the name then');
 	like(told(on('caroline')), qr/\|0$/, 'A15: and not of who had it');
-	in_log('DROP OWNED BY carol, caroline; DROP ROLE carol; DROP ROLE caroline; CREATE ROLE caroline LOGIN; GRANT USAGE ON SCHEMA session_audit TO caroline');
+	in_log('DROP ROLE carol; DROP ROLE caroline; CREATE ROLE caroline LOGIN');
 	is(told(on('caroline')), '0', 'A15: a new role of the name was never on');
 };
 
@@ -276,6 +274,23 @@ subtest 'A7, A15: locks' => sub {
 	$root->query('BEGIN; LOCK TABLE session_audit.log');
 	is(error($alice, 'SELECT * FROM session_audit.my_last_logon()'), '55P03', 'A15: it does not wait long for a lock itself');
 	$_->quit for $root, $alice;
+};
+
+# A view and a column's type need no rights but that to use the schema.
+subtest 'A7, A15: what depends on a month' => sub {
+	for my $sql ('CREATE TEMP VIEW mine AS SELECT * FROM %s', 'CREATE TEMP TABLE mine (rows %s[])')
+	{
+		my $month = in_log(q{SELECT session_audit.add_month('2001-01-01')});
+		in_log(q{INSERT INTO session_audit.log (at, event, login_user) VALUES ('2001-01-02', 'refused', 'old')});
+		my $mallory = on('mallory');
+		is(error($mallory, sprintf $sql, $month), '', "anybody may: $sql");
+		like(in_log(q{SELECT session_audit.drop_months(now(), 1000); SELECT last_error FROM session_audit.status()}), qr/cannot drop table/, 'A7: the month is not dropped, as status() says');
+		is(in_log(q{SELECT count(*) FROM session_audit.log WHERE login_user = 'old'}), '0', 'A7: but has no rows any more');
+		$mallory->quit;
+		wait_for_exit($node, $mallory);
+		in_log('SELECT session_audit.drop_months(now(), 1000)');
+		is(in_log("SELECT to_regclass('$month')"), '', 'A7: and is dropped when nothing depends on it');
+	}
 };
 
 # An owner of a partition has functions run by whoever plans to read it.

@@ -250,7 +250,7 @@ subtest 'A9: roles that are renamed or made anew' => sub {
 
 subtest 'A9: rights' => sub {
 	is(in_log(<<'EOS'), 'my_last_logon', 'A9, A15: PUBLIC has a right on one function only');
-SELECT 'schema' WHERE has_schema_privilege('alice', 'session_audit', 'USAGE') OR has_schema_privilege('alice', 'session_audit', 'CREATE')
+SELECT 'schema' WHERE has_schema_privilege('alice', 'session_audit', 'CREATE')
 UNION ALL
 SELECT relname FROM pg_class WHERE relnamespace = 'session_audit'::regnamespace AND relkind IN ('r', 'p', 'v')
 AND has_table_privilege('alice', oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
