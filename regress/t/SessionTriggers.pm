@@ -24,13 +24,16 @@ our @EXPORT = qw(
   connect_raw connect_as open_session open_quiet_session hold_lock
   poll_until wait_until wait_for_event wait_for_exit wait_until_ready run_clients
   take_rows session_rows
-  is_of audit_rows wait_for_audit audit_lines digest_lines writer wait_for_writer
+  is_of audit_rows wait_for_audit audit_lines lines_of writer wait_for_writer
   log_position log_lines log_text exit_status log_is_clean
   $WARNING);
 
 # The text of the one WARNING that a failed logon sends to the client (rule F3).
 our $WARNING =
   'event trigger occur error after user login. For more information, see log';
+
+# The options of sessions that look on: they fire nothing, and are not recorded.
+my $QUIET = '-c session_triggers.enabled=off -c session_audit.enabled=off -c session_triggers.fault_unseen=on';
 
 ### Clusters
 
@@ -56,27 +59,13 @@ EOC
 	return $node;
 }
 
-# Has a superuser whose sessions fire nothing and are not recorded. An option of the connection
-# would be, each time (rule A11). Returns whether there is one.
-sub _have_quiet
-{
-	my ($node) = @_;
-	return 1 if $node->{sesstrig_quiet};
-	my @as_quiet = (extra_params => [ '-U', 'quiet' ]);
-	return $node->{sesstrig_quiet} = 1 if (try_psql($node, 'postgres', 'SELECT 1', @as_quiet))[0] == 0;
-	local $ENV{PGOPTIONS} = '-c session_triggers.enabled=off -c session_audit.enabled=off';
-	try_psql($node, 'postgres', $_)
-	  for 'CREATE ROLE quiet LOGIN SUPERUSER', 'ALTER ROLE quiet SET session_triggers.enabled = off',
-	  'ALTER ROLE quiet SET session_audit.enabled = off';
-	return $node->{sesstrig_quiet} = (try_psql($node, 'postgres', 'SELECT 1', @as_quiet))[0] == 0;
-}
-
-# Runs SQL in a session of that superuser, and returns what psql prints.
+# Runs SQL in a session of the superuser that fires nothing and is not recorded, and
+# returns what psql prints.
 sub admin
 {
 	my ($node, $database, $sql) = @_;
-	_have_quiet($node);
-	return $node->safe_psql($database, $sql, extra_params => [ '-U', 'quiet' ]);
+	local $ENV{PGOPTIONS} = $QUIET;
+	return $node->safe_psql($database, $sql);
 }
 
 # Runs SQL with psql, like the method psql() of the node, whose parameters it takes, where
@@ -175,8 +164,7 @@ sub open_session
 sub open_quiet_session
 {
 	my ($node) = @_;
-	_have_quiet($node);
-	return open_session($node, 'quiet');
+	return open_session($node, 'root', options => $QUIET);
 }
 
 # Opens such a session that holds an advisory lock, number 42 by default.
@@ -225,10 +213,10 @@ sub poll_until
 sub wait_until
 {
 	my ($node, $database, $sql, $expected) = @_;
+	local $ENV{PGOPTIONS} = $QUIET;
 	my $met = _poll(
 		sub {
-			return 0 unless _have_quiet($node);
-			my ($status, $result) = try_psql($node, $database, $sql, extra_params => [ '-U', 'quiet' ]);
+			my ($status, $result) = try_psql($node, $database, $sql);
 			return $status == 0 && $result eq ($expected // 't');
 		});
 	return _waited($met, qq{"$sql"});
@@ -372,20 +360,20 @@ sub _json_lines
 	return map { JSON::PP->new->utf8->decode($_) } slurp_file($node->logfile, $position) =~ /\|LOG:  (\{"at": .*\})$/mg;
 }
 
-# Returns those of them that have the digest of a row.
-sub digest_lines
+# Returns those of them of this event: those that have the digest of a row, or a change.
+sub lines_of
 {
-	my ($node, $position) = @_;
-	return grep { $_->{event} eq 'digest' } _json_lines($node, $position);
+	my ($node, $position, $event) = @_;
+	return grep { $_->{event} eq $event } _json_lines($node, $position);
 }
 
-# Returns the records in the server log since that position, as hashes, those of a client's
-# session or process, or all. What is not UTF-8 has been replaced.
+# Returns the records of sessions in the server log since that position, as hashes, those of a
+# client's session or process, or all. What is not UTF-8 has been replaced.
 sub audit_lines
 {
 	my ($node, $position, $who) = @_;
 	my $pid = ref $who ? $who->pid : $who;
-	my @records = grep { $_->{event} ne 'digest' } _json_lines($node, $position);
+	my @records = grep { $_->{event} !~ /^(?:changed|digest)$/ } _json_lines($node, $position);
 	return grep { !defined $pid || ($_->{session_id} // '') =~ /\.\Q@{[sprintf '%x', $pid]}\E$/ } @records;
 }
 

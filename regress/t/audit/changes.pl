@@ -47,7 +47,7 @@ sub is_told
 	my $session = open_session($node, $params{role} // 'root', database => $params{database} // 'app');
 	$session->try_query($_) for ref $sql ? @$sql : $sql;
 	my $title = 'A11: ' . (ref $sql ? $sql->[-1] : $sql);
-	my @lines = grep { $_->{event} eq 'changed' } audit_lines($node, $position);
+	my @lines = lines_of($node, $position, 'changed');
 	is(scalar(@lines), scalar(split /; /, $expected), "$title: lines");
 	is(changes_since($number), $expected, $title);
 	$session->quit;
@@ -91,8 +91,9 @@ subtest 'A11: a reload' => sub {
 	wait_until($node, 'postgres', "SELECT count(*) = 2 FROM session_audit.log WHERE event = 'changed' AND number > $number");
 	is(changes_since($number), 'reload session_audit.timeout 5000 > 7000; reload session_audit.keep 0 > 77', 'A11: what the file changes');
 	is(in_log("SELECT count(*) FILTER (WHERE kind IS NULL AND session_id IS NULL) FROM session_audit.log WHERE event = 'changed' AND number > $number"), 2, 'A11: that nobody in particular did');
-	is(scalar(grep { $_->{event} eq 'changed' } audit_lines($node, $position)), 2, 'A11: lines');
+	is(scalar(lines_of($node, $position, 'changed')), 2, 'A11: lines');
 	$number = last_number();
+	open_session($node, 'root')->query('ALTER SYSTEM RESET session_audit.database');
 	stop_audit($node);
 	is(in_log("SELECT string_agg(context->>'setting' || ' ' || (context->>'change'), '; ' ORDER BY number) FROM session_audit.log WHERE event = 'changed' AND number > $number"),
 		'session_audit.database ALTER SYSTEM; session_audit.database reload', 'A11: the last row of an audit is that it has ended');
@@ -128,7 +129,7 @@ subtest 'A11: objects' => sub {
 	my $session = open_session($node, 'root', @in_log);
 	$session->query('DROP EXTENSION session_audit CASCADE');
 	wait_until($node, 'postgres', q{SELECT to_regclass('session_audit.log') IS NOT NULL});
-	my @lines = grep { $_->{event} eq 'changed' } audit_lines($node, $position);
+	my @lines = lines_of($node, $position, 'changed');
 	is_deeply([ map { "$_->{context}{change} $_->{context}{object}" } @lines ], ['DROP EXTENSION extension session_audit'], 'A11: one line tells that all of it was dropped');
 	wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM session_audit.log WHERE event = 'changed'});
 	is(changes_since(0), 'DROP EXTENSION extension session_audit', 'A11: and the first rows of the new log');

@@ -1,9 +1,9 @@
 //! Faults on request, for the tests of rules F12 and F13. The feature `faults`
 //! builds this for the test suites' server; no other server contains it.
 
-use super::settings::{Define, Enum, Int};
+use super::settings::{Bool, Define, Enum, Int};
 use super::sys;
-use std::sync::atomic::AtomicI32;
+use std::sync::atomic::{AtomicBool, AtomicI32};
 
 const NONE: i32 = 0;
 const PANIC: i32 = 1;
@@ -33,8 +33,21 @@ static FAULT_DAYS: Int = Int {
     flags: 0,
 };
 
+/// Whether the session is one of the tests' own, which are to leave no trace.
+static FAULT_UNSEEN: Bool = Bool {
+    name: c"session_triggers.fault_unseen",
+    description: c"Keeps what the session changes out of the session audit.",
+    variable: AtomicBool::new(false),
+    context: sys::PGC_SUSET,
+};
+
 /// All of them.
-pub(in crate::pg) static ALL: &[&dyn Define] = &[&FAULT, &FAULT_DAYS];
+pub(in crate::pg) static ALL: &[&dyn Define] = &[&FAULT, &FAULT_DAYS, &FAULT_UNSEEN];
+
+/// Whether what the session changes is not recorded.
+pub(in crate::pg) fn is_unseen() -> bool {
+    FAULT_UNSEEN.get()
+}
 
 /// By how many microseconds the clock is ahead.
 pub(in crate::pg) fn clock_offset() -> i64 {
