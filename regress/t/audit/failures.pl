@@ -197,9 +197,10 @@ for my $obstacle (@obstacles)
 			join(' ', map { "$_->{event}|$_->{session_id}|" . ($_->{event} eq 'logon' ? 't' : 'f') . '|t' } audit_lines($node, $position, $clients[0])),
 			'A6: line and row have the same session_id, logon_at and event');
 		$_->quit for $first, $superuser, @clients[ 1 .. 4 ];
+		wait_for_exit($node, $_) for $first, $superuser, @clients[ 1 .. 4 ];
 		start_over();
 		is(audit_rows($node, is_of($_)), 'logon logoff|client', 'A4: it has one end') for $first, $superuser, $clients[1];
-		is( admin($node, 'postgres', 'SELECT count(*) FROM (SELECT FROM session_audit.log GROUP BY session_id, logon_at, event HAVING count(*) > 1) AS twice'),
+		is( admin($node, 'postgres', 'SELECT count(*) FROM (SELECT FROM session_audit.log WHERE event <> \'changed\' GROUP BY session_id, logon_at, event HAVING count(*) > 1) AS twice'),
 			'0', 'A6: nothing is written twice');
 	};
 }

@@ -246,12 +246,12 @@ EOC
 	poll_until(sub { slurp_file("$file.$_") =~ /""?event""?: ""?logoff""?/ }) for qw(log csv);
 	my @messages = map { decode_json($_)->{message} // '' } split /\n/, slurp_file("$file.json");
 	is(scalar(grep { $_ eq "message: $imitation" } @messages), 2, 'A13: jsonlog: an imitation is marked');
-	is(join(' ', map { decode_json($_)->{event} } grep { /^\{"at": "/ } @messages), 'logon logoff', 'A13: jsonlog: and a record is not');
+	is(join(' ', map { decode_json($_)->{event} } grep { /^\{"at": "/ } @messages), 'logon changed logoff', 'A13: jsonlog: and a record is not');
 	# The message is the 14th of the columns, of which none before it has quotes within.
 	my @csv = slurp_file("$file.csv") =~ /^(?:(?:"[^"\n]*"|[^,"\n]*),){13}"(\{(?:[^"]|"")*)"/mg;
-	is(join(' ', map { /""event"": ""(\w+)""/ } @csv), 'logon logoff', 'A13: csvlog: the same');
+	is(join(' ', map { /""event"": ""(\w+)""/ } @csv), 'logon changed logoff', 'A13: csvlog: the same');
 	my @lines = slurp_file("$file.log") =~ /^\d+\|\w+\|LOG:  (\{"at".*)$/mg;
-	is(join(' ', map { decode_json($_)->{event} } @lines), 'logon logoff', 'A13: stderr: the same');
+	is(join(' ', map { decode_json($_)->{event} } @lines), 'logon changed logoff', 'A13: stderr: the same');
 	unlike(slurp_file("$file.log"), qr/^\Q$imitation\E/m, 'A13: stderr: what is not the start of a message is indented');
 	$log->stop;
 };
@@ -280,9 +280,9 @@ EOC
 	$client->quit;
 	poll_until(sub { slurp_file("$file.$_") =~ /\\?"event\\?": \\?"logoff\\?"/ }) for qw(json log);
 	my @messages = map { decode_json($_)->{message} // '' } split /\n/, slurp_file("$file.json");
-	is(join(' ', map { decode_json($_)->{event} } grep { /^\{"at": "/ } @messages), 'logon logoff', 'A13: jsonlog: the records alone');
+	is(join(' ', map { decode_json($_)->{event} } grep { /^\{"at": "/ } @messages), 'logon changed logoff', 'A13: jsonlog: the records alone');
 	my @lines = slurp_file("$file.log") =~ / LOG:  00000: (\{"at": "[^"]*", "event".*)$/mg;
-	is(join(' ', map { decode_json($_)->{event} } @lines), 'logon logoff', 'A13: stderr: a record follows its SQLSTATE');
+	is(join(' ', map { decode_json($_)->{event} } @lines), 'logon changed logoff', 'A13: stderr: a record follows its SQLSTATE');
 	# The reason not to read records from there with such a prefix.
 	like(slurp_file("$file.log"), qr/^\Q$imitation\E/m, 'A13: stderr: with %u in the prefix, a stranger has written the beginning of a line');
 	$log->stop;
