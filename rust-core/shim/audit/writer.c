@@ -36,6 +36,7 @@
 #include "pgstat.h"
 #include "replication/syncrep.h"
 #include "replication/walsender.h"
+#include "storage/bufmgr.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "storage/sinval.h"

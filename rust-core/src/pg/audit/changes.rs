@@ -9,7 +9,6 @@ use super::settings::{LOG_TO_SERVER, is_on};
 use super::worker;
 use crate::domain::audit::context;
 use crate::domain::audit::record::{Kind, Record};
-use crate::domain::audit::text::Text;
 use crate::pg::server::error::PgResult;
 #[cfg(feature = "faults")]
 use crate::pg::server::fault;
@@ -160,15 +159,4 @@ pub(super) fn by_reload(old: &[CString], new: &[CString]) -> Vec<Record> {
             ..Record::new(Kind::Changed, backend::now())
         })
         .collect()
-}
-
-/// A record of this process, where it serves no session.
-pub(super) fn of_process() -> Record {
-    Record {
-        process: Some(backend::start_and_number()),
-        login_user: Text::EMPTY,
-        login_user_id: backend::login_role(),
-        database_id: backend::database(),
-        ..Record::new(Kind::Changed, backend::now())
-    }
 }

@@ -1,6 +1,5 @@
 //! What a session does to be recorded by the writer of the session audit (rules A2 to A6).
 
-use super::changes;
 use super::pool::{POOL, Pool, Slot};
 use super::refusals;
 use super::settings::{CONTEXT, ENABLED, LOG_TO_SERVER, REQUIRED, TIMEOUT, is_on};
@@ -70,7 +69,17 @@ pub(in crate::pg) fn note_session(identity: &Identity) {
 pub(super) fn present_session() -> PgResult<Record> {
     match PRESENT.get() {
         Some(identity) => collect(&identity, None, Text::EMPTY),
-        None => Ok(changes::of_process()),
+        None => Ok(of_process()),
+    }
+}
+
+/// A record of this process, where it serves no session.
+fn of_process() -> Record {
+    Record {
+        process: Some(backend::start_and_number()),
+        login_user_id: backend::login_role(),
+        database_id: backend::database(),
+        ..Record::new(Kind::Changed, backend::now())
     }
 }
 

@@ -276,9 +276,6 @@ fn report_removals(pool: &Pool, parameters: &Parameters) -> PgResult<()> {
             context: context::object(&members),
             ..Record::new(Kind::Changed, parameters.now)
         };
-        if LOG_TO_SERVER.get() {
-            worker::log(&record)?;
-        }
         hand_over(pool, &record)?;
     }
     Ok(())
@@ -286,6 +283,9 @@ fn report_removals(pool: &Pool, parameters: &Parameters) -> PgResult<()> {
 
 /// Hands a record over to the writer.
 fn hand_over(pool: &Pool, record: &Record) -> PgResult<()> {
+    if LOG_TO_SERVER.get() {
+        worker::log(record)?;
+    }
     // There is always room soon, as the writer works.
     while pool.put(record, false, LOG_TO_SERVER.get()).is_none() {
         wait_for_writer(pool)?;

@@ -9,7 +9,7 @@ use super::handover::log_rest;
 use super::keeper;
 use super::pool::{POOL, Pool, Slot};
 use super::refusals;
-use super::settings::{DATABASE, is_on};
+use super::settings::{DATABASE, LOG_TO_SERVER, is_on};
 use super::worker::{self, Parameters, commit, log, wait};
 use crate::domain::audit::chain;
 use crate::domain::audit::handover::Next;
@@ -486,6 +486,7 @@ fn write_refusals(pool: &Pool) -> PgResult<Option<bool>> {
         return Ok(None);
     }
     if try_insert(pool, &pending)?.is_ok() {
+        log_refusals(&pending)?;
         refusals::remove(&pending);
         return Ok(Some(true));
     }
@@ -499,10 +500,22 @@ fn write_refusals(pool: &Pool) -> PgResult<Option<bool>> {
             }
             let _ = guard::report_error(&error);
             log(&counted.record(backend::format_time))?;
+        } else {
+            log_refusals(std::slice::from_ref(counted))?;
         }
         refusals::remove(std::slice::from_ref(counted));
     }
     Ok(Some(true))
+}
+
+/// Writes refused logons that are rows to the server log as well, if each record is to be there.
+fn log_refusals(written: &[Counted]) -> PgResult<()> {
+    if LOG_TO_SERVER.get() {
+        for counted in written {
+            log(&counted.record(backend::format_time))?;
+        }
+    }
+    Ok(())
 }
 
 /// Tries to write refused logons, as [`try_write`] does.
