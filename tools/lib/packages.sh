@@ -52,6 +52,9 @@ meson    meson             cmd:meson
 meson    ninja-build       cmd:ninja
 monitoring prometheus      cmd:promtool
 monitoring prometheus-postgres-exporter cmd:prometheus-postgres-exporter
+fleet    jq                cmd:jq
+fleet    rsyslog           cmd:rsyslogd
+fleet    rsyslog-relp      file:/usr/lib/*/rsyslog/imrelp.so
 fresh    debootstrap       cmd:debootstrap
 fresh    iproute2          cmd:ip
 ha       etcd-server       cmd:etcd
