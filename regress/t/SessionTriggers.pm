@@ -160,11 +160,12 @@ sub open_session
 	return $client;
 }
 
-# Opens a session of the superuser "root" that fires nothing and is not recorded.
+# Opens a session of the superuser "root" that fires nothing and is not recorded, with such
+# parameters of the connection.
 sub open_quiet_session
 {
-	my ($node) = @_;
-	return open_session($node, 'root', options => $QUIET);
+	my ($node, %params) = @_;
+	return open_session($node, 'root', options => $QUIET, %params);
 }
 
 # Opens such a session that holds an advisory lock, number 42 by default.

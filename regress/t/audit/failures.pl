@@ -29,7 +29,7 @@ ALTER ROLE carol SET session_audit.required = on;
 CREATE DATABASE other;
 EOS
 my $root = open_quiet_session($node);
-my $log = open_session($node, 'root', database => 'postgres', options => '-c session_audit.enabled=off');
+my $log = open_quiet_session($node, database => 'postgres');
 
 # A logon that waits for the writer takes longer than this, which waits a second for a lock.
 my $at_once = 0.8;
@@ -66,7 +66,7 @@ sub lines
 }
 
 # A session that is in the writer's way.
-my $held = open_session($node, 'root', database => 'postgres', options => '-c session_audit.enabled=off');
+my $held = open_quiet_session($node, database => 'postgres');
 
 # The partition that takes the rows, its file, and the process of the writer.
 my ($table, $file, $writer, $limit);
@@ -339,8 +339,8 @@ subtest 'A6: session_audit.required' => sub {
 	$root->quit;
 	# What is counted for a minute is written when the server ends.
 	$node->restart;
-	$log = open_session($node, 'root', database => 'postgres', options => '-c session_audit.enabled=off');
-	$held = open_session($node, 'root', database => 'postgres', options => '-c session_audit.enabled=off');
+	$log = open_quiet_session($node, database => 'postgres');
+	$held = open_quiet_session($node, database => 'postgres');
 	$root = open_quiet_session($node);
 	is(admin($node, 'postgres', q{SELECT login_user, database, sqlstate, sum(count) FROM session_audit.log WHERE event = 'refused' AND login_user = 'alice' GROUP BY 1, 2, 3}),
 		'alice|app|58000|2', 'A6, A8: those that were withdrawn are refused logons');

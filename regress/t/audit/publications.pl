@@ -39,7 +39,7 @@ for my $via_root (0, 1)
 	subtest 'A14: FOR ALL TABLES' . ($via_root ? ', as their roots' : '') => sub {
 		admin($node, 'app', 'CREATE PUBLICATION everything FOR ALL TABLES' . ($via_root ? ' WITH (publish_via_partition_root)' : ''));
 		is(published('everything'), 'public.orders', 'A14: it has the tables of the application alone');
-		admin($subscriber, 'app', q{TRUNCATE orders; CREATE SUBSCRIPTION everything CONNECTION '} . $node->connstr('app') . q{' PUBLICATION everything});
+		admin($subscriber, 'app', q{TRUNCATE orders; CREATE SUBSCRIPTION everything CONNECTION '} . $node->connstr . q{ dbname=app' PUBLICATION everything});
 		my $orders = join ' ', 1 .. $next - 1;
 		ok(has_orders($orders), 'A14: they are copied');
 		my $client = open_session($node, 'alice');
@@ -70,7 +70,7 @@ subtest 'A14: who names them publishes them' => sub {
 	# With the tables of the application, by one subscription
 	admin($node, 'app', 'CREATE PUBLICATION everything FOR ALL TABLES');
 	admin($subscriber, 'app', 'CREATE EXTENSION session_audit; TRUNCATE orders');
-	admin($subscriber, 'app', q{CREATE SUBSCRIPTION both CONNECTION '} . $node->connstr('app') . q{' PUBLICATION everything, log});
+	admin($subscriber, 'app', q{CREATE SUBSCRIPTION two CONNECTION '} . $node->connstr . q{ dbname=app' PUBLICATION everything, log});
 	my $client = open_session($node, 'alice');
 	ok(wait_until($subscriber, 'app', q{SELECT string_agg(event, ' ') FROM session_audit.log WHERE } . is_of($client), 'logon'), 'A14: a row of the log comes');
 	ok(has_orders(join ' ', 1 .. $next - 1), 'A14: and so does the rest');

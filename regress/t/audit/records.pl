@@ -499,9 +499,9 @@ subtest 'A1: what does not belong to a superuser' => sub {
 
 ### Other servers
 
-# Rule A14: who publishes all tables publishes the log.
-subtest 'A14: a publication of all tables' => sub {
-	run('CREATE PUBLICATION everything FOR ALL TABLES');
+# Rule A14: rows of another server are in the log.
+subtest 'A14: the log is published' => sub {
+	run('CREATE PUBLICATION everything FOR TABLE session_audit.log WITH (publish_via_partition_root)');
 	my $client = records_still('A14: the audit goes on');
 	# What the keeper and administrators do
 	run(<<'EOS');
@@ -515,8 +515,6 @@ EOS
 	$subscriber->start;
 	wait_until($subscriber, 'postgres', q{SELECT to_regclass('session_audit.log') IS NOT NULL});
 	my ($own, $tables) = map { "SELECT $_ FROM session_audit.log WHERE system_identifier = " . in_log('SELECT system_identifier FROM pg_control_system()') } 'count(*)', 'count(DISTINCT tableoid)';
-	# Months that the publisher has and the subscriber does not must not stop it.
-	run(q{ALTER PUBLICATION everything SET (publish_via_partition_root = true)});
 	my $connstr = $node->connstr . ' dbname=postgres user=root';
 	admin($subscriber, 'postgres', "CREATE SUBSCRIPTION everything CONNECTION '$connstr' PUBLICATION everything WITH (copy_data = false)");
 	my $open = open_session($node, 'alice');
