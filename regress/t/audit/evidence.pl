@@ -72,7 +72,7 @@ subtest 'A10: each row has a number, and a digest over itself and the one before
 		'', 'A10: a member of pg_monitor can verify the log');
 
 	# As somebody computes it who has nothing but the rows.
-	my $file = PostgreSQL::Test::Utils::tempdir() . '/rows';
+	my $file = in_log('SHOW data_directory') . '/rows';
 	my $columns = in_log(q{SELECT string_agg(attname, ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'session_audit.log'::regclass AND attnum > 0 AND attname <> 'digest'});
 	in_log("COPY (SELECT digest, $columns FROM session_audit.log WHERE number <= 12 ORDER BY number) TO '$file' (FORMAT binary)");
 	my $rows = slurp_file($file);

@@ -126,28 +126,29 @@ tell(const char *object, const char *setting, const char *old, const char *value
 
 /* --- objects ----------------------------------------------------------------------- */
 
+/* Is the log in this database? */
+static bool
+is_audit_database(Oid database)
+{
+	const char *name = sesstrig_audit_database();
+	char	   *other = name ? get_database_name(database) : NULL;
+
+	return other && strcmp(other, name) == 0;
+}
+
 /* Is this the schema of the audit, in the database where the log is? */
 static bool
 is_audit_schema(Oid schema)
 {
-	const char *database = sesstrig_audit_database();
-	char	   *name;
-	char	   *own;
+	char	   *name = get_namespace_name(schema);
 
-	if (!database || !OidIsValid(schema))
-		return false;
-	name = get_namespace_name(schema);
-	if (!name || strcmp(name, AUDIT_SCHEMA) != 0)
-		return false;
-	own = get_database_name(MyDatabaseId);
-	return own && strcmp(own, database) == 0;
+	return name && strcmp(name, AUDIT_SCHEMA) == 0 && is_audit_database(MyDatabaseId);
 }
 
 static bool
 is_audit_extension(Oid extension)
 {
-	return extension == get_extension_oid(AUDIT_SCHEMA, true) &&
-		is_audit_schema(get_extension_schema(extension));
+	return extension == get_extension_oid(AUDIT_SCHEMA, true) && is_audit_database(MyDatabaseId);
 }
 
 static bool
@@ -191,12 +192,7 @@ is_of_audit(ObjectAccessType access, Oid class, Oid object)
 		case EventTriggerRelationId:
 			return is_session_trigger(object);
 		case DatabaseRelationId:
-			{
-				const char *database = sesstrig_audit_database();
-				char	   *name = get_database_name(object);
-
-				return database && name && strcmp(name, database) == 0;
-			}
+			return is_audit_database(object);
 		default:
 			return false;
 	}

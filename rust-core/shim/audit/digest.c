@@ -19,6 +19,7 @@
 #include "utils/inet.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
+#include "utils/typcache.h"
 
 #include "sesstrig_audit.h"
 #include "audit/sesstrig_log.h"
