@@ -80,9 +80,35 @@ note_setting(VariableSetStmt *set)
 	}
 }
 
+static void note_access(ObjectAccessType access, Oid class, Oid object, int part, void *arg);
+static void note_access_str(ObjectAccessType access, Oid class, const char *object, int part,
+							void *arg);
+
+/*
+ * The hooks cost every search for a name and every function a call.  A session that executes
+ * none of the statements that matter does without them.
+ */
+static void
+set_hooks(void)
+{
+	static bool set = false;
+
+	if (set)
+		return;
+	set = true;
+	previous_access = object_access_hook;
+	object_access_hook = note_access;
+	previous_access_str = object_access_hook_str;
+	object_access_hook_str = note_access_str;
+}
+
 void
 sesstrig_change_note_statement(Node *node)
 {
+	/* These come often. */
+	if (IsA(node, VariableSetStmt) || IsA(node, VariableShowStmt) || IsA(node, TransactionStmt))
+		return;
+	set_hooks();
 	statement.tag = CreateCommandTag(node);
 	statement.drops_whole = false;
 	statement.setting[0] = '\0';
@@ -335,10 +361,6 @@ note_access_str(ObjectAccessType access, Oid class, const char *object, int part
 void
 sesstrig_changes_init(void)
 {
-	previous_access = object_access_hook;
-	object_access_hook = note_access;
-	previous_access_str = object_access_hook_str;
-	object_access_hook_str = note_access_str;
 	for (int i = 0; i < (int) lengthof(watched); i++)
 		SESSTRIG_VISIT_SETTING(watched[i], watch);
 }

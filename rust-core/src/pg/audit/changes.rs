@@ -13,7 +13,7 @@ use crate::pg::server::error::PgResult;
 #[cfg(feature = "faults")]
 use crate::pg::server::fault;
 use crate::pg::server::{backend, settings};
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -44,9 +44,17 @@ const OF_SERVER: [&CStr; 8] = [
     c"session_audit.log_to_server",
 ];
 
+/// What the client has set when it connected: the setting, what it was, and what it is.
+struct ClientSet {
+    values: [CString; 3],
+    /// What it has set before.
+    before: Option<&'static ClientSet>,
+}
+
 thread_local! {
-    /// What the client has set when it connected: the setting, what it was, and what it is.
-    static BY_CLIENT: RefCell<Vec<[CString; 3]>> = const { RefCell::new(Vec::new()) };
+    /// The last of these. None is freed: a value that is dropped when the thread ends would cost
+    /// each session the registration for that, which has the linker look for a function.
+    static BY_CLIENT: Cell<Option<&'static ClientSet>> = const { Cell::new(None) };
 }
 
 /// Whether a change of the setting with this name weakens the audit, or can.
@@ -102,7 +110,11 @@ pub(crate) fn note(change: &Change) -> PgResult<()> {
 /// As [`note`].
 pub(crate) fn note_set(setting: &CStr, old: &CStr, value: &CStr, by_client: bool) -> PgResult<()> {
     if by_client {
-        BY_CLIENT.with_borrow_mut(|all| all.push([setting, old, value].map(CStr::to_owned)));
+        let set = ClientSet {
+            values: [setting, old, value].map(CStr::to_owned),
+            before: BY_CLIENT.get(),
+        };
+        BY_CLIENT.set(Some(Box::leak(Box::new(set))));
         return Ok(());
     }
     note(&Change {
@@ -119,14 +131,20 @@ pub(crate) fn note_set(setting: &CStr, old: &CStr, value: &CStr, by_client: bool
 /// # Errors
 /// As [`note`].
 pub(in crate::pg) fn note_logon() -> PgResult<()> {
-    for [setting, old, value] in BY_CLIENT.take() {
+    let mut next = BY_CLIENT.take();
+    while let Some(ClientSet {
+        values: [setting, old, value],
+        before,
+    }) = next
+    {
         note(&Change {
             change: c"connection option",
-            setting: Some(&setting),
-            old: Some(&old),
-            value: Some(&value),
+            setting: Some(setting),
+            old: Some(old),
+            value: Some(value),
             ..Change::default()
         })?;
+        next = *before;
     }
     Ok(())
 }
