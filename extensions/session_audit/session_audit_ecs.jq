@@ -43,7 +43,7 @@ record
           reason: $record.ended_by,
           sequence: $record.number,
           start: (if $is_end then $record.logon_at elif $record.event == "refused" then $record.at else null end),
-          end: (if $is_end then $record.at else null end),
+          end: (if $is_end then $record.at elif $record.event == "refused" then $record.context.last_at else null end),
           duration: (if $is_end and $record.logon_at != null then
             (($record.at | microseconds) - ($record.logon_at | microseconds)) * 1000 else null end)
         }

@@ -58,6 +58,7 @@ record
     status_detail: .ended_by,
     count: .count,
     start_time: (if .count == null then null else .at | milliseconds end),
+    end_time: (if .context.last_at == null then null else .context.last_at | milliseconds end),
     metadata: ({
       version: "1.1.0",
       product: {name: "PostgreSQL", vendor_name: "PostgreSQL", feature: {name: "session_audit"}},

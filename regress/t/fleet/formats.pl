@@ -72,7 +72,7 @@ my @more = (
 	'{"at": "2026-11-24T13:32:49+00:00", "event": "logoff", "session_id": "6b059201.4761", "login_user": "al\"ice", "login_user_id": 16384, "database": "app", "database_id": 5, "kind": "replication", "auth_method": "cert", "system_identity": "CN=\"x\\\\\u0007,\u00e9", "client_addr": "2001:db8::1", "client_port": 5432, "proxy_addr": "192.0.2.7", "encryption": "TLSv1.3", "logon_at": "2026-11-23T13:32:49.9+00:00", "ended_by": "client_lost", "sqlstate": "08006", "cpu": 0.000010, "wal_bytes": 4503599627370496, "context": {"app.user": "o\'x", "tenant": "7"}, "number": 4711, "timeline": 2}',
 	'{"at": "2026-11-24T13:32:49.5+00:00", "event": "lost", "session_id": "6b059201.4760", "login_user": "carol", "login_user_id": 16385, "kind": "client", "auth_method": "trust", "logon_at": "2026-11-24T13:32:48.123456+00:00", "ended_by": "crash"}',
 	'{"at": "2026-11-24T13:32:49.080+00:00", "event": "logon", "session_id": "6b059201.4762", "login_user": "bob", "login_user_id": 4294967295, "auth_method": "gss", "system_identity": "bob@EXAMPLE.ORG", "client_addr": "192.0.2.1", "encryption": "GSS", "logon_at": "2026-11-24T13:32:49.080+00:00", "sqlstate": "P0001"}',
-	'{"at": "2026-11-24T13:32:50.999999+00:00", "event": "refused", "client_addr": "192.0.2.1", "sqlstate": "28P01", "auth_method": "radius", "count": 5000}',
+	'{"at": "2026-11-24T13:32:50.999999+00:00", "event": "refused", "client_addr": "192.0.2.1", "sqlstate": "28P01", "auth_method": "radius", "count": 5000, "context": {"last_at": "2026-11-24T13:33:40.000001+00:00"}}',
 	'{"at": "2026-11-24T13:32:51+00:00", "event": "refused", "session_id": "6b059201.4763", "sqlstate": "57014", "auth_method": "oauth"}',
 	'{"at": "2026-11-24T13:32:51+00:00", "event": "digest", "number": 5, "timeline": 1, "digest": "00ff"}',
 	'{"at": "2026-11-24T13:32:51.5+00:00", "event": "changed", "session_id": "6b059201.4763", "login_user": "root", "login_user_id": 10, "context": {"setting": "session_audit.enabled"}}');
@@ -248,8 +248,9 @@ is("$ocsf->{auth_protocol_id} $ocsf->{auth_protocol} $ocsf->{status_detail} $ocs
 $ocsf = $mapped{ocsf}[ $by_user{'bob logon'} ];
 is("$ocsf->{auth_protocol_id} $ocsf->{auth_protocol} $ocsf->{time} $ocsf->{user}{uid}", '2 Kerberos 1795527169080 4294967295', 'A13: OCSF: Kerberos');
 $ocsf = $mapped{ocsf}[ $by_user{'28P01 refused'} ];
-is("$ocsf->{auth_protocol_id} $ocsf->{count} $ocsf->{time} $ocsf->{start_time} $ocsf->{user}{name} $ocsf->{user}{type_id}",
-	'10 5000 1795527170999 1795527170999 unknown 0', 'A8, A13: OCSF: refusals of nobody known');
+is("$ocsf->{auth_protocol_id} $ocsf->{count} $ocsf->{time} $ocsf->{start_time} $ocsf->{end_time} $ocsf->{user}{name} $ocsf->{user}{type_id}",
+	'10 5000 1795527170999 1795527170999 1795527220000 unknown 0', 'A8, A13: OCSF: refusals of nobody known');
+is($mapped{ecs}[ $by_user{'28P01 refused'} ]{event}{end}, '2026-11-24T13:33:40.000001+00:00', 'A8, A13: ECS: the time of the last one');
 
 log_is_clean($_, 'the log has no failed assertion and no leak') for $node, $standby;
 done_testing();
