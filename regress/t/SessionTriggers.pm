@@ -33,7 +33,7 @@ our $WARNING =
   'event trigger occur error after user login. For more information, see log';
 
 # The options of sessions that look on: they fire nothing, and are not recorded.
-my $QUIET = '-c session_triggers.enabled=off -c session_audit.enabled=off -c session_triggers.fault_unseen=on';
+my $QUIET = '-c session_triggers.enabled=off -c session_audit.enabled=off -c session_faults.unseen=on';
 
 ### Clusters
 

@@ -33,9 +33,10 @@ static FAULT_DAYS: Int = Int {
     flags: 0,
 };
 
-/// Whether the session is one of the tests' own, which are to leave no trace.
+/// Whether the session is one of the tests' own, which are to leave no trace. The prefix is not
+/// reserved, so that servers without faults take the name for a placeholder.
 static FAULT_UNSEEN: Bool = Bool {
-    name: c"session_triggers.fault_unseen",
+    name: c"session_faults.unseen",
     description: c"Keeps what the session changes out of the session audit.",
     variable: AtomicBool::new(false),
     context: sys::PGC_SUSET,
