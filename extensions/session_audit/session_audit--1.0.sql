@@ -542,13 +542,13 @@ $$;
 CREATE FUNCTION @extschema@.verify(known_number bigint DEFAULT NULL, known_timeline int DEFAULT NULL,
     known_digest text DEFAULT NULL, since bigint DEFAULT NULL, server bigint DEFAULT NULL,
     OUT problem text, OUT number bigint, OUT at timestamptz, OUT detail text,
-    OUT first_number bigint, OUT last_number bigint, OUT last_timeline int, OUT last_digest text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_sort = off SET enable_seqscan = off AS $$
+    OUT first_number bigint, OUT last_number bigint, OUT last_timeline int, OUT last_digest text, OUT removed bigint)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_sort = off SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     own bigint := (SELECT system_identifier FROM pg_control_system());
-    -- Read before the log is: what is in the log may be more by then.
     written bigint;
+    missing bigint;
     next record;
     gap @extschema@.removed;
     known record;
@@ -558,7 +558,11 @@ BEGIN
         RAISE EXCEPTION 'number and timeline of a digest must be given with it'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    IF server = own AND NOT pg_is_in_recovery() THEN
+    removed := 0;
+    -- Before the log is read, which may have more by then, and where each statement sees what was
+    -- committed before it.
+    IF server = own AND NOT pg_is_in_recovery()
+        AND current_setting('transaction_isolation') IN ('read committed', 'read uncommitted') THEN
         written := (SELECT s.number FROM @extschema@.state() s);
     END IF;
     SELECT l.number INTO first_number FROM @extschema@.log l
@@ -597,24 +601,29 @@ BEGIN
             detail := 'the digest is not that of the row behind the one before';
         ELSE
             -- What was removed on purpose must be all that is missing.
+            missing := coalesce(next.before, coalesce(since, 1) - 1) + 1;
             SELECT * INTO gap FROM @extschema@.removed r
             WHERE r.system_identifier = server AND r.last_number = next.number - 1;
-            IF NOT FOUND OR gap.first_number > coalesce(next.before, 0) + 1
-                AND NOT @extschema@.is_removed(server, coalesce(next.before, coalesce(since, 1) - 1) + 1, gap.first_number - 1) THEN
+            IF NOT FOUND OR NOT @extschema@.is_removed(server, missing, next.number - 1) THEN
                 problem := 'deleted';
-                number := coalesce(next.before, coalesce(since, 1) - 1) + 1;
+                number := missing;
                 detail := format('rows up to number %s are missing', next.number - 1);
-            ELSIF NOT EXISTS (SELECT FROM @extschema@.log c
-                              WHERE c.event = 'changed' AND c.at >= gap.removed_at - interval '1 day'
-                                AND c.system_identifier = server
-                                AND c.context->>'digest' = @extschema@.removal_digest(server, gap.removed_at, gap.removed_from)) THEN
+            ELSIF EXISTS (SELECT FROM (SELECT DISTINCT r.removed_at, r.removed_from FROM @extschema@.removed r
+                                       WHERE r.system_identifier = server
+                                         AND r.first_number < next.number AND r.last_number >= missing) o
+                          WHERE NOT EXISTS (SELECT FROM @extschema@.log c
+                                            WHERE c.event = 'changed' AND c.at >= o.removed_at - interval '1 day'
+                                              AND c.system_identifier = server AND c.context->>'change' = 'rows removed'
+                                              AND c.context->>'digest'
+                                                  = @extschema@.removal_digest(server, o.removed_at, o.removed_from))) THEN
                 problem := 'deleted';
-                number := coalesce(next.before, coalesce(since, 1) - 1) + 1;
+                number := missing;
                 detail := format('rows up to number %s are said to be removed, but no row of the log says so', next.number - 1);
             ELSIF @extschema@.row_digest(gap.last_digest, next.line) IS DISTINCT FROM next.digest THEN
                 problem := 'changed';
                 detail := 'the digest is not that of the row behind those that were removed';
             ELSE
+                removed := removed + next.number - missing;
                 CONTINUE;
             END IF;
         END IF;
@@ -1085,7 +1094,7 @@ COMMENT ON COLUMN @extschema@.log.blocks_written IS 'blocks that the session wro
 COMMENT ON COLUMN @extschema@.log.temp_blocks IS 'blocks of temporary files that the session read or wrote';
 COMMENT ON COLUMN @extschema@.log.wal_bytes IS 'WAL that the session produced';
 COMMENT ON COLUMN @extschema@.log.count IS 'the number of events that the row stands for';
-COMMENT ON COLUMN @extschema@.log.context IS 'the values of the settings in session_audit.context';
+COMMENT ON COLUMN @extschema@.log.context IS 'the settings in session_audit.context, or what was changed';
 
 COMMENT ON TABLE @extschema@.log_default IS 'the rows of the log for which there is no month';
 

@@ -63,6 +63,11 @@ subtest 'A11: settings' => sub {
 	is_told(q{SET LOCAL session_audit.timeout = 1}, 'SET session_audit.timeout 5000 > 1');
 	is_told('SELECT slow()', 'SET session_triggers.enabled on > off');
 	is_told('SET session_triggers.enabled = on', '');
+	# A parallel worker takes over what its session has set.
+	my $parallel = $node->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode';
+	is_told([ 'SET session_triggers.enabled = off', "SET $parallel = on",
+			q{DO $$ BEGIN SET session_audit.required = on; PERFORM count(*) FROM pg_class; SET session_audit.context = 'parallel'; END $$} ],
+		'SET session_triggers.enabled on > off; SET session_audit.required off > on; SET session_audit.context  > parallel');
 	is_told('SET work_mem = 1000', '');
 	is_told(['BEGIN', 'SET session_audit.log_to_server = on', 'ROLLBACK'], 'SET session_audit.log_to_server off > on');
 	is_told('ALTER ROLE alice SET session_audit.enabled = off', 'ALTER ROLE role alice session_audit.enabled off');

@@ -131,6 +131,21 @@ subtest 'A10: what somebody changes is named' => sub {
 	isnt($node->psql('postgres', q{SELECT session_audit.verify(known_digest => 'x')}), 0, 'A10: a digest without its number is refused');
 
 	is(verdict(), $fine, 'A10: nothing of that was kept');
+
+	# What is written while it waits is not taken for what is missing.
+	for my $begin ('', 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1')
+	{
+		my ($holder, $waits) = map { open_quiet_session($node, database => 'postgres') } 1, 2;
+		$holder->query('SELECT pg_advisory_lock(42)');
+		$waits->query($_) for split /; /, $begin;
+		$waits->send_query(q{WITH lock AS MATERIALIZED (SELECT pg_advisory_lock(42)::text AS got) SELECT concat_ws('|', problem, number) FROM lock, session_audit.verify(since => length(got) + 1)});
+		ok(wait_for_event($node, $waits, 'advisory'), 'A10: it has begun');
+		sessions(2);
+		$holder->quit;
+		my ($row) = grep { $_->{type} eq 'D' } $waits->messages;
+		is($row->{values}[0], '', 'A10: rows that come meanwhile are no problem');
+		$waits->quit;
+	}
 };
 
 subtest 'A10: digests go to the server log' => sub {
@@ -189,6 +204,7 @@ subtest 'A10: what the audit removes itself is told apart' => sub {
 	is(in_log(qq{SELECT context->>'first_number' = '$first', context->>'last_number' = '$last' FROM session_audit.log WHERE context->>'change' = 'rows removed'}),
 		't|t', 'A10: the log says what was removed');
 	is(verdict(), $fine, 'A10: and that is no problem');
+	is(in_log("SELECT removed = $last - $first + 1 FROM session_audit.verify()"), 't', 'A10: it is counted');
 	is(verdict("$last, 1, '$digest'"), $fine, 'A10: the digest of the last row that was removed is still known');
 	is(verdict("$first, 1, '$digest'"), "removed|$first", 'A10: that of another one is not');
 	is(verdict('', "DELETE FROM session_audit.log WHERE number = $last + 1"), "deleted|$first", 'A10: more must not be missing');

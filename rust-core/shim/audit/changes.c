@@ -12,6 +12,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/parallel.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
@@ -277,7 +278,8 @@ note_set(int setting, const char *value, GucSource source)
 {
 	const char *old;
 
-	if (source != PGC_S_SESSION && source != PGC_S_CLIENT)
+	/* A parallel worker gets what its session has set. */
+	if ((source != PGC_S_SESSION && source != PGC_S_CLIENT) || IsParallelWorker())
 		return;
 	old = GetConfigOption(watched[setting], true, false);
 	if (strcmp(old ? old : "", value) == 0)
