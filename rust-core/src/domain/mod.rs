@@ -6,5 +6,6 @@
 pub mod audit;
 pub mod delegation;
 pub mod oracle;
+pub mod proxy;
 pub mod session;
 pub mod stat;
