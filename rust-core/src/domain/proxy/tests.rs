@@ -1,7 +1,7 @@
 //! Tests of the reader on whole headers.
 
 use super::header::{Fault, Header, LONGEST_BLOCK, LONGEST_LINE, Reader};
-use super::testing::{Outcome, crc32c, read, run};
+use super::testing::{Outcome, crc32c, read, run, run_networks};
 use proptest::prelude::*;
 use std::net::SocketAddr;
 
@@ -443,6 +443,35 @@ fn details_are_sentences() {
     for limit in [LONGEST_LINE, LONGEST_BLOCK] {
         let names = |detail: &&&str| detail.contains(&named(limit));
         assert_eq!(details.iter().filter(names).count(), 1, "{limit}");
+    }
+}
+
+/// The inputs that the fuzzer has found to reach different code.
+#[test]
+fn the_fuzz_corpus_passes() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/proxy");
+    let texts: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+        .collect();
+    assert!(texts.len() > 50);
+    for text in texts {
+        run(&text);
+        run_networks(&text);
+    }
+}
+
+/// Writes the cases of the tables as seeds for the fuzz target.
+#[test]
+#[ignore = "writes files; run it when the tables have changed"]
+fn write_fuzz_seeds() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/proxy");
+    std::fs::create_dir_all(directory).unwrap();
+    let headers = headers().into_iter().map(|(bytes, _)| bytes);
+    let faults = faults().into_iter().map(|(bytes, _)| bytes);
+    let lists = super::networks::LISTS.iter().map(|list| list.to_vec());
+    for (number, bytes) in headers.chain(faults).chain(lists).enumerate() {
+        std::fs::write(format!("{directory}/seed-{number:03}"), bytes).unwrap();
     }
 }
 
