@@ -43,6 +43,9 @@ mod server {
         "sesstrig_out_of_memory",
         "sesstrig_stop_requested",
         "sesstrig_timeout_is_reached",
+        // shim/sesstrig_proxy.h
+        "sesstrig_check_proxy_networks",
+        "sesstrig_proxy_address",
         // shim/audit/sesstrig_session.h
         "sesstrig_client_auth_method",
         "sesstrig_client_encryption",
@@ -73,8 +76,10 @@ mod server {
         // utils/guc.h
         "GucContext",
         "GucStringAssignHook",
+        "GucStringCheckHook",
         "config_enum_entry",
         // shim/audit/sesstrig_record.h
+        "SesstrigAddress",
         "SesstrigHead",
         "SesstrigRecord",
         "SesstrigRows",

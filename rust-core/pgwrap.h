@@ -20,3 +20,4 @@
 #include "audit/sesstrig_session.h"
 #include "audit/sesstrig_record.h"
 #include "sesstrig_guard.h"
+#include "sesstrig_proxy.h"

@@ -70,6 +70,11 @@ LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'session_triggers_try';
 
 COMMENT ON FUNCTION @extschema@.try(name) IS 'run a trigger as if this session logged on or off, and roll back what it has done';
 
+CREATE FUNCTION @extschema@.proxy_addr() RETURNS inet
+LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'session_triggers_proxy_addr';
+
+COMMENT ON FUNCTION @extschema@.proxy_addr() IS 'the address of the proxy that the client has come through, if any';
+
 -- The triggers of this database are known, also those that have never fired.  Of other
 -- databases' triggers there is what was counted, with the name at that time.
 CREATE VIEW @extschema@.stat AS
@@ -104,6 +109,23 @@ COMMENT ON COLUMN @extschema@.stat_server.missed_logoffs IS 'sessions that have 
 COMMENT ON COLUMN @extschema@.stat_server.gave_way IS 'triggers whose counters gave way to those of another trigger';
 COMMENT ON COLUMN @extschema@.stat_server.uncounted IS 'runs of triggers that could not be counted';
 COMMENT ON COLUMN @extschema@.stat_server.stats_reset IS 'since when this is counted';
+
+-- What is dangerous about session_triggers.proxy_networks.  Only superusers read pg_hba.conf.
+CREATE FUNCTION @extschema@.proxy_problems(OUT problem text, OUT detail text) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT 'proxy_network_wide',
+        format('Whoever connects from %s may claim any address, and these are more than the addresses of one site.', trim(n))
+    FROM string_to_table(nullif(current_setting('session_triggers.proxy_networks'), ''), ',') AS n
+    WHERE trim(n) <> 'unix'
+        -- A network of IPv4 can be written as one of IPv6.
+        AND masklen(trim(n)::inet) < CASE WHEN family(trim(n)::inet) = 4 THEN 16
+                                          WHEN trim(n)::inet <<= '::ffff:0:0/96' THEN 112 ELSE 48 END
+    UNION ALL
+    SELECT 'proxy_trusted', format('Line %s of pg_hba.conf lets in whom a proxy claims to come from there, without a password.', h.line_number)
+    FROM pg_hba_file_rules h
+    WHERE current_setting('session_triggers.proxy_networks') <> '' AND h.type <> 'local' AND h.auth_method = 'trust'
+        AND NOT EXISTS (SELECT FROM unnest(h.options) AS o WHERE starts_with(o, 'clientcert='))
+$$;
 
 -- What is wrong with the triggers of this database.  Whether a role may execute a trigger's
 -- function is not looked at, because the server does not look at it either.
@@ -198,7 +220,9 @@ JOIN (VALUES ('session_triggers.enabled', 'turned_off'), ('session_audit.enabled
     ON starts_with(lower(c.value), o.setting || '=')
 WHERE (s.setdatabase = 0 OR d.datname = current_database())
     -- A stock server takes any value for one, and what is no boolean has no effect here.
-    AND substr(c.value, length(o.setting) + 2) ~* '^(f(a(l(se?)?)?)?|no?|off?|0)$';
+    AND substr(c.value, length(o.setting) + 2) ~* '^(f(a(l(se?)?)?)?|no?|off?|0)$'
+UNION ALL
+SELECT NULL, p.problem, p.detail FROM @extschema@.proxy_problems() p;
 
 COMMENT ON VIEW @extschema@.problems IS 'what is wrong with the logon and logoff triggers of this database';
 
@@ -222,8 +246,8 @@ ORDER BY e.evtevent, position;
 COMMENT ON VIEW @extschema@.triggers IS 'the logon and logoff triggers of this database, in the order in which they fire';
 
 REVOKE ALL ON FUNCTION @extschema@.counters(), @extschema@.server_counters(), @extschema@.stat_reset(),
-    @extschema@.stat_reset(name) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION @extschema@.counters(), @extschema@.server_counters() TO pg_monitor;
+    @extschema@.stat_reset(name), @extschema@.proxy_problems() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.counters(), @extschema@.server_counters(), @extschema@.proxy_problems() TO pg_monitor;
 GRANT SELECT ON @extschema@.stat, @extschema@.stat_server, @extschema@.problems, @extschema@.triggers TO pg_monitor;
 -- for the owners of triggers, who may try them
 GRANT USAGE ON SCHEMA @extschema@ TO PUBLIC;

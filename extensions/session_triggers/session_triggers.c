@@ -17,11 +17,13 @@ PG_MODULE_MAGIC;
 #pragma weak sesstrig_stat_server
 #pragma weak sesstrig_stat_clear
 #pragma weak sesstrig_trigger_try
+#pragma weak sesstrig_proxy_addr
 
 PG_FUNCTION_INFO_V1(session_triggers_counters);
 PG_FUNCTION_INFO_V1(session_triggers_server_counters);
 PG_FUNCTION_INFO_V1(session_triggers_stat_reset);
 PG_FUNCTION_INFO_V1(session_triggers_try);
+PG_FUNCTION_INFO_V1(session_triggers_proxy_addr);
 
 void		_PG_init(void);
 
@@ -65,4 +67,10 @@ Datum
 session_triggers_try(PG_FUNCTION_ARGS)
 {
 	return sesstrig_trigger_try(fcinfo);
+}
+
+Datum
+session_triggers_proxy_addr(PG_FUNCTION_ARGS)
+{
+	return sesstrig_proxy_addr(fcinfo);
 }

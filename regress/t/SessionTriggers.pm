@@ -474,13 +474,15 @@ use IO::Socket::UNIX;
 use Socket qw(SOCK_STREAM);
 
 # Connects, and sends the startup packet. Parameters: tcp, an address to use in place
-# of the Unix socket; from, the client's own address; protocol, the number of its version;
-# and those of the packet, such as user, database, and options.
+# of the Unix socket; from, the client's own address; header, what is sent before the
+# packet; protocol, the number of its version; and those of the packet, such as user,
+# database, and options.
 sub new
 {
 	my ($class, $node, %params) = @_;
 	my $address = delete $params{tcp};
 	my $from = delete $params{from};
+	my $header = delete $params{header} // '';
 	my $protocol = delete $params{protocol} // 3 << 16;
 	my $socket =
 	  $address
@@ -498,7 +500,7 @@ sub new
 	my $body = pack('N', $protocol);
 	$body .= "$_\0$params{$_}\0" for sort keys %params;
 	$body .= "\0";
-	$self->_send(pack('N', length($body) + 4) . $body);
+	$self->_send($header . pack('N', length($body) + 4) . $body);
 	return $self;
 }
 

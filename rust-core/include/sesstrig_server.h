@@ -56,6 +56,16 @@ extern Oid	sesstrig_trigger_bind(Oid trigger, const CreateEventTrigStmt *stateme
 extern void sesstrig_statement_check(Node *statement);
 
 /*
+ * Take the PROXY header with which a proxy says whose connection it passes on, before
+ * anything else is read.  A connection that should have one and has not is ended.
+ */
+struct Port;
+extern void sesstrig_connection_receive(struct Port *port);
+
+/* Raise an error if the client is behind a proxy, which ident could not tell from it. */
+extern void sesstrig_connection_check_ident(void);
+
+/*
  * Read the triggers of a session.  The last transaction of InitPostgres() must be
  * open, which spares the session a transaction of its own.
  */

@@ -12,7 +12,7 @@
  * The version of this interface.  A library that was built for another one is
  * refused; a column or an argument that changes needs a new version.
  */
-#define SESSTRIG_STAT_VERSION 1
+#define SESSTRIG_STAT_VERSION 2
 
 /* The version that the server has. */
 extern int	sesstrig_stat_version(void);
@@ -26,5 +26,8 @@ extern Datum sesstrig_stat_clear(FunctionCallInfo fcinfo);
 
 /* Run a trigger of this database, and roll back what it has done. */
 extern Datum sesstrig_trigger_try(FunctionCallInfo fcinfo);
+
+/* The address of the proxy through which this session's client has come, or NULL. */
+extern Datum sesstrig_proxy_addr(FunctionCallInfo fcinfo);
 
 #endif							/* SESSTRIG_STAT_H */

@@ -95,6 +95,28 @@ typedef enum SesstrigRoutineOption {
 } SesstrigRoutineOption;
 
 /*
+ What a byte of a header leads to.
+ */
+typedef enum SesstrigProxyStep {
+  /*
+   The header goes on.
+   */
+  SESSTRIG_PROXY_STEP_MORE,
+  /*
+   The header is complete, and names a client.
+   */
+  SESSTRIG_PROXY_STEP_CLIENT,
+  /*
+   The header is complete, and leaves the real address as it is.
+   */
+  SESSTRIG_PROXY_STEP_LOCAL,
+  /*
+   This is no header.
+   */
+  SESSTRIG_PROXY_STEP_FAULT,
+} SesstrigProxyStep;
+
+/*
  Which value a setting has during a firing.
  */
 typedef enum SesstrigOverrideKind {
@@ -223,6 +245,42 @@ typedef struct SesstrigRoutineError {
    */
   uint32_t position;
 } SesstrigRoutineError;
+
+/*
+ Where a client is, as a header says.
+ */
+typedef struct SesstrigClientAddress {
+  /*
+   The first `length` bytes are its address.
+   */
+  uint8_t bytes[16];
+  /*
+   4 or 16
+   */
+  uintptr_t length;
+  /*
+   Its port.
+   */
+  uint16_t port;
+} SesstrigClientAddress;
+
+/*
+ What is wrong with a list of proxies.
+ */
+typedef struct SesstrigListFault {
+  /*
+   How many bytes are before the wrong item.
+   */
+  uintptr_t offset;
+  /*
+   How long the item is.
+   */
+  uintptr_t length;
+  /*
+   Why it is wrong, without a period.
+   */
+  const char *reason;
+} SesstrigListFault;
 
 /*
  The value of a setting during a firing.
@@ -632,6 +690,36 @@ uintptr_t sesstrig_trigger_source(const char *role,
  `source` must point to a terminated string.
  */
 bool sesstrig_source_is_trigger(const char *source);
+
+/*
+ Whether any proxy is listed.
+ */
+bool sesstrig_proxy_is_used(void);
+
+/*
+ Whether a connection from this address, or if it is null over a Unix-domain socket, must
+ begin with a header.
+
+ # Safety
+ If it is not null, `bytes` must point to `length` bytes.
+ */
+bool sesstrig_proxy_is_listed(const uint8_t *bytes, uintptr_t length);
+
+/*
+ Takes the next byte of this process's header. Sets `client` if that completes it and it names
+ one; sets `fault` to a sentence if it is no header. Nothing may be taken after either.
+ */
+enum SesstrigProxyStep sesstrig_proxy_take(uint8_t byte,
+                                           struct SesstrigClientAddress *client,
+                                           const char **fault);
+
+/*
+ Whether a value of `session_triggers.proxy_networks` can be set; otherwise sets `fault`.
+
+ # Safety
+ `value` must point to a terminated string.
+ */
+bool sesstrig_proxy_check_list(const char *value, struct SesstrigListFault *fault);
 
 /*
  Defines the settings and prepares the core. The postmaster, or a standalone

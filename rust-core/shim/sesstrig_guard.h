@@ -56,6 +56,7 @@ extern ErrorData *sesstrig_try_define_int(const char *name,
 extern ErrorData *sesstrig_try_define_string(const char *name,
 											 const char *description,
 											 char **variable, GucContext context,
+											 GucStringCheckHook check_hook,
 											 GucStringAssignHook assign_hook);
 extern ErrorData *sesstrig_try_define_enum(const char *name,
 										   const char *description,

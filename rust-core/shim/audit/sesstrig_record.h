@@ -18,6 +18,13 @@ typedef struct SesstrigText
 	int			length;
 } SesstrigText;
 
+/* An address of a host. */
+typedef struct SesstrigAddress
+{
+	int			bits;			/* 32 or 128, as it has; 0: NULL */
+	unsigned char bytes[16];
+} SesstrigAddress;
+
 /* One row of session_audit.log. */
 typedef struct SesstrigRecord
 {
@@ -31,9 +38,9 @@ typedef struct SesstrigRecord
 	const char *kind;
 	SesstrigText auth_method;
 	SesstrigText system_identity;
-	int			client_bits;	/* 32 or 128, as the address has; 0: NULL */
-	unsigned char client_addr[16];
+	SesstrigAddress client_addr;
 	int32		client_port;	/* -1: NULL */
+	SesstrigAddress proxy_addr;
 	SesstrigText application_name;
 	SesstrigText encryption;
 	int32		instance_num;

@@ -575,18 +575,18 @@ add_name(TupleTableSlot *slot, int *column, const char *name)
 }
 
 static void
-add_address(TupleTableSlot *slot, int *column, const SesstrigRecord *record)
+add_address(TupleTableSlot *slot, int *column, const SesstrigAddress *address)
 {
-	inet	   *address = palloc0(sizeof(inet));
+	inet	   *value = palloc0(sizeof(inet));
 
-	if (record->client_bits > 0)
+	if (address->bits > 0)
 	{
-		ip_family(address) = record->client_bits == 32 ? PGSQL_AF_INET : PGSQL_AF_INET6;
-		ip_bits(address) = record->client_bits;
-		memcpy(ip_addr(address), record->client_addr, ip_addrsize(address));
-		SET_INET_VARSIZE(address);
+		ip_family(value) = address->bits == 32 ? PGSQL_AF_INET : PGSQL_AF_INET6;
+		ip_bits(value) = address->bits;
+		memcpy(ip_addr(value), address->bytes, ip_addrsize(value));
+		SET_INET_VARSIZE(value);
 	}
-	add(slot, column, record->client_bits > 0, InetPGetDatum(address));
+	add(slot, column, address->bits > 0, InetPGetDatum(value));
 }
 
 /*
@@ -641,9 +641,9 @@ form_row(TupleTableSlot *slot, const SesstrigRecord *record, SesstrigHead *head)
 	add_name(slot, &column, record->kind);
 	add_text(slot, &column, record->auth_method);
 	add_text(slot, &column, record->system_identity);
-	add_address(slot, &column, record);
+	add_address(slot, &column, &record->client_addr);
 	add(slot, &column, record->client_port >= 0, Int32GetDatum(record->client_port));
-	add(slot, &column, false, (Datum) 0);	/* proxy_addr */
+	add_address(slot, &column, &record->proxy_addr);
 	add_text(slot, &column, record->application_name);
 	add_text(slot, &column, record->encryption);
 	add(slot, &column, true, Int32GetDatum(record->instance_num));

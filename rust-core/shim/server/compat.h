@@ -13,8 +13,13 @@
 #include "commands/event_trigger.h"
 #include "libpq/libpq-be.h"
 #include "miscadmin.h"
+#include "postmaster/postmaster.h"
 #include "replication/slot.h"
 #include "utils/guc_tables.h"
+
+#if PG_VERSION_NUM >= 180000
+#include "tcop/backend_startup.h"
+#endif
 
 /* 16 declares the hooks of settings here. */
 #if PG_VERSION_NUM >= 160000
@@ -76,6 +81,13 @@
 #endif
 #define SESSTRIG_READ_BUFFER(rel, block) \
 	ReadBufferWithoutRelcache(SESSTRIG_FILE(rel), MAIN_FORKNUM, block, RBM_NORMAL, NULL, true)
+
+/* 18 made a list of it. */
+#if PG_VERSION_NUM >= 180000
+#define SESSTRIG_LOGS_RECEIPT() ((log_connections & LOG_CONNECTION_RECEIPT) != 0)
+#else
+#define SESSTRIG_LOGS_RECEIPT() (Log_connections)
+#endif
 
 /* 18 notes where in the query a SET statement stands; -1 means nowhere. */
 #if PG_VERSION_NUM >= 180000

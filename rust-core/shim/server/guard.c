@@ -244,12 +244,13 @@ sesstrig_try_get_setting(const char *name, const char **value)
 ErrorData *
 sesstrig_try_define_string(const char *name, const char *description,
 						   char **variable, GucContext context,
+						   GucStringCheckHook check_hook,
 						   GucStringAssignHook assign_hook)
 {
 	GUARD_BEGIN();
 	{
 		DefineCustomStringVariable(name, description, NULL, variable, "", context, 0,
-								   NULL, assign_hook, NULL);
+								   check_hook, assign_hook, NULL);
 	}
 	GUARD_END();
 }

@@ -10,6 +10,8 @@ mod audit;
 mod delegation;
 mod oracle;
 #[cfg(feature = "server")]
+mod proxy;
+#[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
 mod session;

@@ -17,6 +17,7 @@ pub(super) static CREATOR_ROLE: Text = Text {
     description: c"Sets the role whose members may create logon and logoff event triggers.",
     variable: AtomicPtr::new(ptr::null_mut()),
     context: sys::PGC_SIGHUP,
+    check_hook: None,
     assign_hook: Some(sys::sesstrig_assign_creator_role),
 };
 

@@ -6,6 +6,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod delegation;
+pub(crate) mod proxy;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod shared;
@@ -24,8 +25,12 @@ use server::settings::{Define, INSTANCE_NUM, reserve_prefix};
 pub(crate) fn start() -> PgResult<()> {
     server::panic::install_hook();
     server::log::install();
-    let others: &[&'static dyn Define] =
-        &[&INSTANCE_NUM, &stat::STAT_MAX, &delegation::CREATOR_ROLE];
+    let others: &[&'static dyn Define] = &[
+        &INSTANCE_NUM,
+        &stat::STAT_MAX,
+        &delegation::CREATOR_ROLE,
+        &proxy::PROXY_NETWORKS,
+    ];
     for setting in [session::settings::ALL, audit::settings::ALL, others].concat() {
         setting.define()?;
     }

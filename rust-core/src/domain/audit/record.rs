@@ -169,6 +169,8 @@ pub struct Record {
     pub client_addr: Option<IpAddr>,
     /// `None` over a Unix socket.
     pub client_port: Option<i32>,
+    /// The address of the proxy that the client has come through, if it has one.
+    pub proxy_addr: Option<IpAddr>,
     /// `application_name` at the time.
     pub application_name: Text<63>,
     /// The version of TLS, or `GSS`.
@@ -205,6 +207,7 @@ impl Record {
             system_identity: Text::EMPTY,
             client_addr: None,
             client_port: None,
+            proxy_addr: None,
             application_name: Text::EMPTY,
             encryption: Text::EMPTY,
             instance_num: 1,
@@ -258,6 +261,7 @@ impl Record {
         let logon_at = self.logon_at.map(format_time);
         let session_id = self.session_id();
         let client_addr = self.client_addr.map(|address| address.to_string());
+        let proxy_addr = self.proxy_addr.map(|address| address.to_string());
         let usage = self.usage.as_ref();
         let counter =
             |get: fn(&Usage) -> i64| usage.map_or(Value::Null, |usage| Value::Integer(get(usage)));
@@ -282,6 +286,7 @@ impl Record {
                 self.client_port
                     .map_or(Value::Null, |port| Value::Integer(port.into())),
             ),
+            ("proxy_addr", optional(&proxy_addr)),
             ("application_name", text(&self.application_name)),
             ("encryption", text(&self.encryption)),
             ("instance_num", Value::Integer(self.instance_num.into())),

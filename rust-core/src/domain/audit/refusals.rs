@@ -98,6 +98,8 @@ pub struct Refusal {
     pub client_addr: Option<IpAddr>,
     /// `None` over a Unix socket.
     pub client_port: Option<i32>,
+    /// The address of the proxy that the client has come through, if it has one.
+    pub proxy_addr: Option<IpAddr>,
     /// The program, as the client gave it.
     pub application_name: Text<63>,
     /// The version of TLS, or `GSS`.
@@ -124,6 +126,7 @@ impl Refusal {
         system_identity: Text::EMPTY,
         client_addr: None,
         client_port: None,
+        proxy_addr: None,
         application_name: Text::EMPTY,
         encryption: Text::EMPTY,
         instance_num: 0,
@@ -253,6 +256,7 @@ impl Refusal {
             system_identity: Text::new(shown(&first.system_identity).bytes()),
             client_addr: first.client_addr,
             client_port: first.client_port,
+            proxy_addr: first.proxy_addr,
             application_name: shown(&first.application_name),
             encryption: first.encryption,
             instance_num: first.instance_num,
@@ -342,6 +346,7 @@ impl Bucket {
             at: now,
             process: None,
             client_port: None,
+            proxy_addr: None,
             ..slot.first
         };
         if slot.count == 0 {

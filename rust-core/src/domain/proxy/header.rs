@@ -1,9 +1,10 @@
 //! The PROXY header of a connection, in version 1 or 2 of the PROXY protocol (rules P2 and P3).
 //! Who must send one is decided elsewhere, see [`super::networks`].
 //!
-//! [`Reader`] takes the bytes as they arrive, in pieces of any size, and never asks for one
-//! beyond the header: what follows may be a TLS handshake, which others read from the socket.
-//! It allocates nothing, and takes constant time for each byte.
+//! [`Reader`] takes one byte after the other, and says which is the last one: what follows may be
+//! a TLS handshake, which is for others to read. What is no header is known by its first wrong
+//! byte, without waiting for more, which may never come. It allocates nothing, and takes constant
+//! time for each byte but the last.
 //!
 //! Version 1 is a line of text, version 2 a binary block. In what both leave open, nothing is
 //! guessed:
@@ -32,9 +33,6 @@ pub const LONGEST_LINE: usize = 107;
 /// that a header always fits into a segment of TCP; what proxies add about TLS, a certificate's
 /// names among it, has some hundred bytes.
 pub const LONGEST_BLOCK: usize = 4096;
-
-/// The shortest header there is, `PROXY UNKNOWN` with CR and LF.
-const SHORTEST: usize = 15;
 
 /// With what a header of version 1 begins.
 const PREFIX: &[u8] = b"PROXY ";
@@ -171,8 +169,6 @@ pub struct Reader {
     checksum: Option<u32>,
     /// Where in the TLVs it is.
     next: Next,
-    /// What came of it, at the end.
-    result: Option<Result<Header, Fault>>,
 }
 
 impl Default for Reader {
@@ -190,42 +186,15 @@ impl Reader {
             crc: Crc32c::new(),
             checksum: None,
             next: Next::Type,
-            result: None,
         }
     }
 
-    /// How many bytes may be read next without reading beyond the header: so many are left of
-    /// the shortest header that begins with what was fed. It is 0 only after the header or a fault.
+    /// Takes the next byte. Returns the header when that was its last one. Nothing may be taken
+    /// after that, or after a fault.
     ///
-    /// Whoever waits for all of them before feeding them may wait in vain, for what is no header
-    /// can be shorter; so feed what has arrived.
-    pub fn wanted(&self) -> usize {
-        if self.result.is_some() {
-            return 0;
-        }
-        let shortest = match (self.length, self.bytes[0]) {
-            (0, _) => SHORTEST,
-            (_, b'P') => self.shortest_line(),
-            (..=13, _) => FIXED,
-            (..=15, _) => FIXED + self.addresses().unwrap_or(0),
-            _ => FIXED + self.block(),
-        };
-        shortest.saturating_sub(self.length)
-    }
-
-    /// Takes the next bytes, [`wanted`](Reader::wanted) of them at most. Returns the header when
-    /// that was the last of its bytes. What came of it stays, whatever is fed after that.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<Option<Header>, Fault> {
-        for &byte in bytes {
-            if self.result.is_some() {
-                break;
-            }
-            self.result = self.take(byte).transpose();
-        }
-        self.result.transpose()
-    }
-
-    fn take(&mut self, byte: u8) -> Result<Option<Header>, Fault> {
+    /// # Errors
+    /// Returns why this is no header that counts.
+    pub fn take(&mut self, byte: u8) -> Result<Option<Header>, Fault> {
         let at = self.length;
         self.length += 1;
         if let Some(place) = self.bytes.get_mut(at) {
@@ -242,21 +211,6 @@ impl Reader {
         &self.bytes[..self.length.min(LONGEST_LINE)]
     }
 
-    fn shortest_line(&self) -> usize {
-        let line = self.line();
-        let shortest = match line.get(PREFIX.len()..) {
-            Some([b'T', b'C', b'P', b'4', ..]) => "PROXY TCP4 0.0.0.0 0.0.0.0 0 0\r\n".len(),
-            Some([b'T', b'C', b'P', b'6', ..]) => "PROXY TCP6 :: :: 0 0\r\n".len(),
-            _ => SHORTEST,
-        };
-        let end = match line {
-            [.., b'\r', b'\n'] => 0,
-            [.., b'\r'] => 1,
-            _ => 2,
-        };
-        shortest.max(line.len() + end)
-    }
-
     fn take_of_line(&self) -> Result<Option<Header>, Fault> {
         let line = self.line();
         let common = line.len().min(PREFIX.len());
@@ -268,7 +222,7 @@ impl Reader {
             [.., b'\r', _] | [.., b'\n'] => return Err(Fault::LineEnd),
             _ => {}
         }
-        if self.shortest_line() > LONGEST_LINE {
+        if line.len() >= LONGEST_LINE - 1 && !line.ends_with(b"\r") {
             return Err(Fault::LongLine);
         }
         Ok(None)

@@ -112,13 +112,6 @@ impl Network {
         };
         common >= u32::from(self.prefix)
     }
-
-    /// Whether these are so many addresses that there will be others than proxies among them. A
-    /// whole site of IPv6 has a /48; of the private networks of IPv4, `192.168.0.0/16` is often
-    /// that of one site, and `10.0.0.0/8` and `172.16.0.0/12` are those of a whole organization.
-    pub fn is_wide(self) -> bool {
-        self.prefix < if self.address.is_ipv4() { 16 } else { 48 }
-    }
 }
 
 /// The items of the list, or what is wrong with them.
@@ -307,26 +300,6 @@ mod tests {
         let list = b"10.0.0.5/8, 192.0.2.1\xff, ::1";
         assert!(!contains(list, peer("10.0.0.5")) && !contains(list, peer("192.0.2.1")));
         assert!(contains(list, peer("::1")));
-    }
-
-    #[test]
-    fn wide_networks_are_known() {
-        let wide = |list: &str| match items(list.as_bytes()).next() {
-            Some(Ok(Item::Network(network))) => network.is_wide(),
-            item => panic!("{item:?}"),
-        };
-        for list in ["10.0.0.0/15", "0.0.0.0/0", "2001:db8::/47", "::ffff:0:0/96"] {
-            assert!(wide(list), "{list}");
-        }
-        for list in [
-            "10.0.0.0/16",
-            "10.0.0.1",
-            "2001:db8::/48",
-            "::1",
-            "::ffff:10.0.0.0/112",
-        ] {
-            assert!(!wide(list), "{list}");
-        }
     }
 
     #[test]

