@@ -19,6 +19,7 @@ peers=$top/build/cache/peers
 get_peers() {
 	get_peer pgbouncer
 	get_peer pgpool
+	get_peer haproxy
 	get_peer python requirements.txt
 	get_peer node package.json package-lock.json
 	get_peer java PgjdbcClient.java
@@ -69,6 +70,18 @@ get_pgbouncer() {
 
 get_pgpool() {
 	unpack_packages "$(suite_of_machine)" "$1" pgpool2 libpgpool2 libmemcached11 libhashkit2 libpq5
+}
+
+get_haproxy() {
+	local libraries
+	unpack_packages "$(suite_of_machine)" "$1" haproxy
+	# The rest of what it needs is there wherever PostgreSQL builds.
+	mapfile -t libraries < <(dpkg-deb -f "$1"/haproxy_*.deb Depends | grep -oE 'lib(lua|opentracing)[^ ,]*')
+	unpack_packages "$(suite_of_machine)" "$1" "${libraries[@]}"
+	if [[ " ${libraries[*]} " == *' libopentracing-c-wrapper0 '* ]]; then
+		unpack_packages "$(suite_of_machine)" "$1" libopentracing1
+	fi
+	LD_LIBRARY_PATH=$(echo "$1"/usr/lib/*-linux-gnu) "$1/usr/sbin/haproxy" -v
 }
 
 get_python() {

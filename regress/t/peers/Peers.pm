@@ -1,5 +1,5 @@
 # What the tests with peers share: PgBouncer and pgpool-II, each with connections to the database
-# "app", and the clients of drivers under regress/peers. SESSTRIG_PEERS names the directory that
+# "app", HAProxy, and the clients of drivers under regress/peers. SESSTRIG_PEERS names the directory that
 # has what these need; without it, a test that uses this module is skipped.
 package Peers;
 
@@ -197,6 +197,56 @@ sub stop
 {
 	my ($self) = @_;
 	$self->{process}->signal('INT');
+	$self->{process}->finish;
+	return;
+}
+
+# A running HAProxy
+package HAProxy;
+
+use strict;
+use warnings FATAL => 'all';
+
+# Starts it with these sections, each of which is a proxy to a server; the text %d in it becomes
+# its port.
+sub start
+{
+	my ($class, %sections) = @_;
+	# The name of a socket cannot be long.
+	my $dir = PostgreSQL::Test::Utils::tempdir_short();
+	my $self = bless { stats => "$dir/stats" }, $class;
+	my $config = "global\n  stats socket $dir/stats\ndefaults\n  mode tcp\n  timeout connect 10s\n  timeout client 5m\n  timeout server 5m\n";
+	for my $name (sort keys %sections)
+	{
+		$self->{ports}{$name} = PostgreSQL::Test::Cluster::get_free_port();
+		$config .= sprintf "listen $name\n$sections{$name}\n", $self->{ports}{$name};
+	}
+	PostgreSQL::Test::Utils::append_to_file("$dir/cfg", $config);
+	$self->{process} = Peers::run_program(
+		'haproxy',
+		[ "$Peers::peers/haproxy/usr/sbin/haproxy", '-db', '-f', "$dir/cfg" ],
+		sub { return IO::Socket::UNIX->new(Peer => "$dir/stats") ? 1 : 0; });
+	return $self;
+}
+
+sub port_of { return $_[0]{ports}{ $_[1] }; }
+
+# What it says of a section's server: UP, DOWN, or that it does not check.
+sub status
+{
+	my ($self, $name) = @_;
+	my $socket = IO::Socket::UNIX->new(Peer => $self->{stats}) or die "no answer of HAProxy: $!";
+	$socket->print("show stat\n");
+	my @lines = map { [ split /,/, $_, -1 ] } $socket->getlines;
+	my ($column) = grep { $lines[0][$_] eq 'status' } 0 .. $#{ $lines[0] };
+	my ($server) = grep { $_->[0] eq $name && $_->[1] eq 'server' } @lines;
+	return $server->[$column];
+}
+
+sub stop
+{
+	my ($self) = @_;
+	$self->{process}->signal('TERM');
 	$self->{process}->finish;
 	return;
 }
