@@ -154,7 +154,7 @@ subtest 'A10: digests go to the server log' => sub {
 	$node->restart;
 	my ($line, @more) = lines_of($node, $position, 'digest');
 	is(scalar(@more), 0, 'A10: one at a shutdown');
-	is_deeply([ sort keys %$line ], [qw(at digest event number system_identifier timeline)], 'A10: with what identifies the row');
+	is_deeply([ sort keys %$line ], [qw(at database_id digest event number system_identifier timeline)], 'A10: with what identifies the row');
 	is(verdict("$line->{number}, $line->{timeline}, '$line->{digest}', server => '$line->{system_identifier}'"), $fine, 'A10: the row has this digest');
 
 	sessions(2);

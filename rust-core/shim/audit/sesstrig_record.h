@@ -64,6 +64,7 @@ typedef struct SesstrigRecord
 /* The last row of the log: where the next one is to go on (rule A10). */
 typedef struct SesstrigHead
 {
+	Oid			log;			/* session_audit.log */
 	int64		number;			/* 0: there is none */
 	int32		timeline;
 	unsigned char digest[SESSTRIG_DIGEST_LENGTH];

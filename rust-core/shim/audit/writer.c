@@ -388,7 +388,7 @@ check_indexes(Relation rel)
 
 /* --- the last row ------------------------------------------------------------------ */
 
-/* The index of a partition by server and number; InvalidOid if it has none. */
+/* The index of a partition by server and number, both ascending; InvalidOid if it has none. */
 static Oid
 find_index(Relation rel)
 {
@@ -402,6 +402,7 @@ find_index(Relation rel)
 
 		if (index->rd_rel->relam == BTREE_AM_OID && form->indisvalid && form->indnatts == 2 &&
 			form->indkey.values[0] == SERVER_COLUMN && form->indkey.values[1] == NUMBER_COLUMN &&
+			((index->rd_indoption[0] | index->rd_indoption[1]) & INDOPTION_DESC) == 0 &&
 			heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
 			found = RelationGetRelid(index);
 		index_close(index, AccessShareLock);
@@ -420,7 +421,7 @@ note_head(HeapTuple tuple, TupleDesc desc, SesstrigHead *head)
 
 	if (null || DatumGetInt64(number) <= head->number)
 		return;
-	memset(head, 0, sizeof(*head));
+	memset(head->digest, 0, sizeof(head->digest));
 	head->number = DatumGetInt64(number);
 	timeline = heap_getattr(tuple, TIMELINE_COLUMN, desc, &null);
 	head->timeline = null ? 0 : DatumGetInt32(timeline);
@@ -434,8 +435,11 @@ note_head(HeapTuple tuple, TupleDesc desc, SesstrigHead *head)
 	}
 }
 
-/* Find the last row of this server in a partition, if it is behind *head. */
-static void
+/*
+ * Find the last row of this server in a partition, which *head then is unless it is behind that.
+ * Return whether the partition has any.
+ */
+static bool
 find_head_in(Relation rel, SesstrigHead *head)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
@@ -443,33 +447,39 @@ find_head_in(Relation rel, SesstrigHead *head)
 	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
+	bool		found = false;
 
 	ScanKeyInit(&keys[0], SERVER_COLUMN, BTEqualStrategyNumber, F_INT8EQ,
 				Int64GetDatum((int64) GetSystemIdentifier()));
 	ScanKeyInit(&keys[1], NUMBER_COLUMN, BTGreaterStrategyNumber, F_INT8GT,
-				Int64GetDatum(head->number));
+				Int64GetDatum(0));
 	if (OidIsValid(index))
 	{
 		Relation	index_rel = index_open(index, AccessShareLock);
 
 		scan = systable_beginscan_ordered(rel, index_rel, GetActiveSnapshot(), 2, keys);
 		tuple = systable_getnext_ordered(scan, BackwardScanDirection);
-		if (HeapTupleIsValid(tuple))
+		found = HeapTupleIsValid(tuple);
+		if (found)
 			note_head(tuple, desc, head);
 		systable_endscan_ordered(scan);
 		index_close(index_rel, AccessShareLock);
-		return;
+		return found;
 	}
 	scan = systable_beginscan(rel, InvalidOid, false, GetActiveSnapshot(), 2, keys);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		found = true;
 		note_head(tuple, desc, head);
+	}
 	systable_endscan(scan);
+	return found;
 }
 
 /*
  * A record may be written late, but not by months: the last row is in the default partition or
- * in one of the last two months that have rows.  Older partitions are not even locked, nor those
- * that somebody has attached with another form.
+ * in one of the last two months that have rows of this server.  Older partitions are not even
+ * locked, nor those that somebody has attached with another form.
  */
 #define MONTHS_WITH_LAST_ROW 2
 
@@ -485,6 +495,7 @@ sesstrig_try_find_head(SesstrigHead *head)
 		memset(head, 0, sizeof(*head));
 		PushActiveSnapshot(GetTransactionSnapshot());
 		log = open_log();
+		head->log = RelationGetRelid(log);
 		desc = RelationGetPartitionDesc(log, false);
 		for (int i = desc->nparts - 1; i >= 0; i--)
 		{
@@ -498,8 +509,8 @@ sesstrig_try_find_head(SesstrigHead *head)
 			{
 				check_owner(rel->rd_rel->relowner, "partition");
 				check_indexes(rel);
-				find_head_in(rel, head);
-				months += !is_default && RelationGetNumberOfBlocks(rel) > 0;
+				if (find_head_in(rel, head) && !is_default)
+					months++;
 			}
 			table_close(rel, NoLock);
 		}

@@ -12,6 +12,8 @@ pub struct Head {
     pub at: CString,
     /// The server's identifier, as SQL shows it.
     pub server: i64,
+    /// The OID of the database that has the log.
+    pub database_id: u32,
     /// The row's number.
     pub number: i64,
     /// The timeline that it was written on.
@@ -36,6 +38,7 @@ pub fn line(head: &Head) -> Result<CString, TryReserveError> {
         ("at", Value::Text(head.at.to_bytes())),
         ("event", Value::Text(b"digest")),
         ("system_identifier", Value::Text(server.as_bytes())),
+        ("database_id", Value::Integer(head.database_id.into())),
         ("number", Value::Integer(head.number)),
         ("timeline", Value::Integer(head.timeline.into())),
         ("digest", Value::Text(digest.as_bytes())),
@@ -53,6 +56,7 @@ mod tests {
         let line = line(&Head {
             at: c"2026".to_owned(),
             server: 7_000_000_000_000_000_001,
+            database_id: 5,
             number: 12,
             timeline: 3,
             digest: std::array::from_fn(|index| index as u8),
@@ -62,7 +66,7 @@ mod tests {
             line.to_str(),
             Ok(concat!(
                 r#"{"at": "2026", "event": "digest", "system_identifier": "7000000000000000001", "#,
-                r#""number": 12, "timeline": 3, "#,
+                r#""database_id": 5, "number": 12, "timeline": 3, "#,
                 r#""digest": "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"}"#
             ))
         );

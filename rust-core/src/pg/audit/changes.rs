@@ -4,7 +4,7 @@
 //! It is recorded as it is commanded, and stays so if it is rolled back: whoever tries it is seen.
 
 use super::handover;
-use super::pool::POOL;
+use super::pool::{POOL, Pool};
 use super::settings::{LOG_TO_SERVER, is_on};
 use super::worker;
 use crate::domain::audit::context;
@@ -15,7 +15,9 @@ use crate::pg::server::fault;
 use crate::pg::server::{backend, settings};
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
-use std::sync::atomic::Ordering::Relaxed;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What somebody does.
 #[derive(Clone, Copy, Default)]
@@ -160,21 +162,71 @@ pub(super) fn of_server() -> PgResult<Vec<CString>> {
         .collect()
 }
 
+/// A hash of the value of each of these settings, in shared memory; 0 if there is none yet.
+#[derive(Default)]
+pub(super) struct Seen([AtomicU64; OF_SERVER.len()]);
+
+impl Seen {
+    /// Notes what a setting is now. Returns whether it was something else before.
+    fn note(&self, setting: usize, value: &CStr) -> bool {
+        let mut hasher = DefaultHasher::new();
+        value.hash(&mut hasher);
+        let hash = hasher.finish().max(1);
+        ![0, hash].contains(&self.0[setting].swap(hash, Relaxed))
+    }
+}
+
+/// The records of the settings that were changed while no writer looked, one after the other.
+pub(super) fn since_last_look(pool: &Pool, values: &[CString]) -> Vec<Record> {
+    let of_setting = |(index, (name, value)): (usize, (&&CStr, &CString))| {
+        let members: [(&[u8], &[u8]); 3] = [
+            (b"change", b"reload"),
+            (b"setting", name.to_bytes()),
+            (b"new", value.to_bytes()),
+        ];
+        pool.settings
+            .note(index, value)
+            .then(|| of_server_itself(&members))
+    };
+    let settings = OF_SERVER.iter().zip(values).enumerate();
+    settings.filter_map(of_setting).collect()
+}
+
 /// The records of the settings that a reload has changed.
-pub(super) fn by_reload(old: &[CString], new: &[CString]) -> Vec<Record> {
+pub(super) fn by_reload(pool: &Pool, old: &[CString], new: &[CString]) -> Vec<Record> {
+    for (index, value) in new.iter().enumerate() {
+        pool.settings.note(index, value);
+    }
     OF_SERVER
         .iter()
         .zip(old)
         .zip(new)
         .filter(|((_, old), new)| old != new)
-        .map(|((name, old), new)| Record {
-            context: context::object(&[
+        .map(|((name, old), new)| {
+            of_server_itself(&[
                 (b"change", b"reload"),
                 (b"setting", name.to_bytes()),
                 (b"old", old.to_bytes()),
                 (b"new", new.to_bytes()),
-            ]),
-            ..Record::new(Kind::Changed, backend::now())
+            ])
         })
         .collect()
+}
+
+/// The record of rows that the writer has written in this run of the server, and that are gone
+/// from the end of the log.
+pub(super) fn missing(numbers: &RangeInclusive<i64>) -> Record {
+    of_server_itself(&[
+        (b"change", b"rows missing"),
+        (b"first_number", numbers.start().to_string().as_bytes()),
+        (b"last_number", numbers.end().to_string().as_bytes()),
+    ])
+}
+
+/// The record of what nobody in particular has done.
+fn of_server_itself(members: &[(&[u8], &[u8])]) -> Record {
+    Record {
+        context: context::object(members),
+        ..Record::new(Kind::Changed, backend::now())
+    }
 }

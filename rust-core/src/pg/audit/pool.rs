@@ -3,6 +3,7 @@
 //! [`crate::domain::audit::handover`]; what sessions do is in `handover.rs`, and what the
 //! writer does in `writer.rs`.
 
+use super::changes::Seen;
 use super::settings::is_on;
 use crate::domain::audit::handover::{Answer, Marks, State, candidates, number_of_slots};
 use crate::domain::audit::record::Record;
@@ -49,6 +50,11 @@ pub(in crate::pg) struct Pool {
     pub(super) dropped: AtomicU64,
     /// The number of the last row in the log; 0 if it is not known.
     pub(super) number: AtomicI64,
+    /// The OIDs of that log, and of its database.
+    pub(super) log: AtomicU32,
+    pub(super) database: AtomicU32,
+    /// What the settings that a reload can change were when a writer last looked.
+    pub(super) settings: Seen,
 }
 
 /// A place for one record.
@@ -113,6 +119,9 @@ impl Pool {
                 level: AtomicI32::new(0),
                 dropped: AtomicU64::new(0),
                 number: AtomicI64::new(0),
+                log: AtomicU32::new(0),
+                database: AtomicU32::new(0),
+                settings: Seen::default(),
             });
             let first = pool.add(1).cast::<Slot>();
             for index in 0..number {

@@ -90,7 +90,8 @@ pub(crate) struct State {
     pub(crate) refusals_dropped: u64,
     /// How often the keeper has failed since it last did not.
     pub(crate) keeper_failures: u32,
-    /// The number of the last row that the writer has written or found; 0 if it is not known.
+    /// The number of the last row that the writer has written or found; 0 if it is not known, or
+    /// if the log is in another database.
     pub(crate) number: i64,
 }
 
@@ -108,7 +109,9 @@ pub(crate) fn state() -> State {
         refusals_waiting: refusals::waiting(),
         refusals_dropped: refusals::dropped(),
         keeper_failures: keeper::failures(),
-        number: pool.map_or(0, |pool| pool.number.load(SeqCst)),
+        number: pool
+            .filter(|pool| pool.database.load(SeqCst) == backend::database())
+            .map_or(0, |pool| pool.number.load(SeqCst)),
     }
 }
 
@@ -192,12 +195,26 @@ fn prepare(pool: &Pool) -> PgResult<()> {
         };
         worker::query(keeper::MAKE_MONTHS, &parameters)?;
     }
-    let head = find_head()?;
+    let mut head = find_head()?;
     let lsn = commit()?;
+    let here = (head.log, backend::database());
+    let before = (
+        pool.log.swap(here.0, SeqCst),
+        pool.database.swap(here.1, SeqCst),
+    );
+    let known = pool.number.load(SeqCst);
+    let missing = (before == here && known > head.number).then_some(head.number + 1..=known);
+    if let Some(numbers) = &missing {
+        // A number is given once, so that verify() finds the gap.
+        head.number = *numbers.end();
+    }
     pool.number.store(head.number, SeqCst);
     HEAD.set(Some((head, lsn)));
     PUBLISHED.set((0, backend::now()));
-    Ok(())
+    match missing {
+        Some(numbers) => write_changes(pool, &[changes::missing(&numbers)]),
+        None => Ok(()),
+    }
 }
 
 /// Whether somebody has dropped the log.
@@ -229,6 +246,7 @@ fn put_back(pool: &Pool) -> PgResult<()> {
 fn work(pool: &Pool, database: &CStr) -> PgResult<Exit> {
     let mut retry_at = None;
     let mut seen = (reloads(), changes::of_server()?);
+    write_changes(pool, &changes::since_last_look(pool, &seen.1))?;
     loop {
         // SAFETY: the function only reads a variable.
         let level = unsafe { sys::sesstrig_commit_level() };
@@ -237,7 +255,7 @@ fn work(pool: &Pool, database: &CStr) -> PgResult<Exit> {
             let now = (reloads(), changes::of_server()?);
             // Such as the command that has asked for it.
             write_what_waits(pool, false)?;
-            write_changes(pool, &changes::by_reload(&seen.1, &now.1))?;
+            write_changes(pool, &changes::by_reload(pool, &seen.1, &now.1))?;
             seen = now;
         }
         let stops = backend::stop_requested();
@@ -642,6 +660,7 @@ fn insert(records: &[&Record]) -> PgResult<Inserted> {
 /// The last row of this server in the log.
 fn find_head() -> PgResult<SesstrigHead> {
     let mut head = SesstrigHead {
+        log: 0,
         number: 0,
         timeline: 0,
         digest: [0; DIGEST_LENGTH],
@@ -669,6 +688,7 @@ fn publish() -> PgResult<()> {
         at: backend::format_time(now),
         // SAFETY: the function only reads shared memory.
         server: unsafe { sys::GetSystemIdentifier() } as i64,
+        database_id: backend::database(),
         number: head.number,
         timeline: head.timeline,
         digest: head.digest,
