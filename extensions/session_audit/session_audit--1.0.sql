@@ -949,7 +949,7 @@ $$;
 -- The partitions that have an end, and where it is.
 CREATE FUNCTION @extschema@.months(OUT partition regclass, OUT upper timestamptz) RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
-    SELECT c.oid, substring(pg_get_expr(c.relpartbound, c.oid) FROM ' TO \(''(.*)''\)$')::timestamptz
+    SELECT c.oid, substring(pg_get_expr(c.relpartbound, c.oid) FROM ' TO [(]''(.*)''[)]$')::timestamptz
     FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
     WHERE i.inhparent = '@extschema@.log'::regclass
 $$;

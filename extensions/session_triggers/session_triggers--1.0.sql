@@ -145,7 +145,7 @@ FROM (SELECT e.evtname, e.evtenabled, e.evtfoid, p.oid AS function, p.prosecdef,
              e.evtowner, p.proowner,
              (SELECT c.oid FROM pg_roles c WHERE c.rolname = current_setting('session_triggers.creator_role')) AS creator,
              w.reached, w.left_out,
-             replace(substring(p.prosrc FROM '^/\* CREATE TRIGGER \*/ BEGIN IF polar_login_user = ''((?:[^'']|'''')*)'''), '''''', '''') AS schema_role,
+             replace(substring(p.prosrc FROM '^/[*] CREATE TRIGGER [*]/ BEGIN IF polar_login_user = ''((?:[^'']|'''')*)'''), '''''', '''') AS schema_role,
              (SELECT array_agg(trim(trim(s.name), '"') ORDER BY s.position)
               FROM unnest(p.proconfig) AS setting,
                    unnest(string_to_array(substr(setting, length('search_path=') + 1), ',')) WITH ORDINALITY AS s(name, position)

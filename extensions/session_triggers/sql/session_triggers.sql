@@ -27,8 +27,11 @@ DROP SCHEMA session_triggers CASCADE;
 ALTER DEFAULT PRIVILEGES REVOKE ALL ON SCHEMAS FROM regress_trapper;
 DROP ROLE regress_trapper;
 
--- Rule T1: what the extension consists of, and who may use it.
+-- Rule T1: what the extension consists of, and who may use it. Its script is read as it is written also
+-- where a backslash in a string would be an escape.
+SET standard_conforming_strings = off;
 CREATE EXTENSION session_triggers;
+RESET standard_conforming_strings;
 SELECT pg_describe_object(classid, objid, 0) COLLATE "C" AS object FROM pg_depend
 WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid <> 'pg_type'::regclass
   AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'session_triggers')

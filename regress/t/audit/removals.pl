@@ -1,0 +1,89 @@
+# What is removed from the log on purpose, and what verify() says of it (rules A7, A10, A14): by whom,
+# whose rows they are, and what is known when.
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib "$FindBin::RealBin/..";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use SessionTriggers;
+use Test::More;
+
+my $node = new_node('removals', conf => <<'EOC');
+autovacuum = off
+session_triggers.fault_days = 0
+EOC
+$node->start;
+create_app($node, 'CREATE ROLE alice LOGIN; CREATE ROLE root LOGIN SUPERUSER');
+start_audit($node);
+
+sub in_log { return admin($node, 'postgres', $_[0]); }
+
+# A session of alice's on another day, which is written at the end.
+sub session_on
+{
+	my ($day) = @_;
+	$node->adjust_conf('postgresql.conf', 'session_triggers.fault_days', $day);
+	$node->reload;
+	wait_until($node, 'app', 'SHOW session_triggers.fault_days', $day);
+	open_session($node, 'alice')->quit;
+	return wait_until($node, 'postgres', q{SELECT pending = 0 FROM session_audit.state()});
+}
+
+# What verify() says: the problem, and the number of the row.
+sub verdict
+{
+	my ($arguments, $before) = @_;
+	my $sql = sprintf 'SELECT problem, number FROM session_audit.verify(%s)', $arguments // '';
+	return in_log(defined $before ? "BEGIN; $before; $sql; ROLLBACK" : $sql);
+}
+
+my $fine = '|';
+
+# Has the keeper make a pass, as it does when the server starts. Whoever reads the log meanwhile keeps
+# it from dropping a month.
+sub have_keeper_come
+{
+	$node->restart;
+	return wait_until($node, 'postgres', q{SELECT count(*) FROM session_audit.keeper WHERE last_pass_at > pg_postmaster_start_time()}, '1');
+}
+
+# How many rows of the log tell that something was removed, and of which server.
+my $told = q{SELECT count(*), min(context->>'system_identifier') FROM session_audit.log WHERE event = 'changed' AND context->>'change' = 'rows removed'};
+my $own = in_log('SELECT system_identifier FROM pg_control_system()');
+
+# Rows of another server, as a subscription or pg_restore brings them: 1 to 20 of a month that is old.
+sub add_other_rows
+{
+	in_log(q{SELECT session_audit.add_month((now() - interval '100 days')::date)});
+	return in_log(<<'EOS');
+DO $$
+DECLARE
+    l session_audit.log;
+BEGIN
+    FOR i IN 1..30 LOOP
+        l.number := i;
+        l.timeline := 1;
+        l.at := now() - CASE WHEN i <= 20 THEN interval '100 days' ELSE interval '1 second' END;
+        l.event := 'logon';
+        l.system_identifier := 4711;
+        l.digest := session_audit.row_digest(l.digest, l);
+        INSERT INTO session_audit.log SELECT l.*;
+    END LOOP;
+END
+$$
+EOS
+}
+
+subtest 'A7: strings of the old kind' => sub {
+	is(in_log("SET standard_conforming_strings = off; SET escape_string_warning = off; SELECT count(*) FILTER (WHERE upper IS NULL), count(*) > 1 FROM session_audit.months() WHERE partition <> 'session_audit.log_default'::regclass"),
+		'0|t', 'A7: the ends of months are known');
+	my $known = in_log(q{SELECT format('%s, %s, ''%s''', last_number, last_timeline, last_digest) FROM session_audit.verify()});
+	is(in_log("SET standard_conforming_strings = off; SET escape_string_warning = off; SELECT problem FROM session_audit.verify($known)"), '', 'A10: the rows can be verified');
+};
+
+log_is_clean($node);
+$node->stop;
+
+done_testing();
