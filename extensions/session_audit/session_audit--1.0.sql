@@ -678,9 +678,9 @@ $$;
 -- Are all these numbers among those that were removed on purpose?
 CREATE FUNCTION @extschema@.is_removed(server bigint, first bigint, last bigint) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(sum(least(r.last_number, last) - greatest(r.first_number, first) + 1), 0) >= last - first + 1
+    SELECT coalesce(range_agg(numrange(r.first_number, r.last_number + 1::numeric)) @> numrange(first, last + 1::numeric), false)
     FROM @extschema@.removed r
-    WHERE r.system_identifier = server AND r.first_number <= last AND r.last_number >= first
+    WHERE r.system_identifier = server AND r.first_number <= last AND r.last_number >= greatest(first, r.first_number)
 $$;
 
 -- Note what is about to be removed from the log with a partition, or of it what is older than a

@@ -76,6 +76,12 @@ $$
 EOS
 }
 
+subtest 'A7, A10: ranges that overlap' => sub {
+	my $removed = q{INSERT INTO session_audit.removed (system_identifier, first_number, last_number) VALUES (1, 1, 10), (1, 2, 11), (1, 12, 12), (1, 30, 20), (1, NULL, 15)};
+	my %ranges = ('1, 12' => 't', '5, 5' => 't', '11, 12' => 't', '1, 15' => 'f', '0, 1' => 'f', '13, 13' => 'f', '20, 30' => 'f', '9223372036854775807, 9223372036854775807' => 'f');
+	is(in_log("BEGIN; $removed; SELECT session_audit.is_removed(1, $_); ROLLBACK"), $ranges{$_}, "A10: $_") for sort keys %ranges;
+};
+
 subtest 'A7: strings of the old kind' => sub {
 	is(in_log("SET standard_conforming_strings = off; SET escape_string_warning = off; SELECT count(*) FILTER (WHERE upper IS NULL), count(*) > 1 FROM session_audit.months() WHERE partition <> 'session_audit.log_default'::regclass"),
 		'0|t', 'A7: the ends of months are known');
