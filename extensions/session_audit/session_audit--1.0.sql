@@ -536,94 +536,147 @@ $$;
 --
 -- Given the number, timeline and digest of one row, from the server log for instance, the rows up
 -- to it are those that led to this digest.
---
--- Rows come in the order of an index, so that nothing is sorted and the first problem is found
--- early.
 CREATE FUNCTION @extschema@.verify(known_number bigint DEFAULT NULL, known_timeline int DEFAULT NULL,
     known_digest text DEFAULT NULL, since bigint DEFAULT NULL, server bigint DEFAULT NULL,
     OUT problem text, OUT number bigint, OUT at timestamptz, OUT detail text,
     OUT first_number bigint, OUT last_number bigint, OUT last_timeline int, OUT last_digest text, OUT removed bigint)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_sort = off SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     own bigint := (SELECT system_identifier FROM pg_control_system());
+    digest text := ltrim(btrim(lower(known_digest), E' \t\r\n'), E'\\x');
+    writes boolean;
+    timeline int;
     written bigint;
-    missing bigint;
-    next record;
-    gap @extschema@.removed;
     known record;
 BEGIN
-    server := coalesce(server, own);
-    IF known_digest IS NOT NULL AND (known_number IS NULL OR known_timeline IS NULL) THEN
-        RAISE EXCEPTION 'number and timeline of a digest must be given with it'
+    IF num_nulls(known_number, known_timeline, known_digest) NOT IN (0, 3) THEN
+        RAISE EXCEPTION 'number, timeline and digest of a row must be given together'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    removed := 0;
+    IF digest !~ '^[0-9a-f]{64}$' THEN
+        RAISE EXCEPTION 'a digest has 64 hexadecimal digits' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    server := coalesce(server, own);
+    writes := server = own AND NOT pg_is_in_recovery();
+
+    -- No partition is dropped from here on.  One that was dropped since the snapshot of this
+    -- transaction was taken would be missed, and what was noted of it not seen.
+    LOCK TABLE @extschema@.log IN ACCESS SHARE MODE;
+    IF EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+               WHERE i.inhparent = '@extschema@.log'::regclass
+                 AND (pg_partition_root(c.oid) IS DISTINCT FROM i.inhparent
+                      OR pg_relation_filenode(c.oid) IS DISTINCT FROM nullif(c.relfilenode, 0))) THEN
+        RAISE EXCEPTION 'partitions of the log were removed or rewritten after the transaction had begun'
+            USING ERRCODE = 'serialization_failure', HINT = 'Call verify() in a new transaction.';
+    END IF;
+
     -- Before the log is read, which may have more by then, and where each statement sees what was
     -- committed before it.
-    IF server = own AND NOT pg_is_in_recovery()
-        AND current_setting('transaction_isolation') IN ('read committed', 'read uncommitted') THEN
+    IF writes AND current_setting('transaction_isolation') IN ('read committed', 'read uncommitted') THEN
         written := (SELECT s.number FROM @extschema@.state() s);
     END IF;
+    -- Which timeline a standby has come to, no function says for certain.
+    IF writes THEN
+        timeline := ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int;
+    END IF;
+    SELECT c.* INTO problem, number, at, detail, first_number, last_number, last_timeline, last_digest, removed
+    FROM @extschema@.check_rows(server, greatest(since, 1), timeline) c;
+    IF problem IS NOT NULL AND problem <> 'unconfirmed' THEN
+        RETURN;
+    END IF;
+
+    -- What is wrong goes before what is only not known yet.
+    IF last_number < written OR last_number IS NULL AND written IS NOT NULL THEN
+        problem := 'deleted';
+        number := coalesce(last_number, 0) + 1;
+        at := NULL;
+        detail := format('the writer has written rows up to number %s', written);
+    ELSIF digest IS NOT NULL THEN
+        SELECT k.* INTO known
+        FROM @extschema@.check_known(server, known_number, known_timeline, digest, last_number,
+            greatest(last_timeline, timeline)) k;
+        IF known.problem IS NOT NULL THEN
+            problem := known.problem;
+            number := known.number;
+            at := known.at;
+            detail := known.detail;
+        END IF;
+    END IF;
+END
+$$;
+
+-- Look for the first row of a server, from a number on, that does not follow from the row before.
+-- If the timeline that the server writes is given, no row has a later one.
+--
+-- All that is read here is of one snapshot.  Rows come in the order of an index, so that nothing
+-- is sorted and the first problem is found early.  Constraints and policies hide no row.
+CREATE FUNCTION @extschema@.check_rows(server bigint, since bigint, own_timeline int,
+    OUT problem text, OUT number bigint, OUT at timestamptz, OUT detail text,
+    OUT first_number bigint, OUT last_number bigint, OUT last_timeline int, OUT last_digest text, OUT removed bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_sort = off SET enable_seqscan = off
+SET constraint_exclusion = off SET row_security = off AS $$
+#variable_conflict use_column
+DECLARE
+    next record;
+    missing bigint;
+    gap record;
+    untold_first bigint;
+    untold_last bigint;
+    others bigint[] := '{}';
+    stored record;
+BEGIN
+    removed := 0;
     SELECT l.number INTO first_number FROM @extschema@.log l
     WHERE l.system_identifier = server AND l.number IS NOT NULL ORDER BY l.number LIMIT 1;
     SELECT l.number, l.timeline, encode(l.digest, 'hex') INTO last_number, last_timeline, last_digest FROM @extschema@.log l
     WHERE l.system_identifier = server AND l.number IS NOT NULL ORDER BY l.number DESC LIMIT 1;
 
-    SELECT l.at INTO at FROM @extschema@.log l WHERE l.system_identifier = server AND l.number IS NULL LIMIT 1;
-    IF FOUND THEN
-        problem := 'inserted';
-        detail := 'a row has no number';
-        RETURN;
-    END IF;
-
-    -- Each row whose number or digest does not follow from the row before.
     FOR next IN
-        SELECT s.number, s.at, s.digest, s.before, s.line
-        FROM (SELECT l.number, l.at, l.digest, lag(l.number) OVER w AS before, lag(l.digest) OVER w AS digest_before, l AS line
+        SELECT s.*, @extschema@.row_digest(s.digest_before, s.line) IS NOT DISTINCT FROM s.digest AS fits
+        FROM (SELECT l.number, l.at, l.timeline, l.digest, lag(l.number) OVER w AS before,
+                     lag(l.timeline) OVER w AS timeline_before, lag(l.digest) OVER w AS digest_before, l AS line
               FROM @extschema@.log l
-              WHERE l.system_identifier = server AND l.number >= coalesce(since, 1)
+              WHERE l.system_identifier = server AND l.number >= since
               WINDOW w AS (ORDER BY l.number)) s
         WHERE s.before IS DISTINCT FROM s.number - 1
+           OR s.timeline IS NULL OR s.timeline < s.timeline_before OR s.timeline > own_timeline
            OR @extschema@.row_digest(s.digest_before, s.line) IS DISTINCT FROM s.digest
     LOOP
         number := next.number;
         at := next.at;
-        IF next.before IS NULL AND next.number = since AND since > 1 THEN
-            -- What is before it is not looked at.
-            CONTINUE;
-        ELSIF next.before = next.number THEN
+        missing := coalesce(next.before + 1, since);
+        IF next.before = next.number THEN
             problem := 'inserted';
             detail := 'another row has the same number';
-        ELSIF next.before = next.number - 1 OR next.number = 1 THEN
-            CONTINUE WHEN next.number = 1 AND @extschema@.row_digest(NULL, next.line) = next.digest;
+        ELSIF next.timeline IS NULL OR next.timeline < next.timeline_before THEN
+            problem := 'changed';
+            detail := 'the timeline is neither that of the row before nor a later one';
+        ELSIF next.timeline > own_timeline THEN
+            problem := 'changed';
+            detail := format('the server is on timeline %s, and has never been on a later one', own_timeline);
+        ELSIF missing = next.number THEN
+            -- The row before the first one is not looked at.
+            CONTINUE WHEN next.fits OR next.before IS NULL AND since > 1;
             problem := 'changed';
             detail := 'the digest is not that of the row behind the one before';
         ELSE
             -- What was removed on purpose must be all that is missing.
-            missing := coalesce(next.before, coalesce(since, 1) - 1) + 1;
-            SELECT * INTO gap FROM @extschema@.removed r
-            WHERE r.system_identifier = server AND r.last_number = next.number - 1;
-            IF NOT FOUND OR NOT @extschema@.is_removed(server, missing, next.number - 1) THEN
+            SELECT g.* INTO gap FROM @extschema@.check_gap(server, missing, next.number - 1) g;
+            IF NOT gap.is_removed THEN
                 problem := 'deleted';
                 number := missing;
                 detail := format('rows up to number %s are missing', next.number - 1);
-            ELSIF EXISTS (SELECT FROM (SELECT DISTINCT r.removed_at, r.removed_from FROM @extschema@.removed r
-                                       WHERE r.system_identifier = server
-                                         AND r.first_number < next.number AND r.last_number >= missing) o
-                          WHERE NOT EXISTS (SELECT FROM @extschema@.log c
-                                            WHERE c.event = 'changed' AND c.at >= o.removed_at - interval '1 day'
-                                              AND c.system_identifier = server AND c.context->>'change' = 'rows removed'
-                                              AND c.context->>'digest'
-                                                  = @extschema@.removal_digest(server, o.removed_at, o.removed_from))) THEN
-                problem := 'deleted';
-                number := missing;
-                detail := format('rows up to number %s are said to be removed, but no row of the log says so', next.number - 1);
             ELSIF @extschema@.row_digest(gap.last_digest, next.line) IS DISTINCT FROM next.digest THEN
                 problem := 'changed';
                 detail := 'the digest is not that of the row behind those that were removed';
             ELSE
                 removed := removed + next.number - missing;
+                others := others || array_remove(gap.told_by, server);
+                IF untold_first IS NULL AND array_position(gap.told_by, NULL) IS NOT NULL THEN
+                    untold_first := missing;
+                    untold_last := next.number - 1;
+                END IF;
                 CONTINUE;
             END IF;
         END IF;
@@ -632,30 +685,62 @@ BEGIN
     number := NULL;
     at := NULL;
 
-    IF last_number < written OR last_number IS NULL AND written IS NOT NULL THEN
-        problem := 'deleted';
-        number := coalesce(last_number, 0) + 1;
-        detail := format('the writer has written rows up to number %s', written);
-        RETURN;
+    SELECT s.* INTO stored FROM @extschema@.stored_rows(server, since) s;
+    IF stored.strays > 0 THEN
+        problem := 'inserted';
+        number := stored.stray_number;
+        at := stored.stray_at;
+        detail := 'a row has no number, or one that no row has, or no server';
+    ELSIF stored.rows > greatest(coalesce(last_number, 0) - since + 1 - removed, 0) THEN
+        problem := 'inserted';
+        detail := 'not all rows are in the index by system_identifier and number: REINDEX TABLE, then verify again';
+    ELSIF untold_first IS NOT NULL THEN
+        problem := 'unconfirmed';
+        number := untold_first;
+        detail := format('rows up to number %s are noted as removed, but no row of the log tells of that: the keeper writes one'
+            ' at its next pass, until when these may also have been deleted', untold_last);
+    ELSIF others <> '{}' THEN
+        detail := format('that rows were removed is in rows of server %s: verify these, too', others[1]);
     END IF;
+END
+$$;
 
-    IF known_digest IS NULL THEN
-        RETURN;
-    END IF;
+-- What is stored of a server from a number on, whatever indexes say: how many rows, and whether
+-- there are some that no server has written.
+CREATE FUNCTION @extschema@.stored_rows(server bigint, since bigint,
+    OUT rows bigint, OUT strays bigint, OUT stray_number bigint, OUT stray_at timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = on SET enable_indexscan = off
+SET enable_indexonlyscan = off SET enable_bitmapscan = off SET constraint_exclusion = off SET row_security = off AS $$
+    SELECT count(*) FILTER (WHERE l.system_identifier = server AND l.number >= since),
+           count(*) FILTER (WHERE s.is_stray), min(l.number) FILTER (WHERE s.is_stray), min(l.at) FILTER (WHERE s.is_stray)
+    FROM @extschema@.log l, LATERAL (SELECT l.system_identifier IS NULL
+        OR l.system_identifier = server AND (l.number IS NULL OR l.number < 1) AS is_stray) s
+$$;
+
+-- Compare the rows of a server with the digest that is known of one of them.  The timeline is the
+-- one to which the server has come; it may have written nothing on it yet.
+CREATE FUNCTION @extschema@.check_known(server bigint, known_number bigint, known_timeline int, known_digest text,
+    last_number bigint, timeline int, OUT problem text, OUT number bigint, OUT at timestamptz, OUT detail text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    known record;
+BEGIN
     SELECT l.number, l.at, l.timeline, encode(l.digest, 'hex') AS digest INTO known
     FROM @extschema@.log l WHERE l.system_identifier = server AND l.number = known_number;
-    IF FOUND AND known.timeline = known_timeline AND known.digest = lower(known_digest) THEN
+    IF FOUND AND known.timeline = known_timeline AND known.digest = known_digest THEN
+        RETURN;
+    END IF;
+    IF known.number IS NULL AND EXISTS (SELECT FROM @extschema@.removed r
+                                        WHERE r.system_identifier = server AND r.last_number = known_number
+                                          AND encode(r.last_digest, 'hex') = known_digest) THEN
         RETURN;
     END IF;
     number := known_number;
-    IF known.number IS NULL AND EXISTS (SELECT FROM @extschema@.removed r
-                                        WHERE r.system_identifier = server AND r.last_number = known_number
-                                          AND encode(r.last_digest, 'hex') = lower(known_digest)) THEN
-        number := NULL;
-    ELSIF known.number IS NULL AND @extschema@.is_removed(server, known_number, known_number) THEN
+    IF known.number IS NULL AND @extschema@.is_removed(server, known_number, known_number) THEN
         problem := 'removed';
         detail := 'the row was removed with others, and its digest is not known';
-    ELSIF known.timeline > known_timeline OR known.number IS NULL AND last_timeline > known_timeline THEN
+    ELSIF known.timeline > known_timeline OR known.number IS NULL AND check_known.timeline > known_timeline THEN
         problem := 'lost';
         SELECT l.number, l.at, l.timeline INTO known FROM @extschema@.log l
         WHERE l.system_identifier = server AND l.number <= known_number AND l.timeline > known_timeline
@@ -675,12 +760,44 @@ BEGIN
 END
 $$;
 
+-- What is noted of missing rows: whether all were removed on purpose, the digest of the last one,
+-- and the servers whose rows tell of it, where null stands for what no row tells of.
+CREATE FUNCTION @extschema@.check_gap(server bigint, first bigint, last bigint,
+    OUT is_removed boolean, OUT last_digest bytea, OUT told_by bigint[])
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.last_number IS NOT NULL AND @extschema@.is_removed(server, first, last), r.last_digest,
+           ARRAY(SELECT @extschema@.told_by(server, b.removed_at, b.removed_from)
+                 FROM (SELECT DISTINCT o.removed_at, o.removed_from FROM @extschema@.removed o
+                       WHERE o.system_identifier = server AND o.first_number <= last AND o.last_number >= first) b)
+    FROM (VALUES (last)) v (number)
+    LEFT JOIN @extschema@.removed r ON r.system_identifier = server AND r.last_number = v.number
+$$;
+
 -- Are all these numbers among those that were removed on purpose?
 CREATE FUNCTION @extschema@.is_removed(server bigint, first bigint, last bigint) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(range_agg(numrange(r.first_number, r.last_number + 1::numeric)) @> numrange(first, last + 1::numeric), false)
     FROM @extschema@.removed r
     WHERE r.system_identifier = server AND r.first_number <= last AND r.last_number >= greatest(first, r.first_number)
+$$;
+
+-- The server with a row in the log that tells of what was removed at a time from a partition; null
+-- if no row does.  That is the server whose rows they were, which has written the row behind them,
+-- or this one, to which they had been brought.
+CREATE FUNCTION @extschema@.told_by(server bigint, removed_at timestamptz, removed_from text) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.system_identifier
+    FROM @extschema@.log c
+    WHERE c.event = 'changed' AND c.at >= removed_at - interval '1 day'
+        AND c.context->>'change' = 'rows removed' AND c.context->>'system_identifier' = server::text
+        AND c.context->>'digest' = (SELECT @extschema@.removal_digest(server, removed_at, removed_from))
+        AND (c.system_identifier = server
+             AND c.number > (SELECT max(r.last_number) FROM @extschema@.removed r
+                             WHERE r.system_identifier = server AND r.removed_at = told_by.removed_at
+                               AND r.removed_from = told_by.removed_from)
+             OR c.system_identifier = (SELECT system_identifier FROM pg_control_system())
+             AND c.system_identifier <> server AND c.number > 0)
+    ORDER BY c.system_identifier = server DESC LIMIT 1
 $$;
 
 -- Note what is about to be removed from the log with a partition, or of it what is older than a
@@ -703,19 +820,17 @@ BEGIN
 END
 $$;
 
--- What was removed from the rows of this server, and of what there is no row of the log yet.
-CREATE FUNCTION @extschema@.new_removals(OUT removed_from text, OUT first_number bigint, OUT last_number bigint, OUT digest text)
+-- What was removed, of this server's rows or another one's, and no row of the log tells of yet.
+CREATE FUNCTION @extschema@.new_removals(OUT system_identifier bigint, OUT removed_from text,
+    OUT first_number bigint, OUT last_number bigint, OUT digest text)
 RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT n.removed_from, n.first, n.last, n.digest
-    FROM (SELECT r.removed_from, r.removed_at, min(r.first_number) AS first, max(r.last_number) AS last,
-                 @extschema@.removal_digest(r.system_identifier, r.removed_at, r.removed_from) AS digest
-          FROM @extschema@.removed r
-          WHERE r.system_identifier = (SELECT system_identifier FROM pg_control_system())
-          GROUP BY r.system_identifier, r.removed_at, r.removed_from) n
-    WHERE NOT EXISTS (SELECT FROM @extschema@.log c
-                      WHERE c.event = 'changed' AND c.at >= n.removed_at - interval '1 day' AND c.context->>'digest' = n.digest)
-    ORDER BY n.removed_at, n.removed_from
+    SELECT r.system_identifier, r.removed_from, min(r.first_number), max(r.last_number),
+           @extschema@.removal_digest(r.system_identifier, r.removed_at, r.removed_from)
+    FROM @extschema@.removed r
+    GROUP BY r.system_identifier, r.removed_at, r.removed_from
+    HAVING @extschema@.told_by(r.system_identifier, r.removed_at, r.removed_from) IS NULL
+    ORDER BY r.removed_at, r.removed_from, r.system_identifier
 $$;
 
 -- --- rights ------------------------------------------------------------------------
@@ -1140,10 +1255,16 @@ COMMENT ON FUNCTION @extschema@.sessions_during(timestamptz, timestamptz, interv
 COMMENT ON FUNCTION @extschema@.noted_until() IS 'until when the keeper has noted the logons without an end';
 COMMENT ON FUNCTION @extschema@.row_digest(bytea, @extschema@.log) IS 'the digest of a row behind that with another one';
 COMMENT ON FUNCTION @extschema@.verify(bigint, int, text, bigint, bigint) IS 'tell whether the rows are as they were written';
+COMMENT ON FUNCTION @extschema@.check_rows(bigint, bigint, int) IS 'look for the first row that does not follow from the one before';
+COMMENT ON FUNCTION @extschema@.stored_rows(bigint, bigint) IS 'what is stored of a server''s rows, whatever indexes say';
+COMMENT ON FUNCTION @extschema@.check_known(bigint, bigint, int, text, bigint, int)
+    IS 'compare the rows with the digest that is known of one of them';
+COMMENT ON FUNCTION @extschema@.check_gap(bigint, bigint, bigint) IS 'what is noted of missing rows';
+COMMENT ON FUNCTION @extschema@.told_by(bigint, timestamptz, text) IS 'the server whose row tells of what was removed together';
 COMMENT ON FUNCTION @extschema@.removal_digest(bigint, timestamptz, text) IS 'a digest over what was removed together';
 COMMENT ON FUNCTION @extschema@.is_removed(bigint, bigint, bigint) IS 'whether all these rows were removed on purpose';
 COMMENT ON FUNCTION @extschema@.note_removal(regclass, timestamptz, timestamptz) IS 'note what is about to be removed';
-COMMENT ON FUNCTION @extschema@.new_removals() IS 'what was removed, and the log does not say so yet';
+COMMENT ON FUNCTION @extschema@.new_removals() IS 'what was removed, and no row of the log tells of yet';
 COMMENT ON FUNCTION @extschema@.months() IS 'the partitions that have an end, and where it is';
 COMMENT ON FUNCTION @extschema@.add_month(date) IS 'make the partition of a month';
 COMMENT ON FUNCTION @extschema@.add_indexes(regclass) IS 'make the indexes of a partition';
@@ -1180,7 +1301,9 @@ GRANT SELECT ON @extschema@.log, @extschema@.log_default, @extschema@.keeper, @e
 GRANT EXECUTE ON FUNCTION @extschema@.sessions_during(timestamptz, timestamptz, interval),
     @extschema@.noted_until(), @extschema@.state(), @extschema@.status(), @extschema@.row_digest(bytea, @extschema@.log),
     @extschema@.removal_digest(bigint, timestamptz, text), @extschema@.is_removed(bigint, bigint, bigint),
-    @extschema@.verify(bigint, int, text, bigint, bigint) TO pg_monitor;
+    @extschema@.told_by(bigint, timestamptz, text), @extschema@.check_gap(bigint, bigint, bigint),
+    @extschema@.check_known(bigint, bigint, int, text, bigint, int), @extschema@.check_rows(bigint, bigint, int),
+    @extschema@.stored_rows(bigint, bigint), @extschema@.verify(bigint, int, text, bigint, bigint) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.last_logon_of(oid, timestamptz), @extschema@.last_day(timestamptz),
     @extschema@.shown(text, int) TO pg_monitor;
 GRANT USAGE ON SCHEMA @extschema@ TO PUBLIC;

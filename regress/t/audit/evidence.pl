@@ -60,6 +60,13 @@ END
 $$
 EOS
 
+# Adds a row like number 4 with another content to log_default, where few would look for it.
+sub forge
+{
+	my ($change) = @_;
+	return "CREATE TEMP TABLE forged ON COMMIT DROP AS SELECT * FROM session_audit.log WHERE number = 4; UPDATE forged SET at = '2001-01-01', login_user = 'x', $change; INSERT INTO session_audit.log SELECT * FROM forged";
+}
+
 sessions(6);
 
 subtest 'A10: each row has a number, and a digest over itself and the one before' => sub {
@@ -113,6 +120,10 @@ subtest 'A10: what somebody changes is named' => sub {
 		q{UPDATE session_audit.log SET number = number + 1 WHERE number > 3} => 'deleted|4',
 		q{UPDATE session_audit.log SET system_identifier = 1 WHERE number = 4} => 'deleted|4',
 		q{INSERT INTO session_audit.log (at, event, system_identifier) SELECT now(), 'logon', system_identifier FROM pg_control_system()} => 'inserted|',
+		q{INSERT INTO session_audit.log (at, event) VALUES (now(), 'logon')} => 'inserted|',
+		(map { (forge("number = $_") => "inserted|$_") } -1, 0),
+		forge('system_identifier = NULL') => 'inserted|4',
+		forge('number = NULL') => 'inserted|',
 		q{INSERT INTO session_audit.log SELECT * FROM session_audit.log WHERE number = 4} => 'inserted|4',
 		"INSERT INTO session_audit.log (number, at, event, system_identifier) SELECT $last + 1, now(), 'logon', system_identifier FROM pg_control_system()" => 'changed|' . ($last + 1));
 	is(verdict('', $_), $tampering{$_}, "A10: $_") for sort keys %tampering;
@@ -128,7 +139,28 @@ subtest 'A10: what somebody changes is named' => sub {
 		'deleted|8', 'A10: and so is the end of a log that was cut off');
 	is(verdict("$known, since => 6", "UPDATE session_audit.log SET login_user = 'x' WHERE number = 4"),
 		$fine, 'A10: one may look at the last rows only');
-	isnt($node->psql('postgres', q{SELECT session_audit.verify(known_digest => 'x')}), 0, 'A10: a digest without its number is refused');
+	my ($number, $timeline, $digest) = $known =~ /'(.*?)'/g;
+	is(verdict("$number, $timeline, '$_'"), $fine, "A10: the digest may be written as $_") for "\\x$digest", uc $digest, " \t$digest ";
+	for my $wrong ($number, "$number, $timeline", "known_digest => '$digest'", "$number, $timeline, 'x'", "$number, $timeline, '${digest}00'")
+	{
+		my ($status, undef, $error) = try_psql($node, 'postgres', "SELECT session_audit.verify($wrong)", extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
+		like($error, qr/ERROR:  22023/, "A10: verify($wrong) is refused");
+	}
+
+	# A failover that has not been.
+	$before = "UPDATE session_audit.log SET timeline = 2 WHERE number >= 4; $rewrite";
+	is(verdict($_, $before), 'changed|4', 'A10: rows of a timeline that the server has not come to are no lost ones') for '', $known;
+
+	# What somebody does to the catalogs, so that nothing is found.
+	my ($index) = in_log(q{SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'session_audit.log_default'::regclass AND indexrelid::regclass::text ~ '_number$'});
+	my $forged = forge('number = number');
+	my $ready = "UPDATE pg_index SET indisready = %s WHERE indexrelid = '$index'::regclass";
+	is(verdict('', join '; ', sprintf($ready, 'false'), $forged, sprintf($ready, 'true')), 'inserted|', 'A10: a row that is in no index is found');
+	is(verdict('', join '; ', $forged, 'ALTER TABLE session_audit.log_default ADD CONSTRAINT lie CHECK (number < 0) NOT VALID',
+			q{UPDATE pg_constraint SET convalidated = true WHERE conname = 'lie'}, q{UPDATE pg_class SET relname = relname WHERE relname = 'log_default'}),
+		'inserted|4', 'A10: so is one that a constraint says is not there');
+	my ($status, undef, $error) = try_psql($node, 'postgres', "BEGIN; CREATE POLICY hide ON session_audit.log USING (login_user <> 'x'); UPDATE pg_class SET relrowsecurity = true WHERE oid = 'session_audit.log'::regclass; $forged; SET ROLE auditor; SELECT session_audit.verify()");
+	like($error, qr/query would be affected by row-level security policy for table "log"/, 'A10: a policy hides none from those who read the log');
 
 	is(verdict(), $fine, 'A10: nothing of that was kept');
 
@@ -194,12 +226,14 @@ subtest 'A10: what the audit removes itself is told apart' => sub {
 	is(verdict(), $fine, 'A10: rows are in the order of their numbers, whatever their time');
 	my ($first, $last, $digest) = split /\|/, in_log(q{SELECT min(number), max(number), (SELECT encode(digest, 'hex') FROM session_audit.log ORDER BY at < now() - interval '40 days' DESC, number DESC LIMIT 1) FROM session_audit.log WHERE at < now() - interval '40 days'});
 	cmp_ok($last - $first, '>=', 3, 'there are rows to remove');
-	is(verdict('', q{SELECT session_audit.drop_months(now(), 30)}), "\ndeleted|$first", 'A10: what was removed is not believed as long as the log does not say so');
+	is(verdict('', q{SELECT session_audit.drop_months(now(), 30)}), "\nunconfirmed|$first", 'A10: what was removed is not believed as long as the log does not say so');
 
 	# The keeper removes them, and says so.
 	in_log(q{ALTER SYSTEM SET session_audit.keep = 30});
 	$node->reload;
 	$node->restart;
+	# Whoever reads the log meanwhile keeps it from that.
+	wait_until($node, 'postgres', q{SELECT count(*) FROM session_audit.keeper WHERE last_pass_at > pg_postmaster_start_time()}, '1');
 	wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM session_audit.log WHERE event = 'changed' AND context->>'change' = 'rows removed'});
 	is(in_log(qq{SELECT context->>'first_number' = '$first', context->>'last_number' = '$last' FROM session_audit.log WHERE context->>'change' = 'rows removed'}),
 		't|t', 'A10: the log says what was removed');
@@ -211,8 +245,9 @@ subtest 'A10: what the audit removes itself is told apart' => sub {
 	is(verdict('', 'DELETE FROM session_audit.log WHERE number = 5; SELECT session_audit.note_removal(tableoid) FROM session_audit.log LIMIT 0'),
 		'deleted|5', 'A10: elsewhere neither');
 	is(verdict('', q{INSERT INTO session_audit.removed SELECT system_identifier, 5, 5, digest, now(), 'x' FROM session_audit.log WHERE number = 5; DELETE FROM session_audit.log WHERE number = 5}),
-		'deleted|5', 'A10: nor what somebody says was removed');
-	is(verdict('', "UPDATE session_audit.removed SET last_digest = '\\x00'"), "deleted|$first", 'A10: nor may that be changed');
+		'unconfirmed|5', 'A10: nor what somebody says was removed');
+	is(verdict('', "UPDATE session_audit.removed SET last_digest = '\\x00'"), 'changed|' . ($last + 1), 'A10: nor may that be changed');
+	is(verdict('', "UPDATE session_audit.removed SET removed_at = removed_at - interval '1 us'; DELETE FROM session_audit.log WHERE number = $last + 2"), 'deleted|' . ($last + 2), 'A10: what is wrong goes before what is not confirmed');
 	in_log('ALTER SYSTEM RESET session_audit.keep');
 	$node->reload;
 };
@@ -253,6 +288,11 @@ subtest 'A10: a dump, and what goes on elsewhere' => sub {
 	is(verdict(), $fine, 'A10: the new primary goes on where it was');
 	is(in_log('SELECT max(timeline) FROM session_audit.log'), 2, 'A10: on its timeline');
 	is(verdict($kept), $fine, 'A10: what it had is whole');
+	is(in_log("BEGIN ISOLATION LEVEL REPEATABLE READ; DELETE FROM session_audit.log WHERE timeline = 2; SELECT problem FROM session_audit.verify($lost); ROLLBACK"),
+		'lost', 'A10: the lost rows are so also before the first row on the new timeline');
+	$last = in_log('SELECT max(number) FROM session_audit.log');
+	is(verdict('', "UPDATE session_audit.log SET timeline = 1 WHERE number = $last; UPDATE session_audit.log l SET digest = session_audit.row_digest((SELECT digest FROM session_audit.log WHERE number = $last - 1), l) WHERE number = $last"),
+		"changed|$last", 'A10: it does not go back to the timeline before');
 	is(verdict($lost), 'lost|' . ((split /,/, $kept)[0] + 1), 'A10: and the lost rows are still told from others of the same numbers');
 };
 

@@ -279,7 +279,7 @@ subtest 'A7, F7: what others can do to it' => sub {
 	is($node->safe_psql('postgres', $row, extra_params => [ '-U', 'auditor' ]), 't|t|t|t|t|0|0|0', 'A9: pg_monitor calls status()');
 	my $may = q{SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'session_audit'::regnamespace AND has_function_privilege('%s', oid, 'EXECUTE')};
 	is(in_log(sprintf $may, 'alice'), 'my_last_logon', 'A9, A15: one function of the extension is for users');
-	is(in_log(sprintf $may, 'auditor'), 'is_removed last_day last_logon_of my_last_logon noted_until removal_digest row_digest sessions_during shown state status verify', 'A9: pg_monitor calls what reads');
+	is(in_log(sprintf $may, 'auditor'), 'check_gap check_known check_rows is_removed last_day last_logon_of my_last_logon noted_until removal_digest row_digest sessions_during shown state status stored_rows told_by verify', 'A9: pg_monitor calls what reads');
 	is(in_log(q{SELECT has_schema_privilege('alice', 'session_audit', 'USAGE')}), 't', 'A15: which they can name');
 };
 

@@ -76,6 +76,70 @@ $$
 EOS
 }
 
+subtest 'A10, A14: rows of another server' => sub {
+	add_other_rows();
+	is(verdict('server => 4711'), $fine, 'A14: rows of another server can be verified');
+	is(verdict('server => 4711', 'SELECT session_audit.drop_months(now(), 30)'), "\nunconfirmed|1", 'A10: what was just removed is not called deleted');
+	in_log('ALTER SYSTEM SET session_audit.keep = 30');
+	have_keeper_come();
+	is(in_log('SELECT min(number) FROM session_audit.log WHERE system_identifier = 4711'), 21, 'A7: the keeper has dropped the month');
+	ok(wait_until($node, 'postgres', $told, '1|4711'), 'A10: a row of the log says whose rows were removed');
+	is(verdict('server => 4711'), $fine, 'A10, A14: that is no problem');
+	is(in_log('SELECT removed, detail FROM session_audit.verify(server => 4711)'),
+		"20|that rows were removed is in rows of server $own: verify these, too", 'A10: verify() says who has removed them');
+	is(verdict(), $fine, 'A10: and these are whole');
+	my %others = (
+		'number = -1' => 'a row that is in no chain',
+		'system_identifier = 4712' => 'a row of a third server',
+		"context = jsonb_set(context, '{system_identifier}', '\"$own\"')" => 'a row about another server');
+	is(verdict('server => 4711', "UPDATE session_audit.log SET $_ WHERE context->>'change' = 'rows removed'"),
+		'unconfirmed|1', "A10: $others{$_} tells of nothing") for sort keys %others;
+	in_log('ALTER SYSTEM RESET session_audit.keep');
+	$node->reload;
+};
+
+subtest 'A7, A10: a month is archived' => sub {
+	my $month = in_log(q{SELECT session_audit.add_month((now() - interval '70 days')::date)});
+	session_on(-70);
+	session_on(0);
+	is(verdict(), $fine, 'A10: nothing is missing');
+	my ($first, $last) = split /\|/, in_log("SELECT min(number), max(number) FROM $month");
+	my $detach = "ALTER TABLE session_audit.log DETACH PARTITION $month";
+	my $archive = "SELECT session_audit.note_removal('$month'); $detach";
+	is(verdict('', $detach), "deleted|$first", 'A10: what is detached without a note is missing');
+	is(verdict('', $archive), "\nunconfirmed|$first", 'A10: with one, it is not called deleted in the same transaction');
+	in_log("BEGIN; $archive; COMMIT");
+	is(verdict(), "unconfirmed|$first", 'A10: nor before the keeper has come');
+	have_keeper_come();
+	ok(wait_until($node, 'postgres', $told, '2|4711'), 'A10: the keeper has it written');
+	is(verdict(), $fine, 'A10: and that is no problem');
+	is(in_log(q{SELECT coalesce(detail, 'none') FROM session_audit.verify()}), 'none', 'A10: the rows that tell of it have been verified');
+	is(in_log("BEGIN; UPDATE session_audit.log SET number = $first - 1 WHERE context->>'first_number' = '$first'; SELECT session_audit.told_by(system_identifier, removed_at, removed_from) FROM session_audit.removed WHERE first_number = $first; ROLLBACK"),
+		'', 'A10: only a row that was written later tells of it');
+};
+
+subtest 'A10: an old snapshot' => sub {
+	my %removes = (2001 => 'DROP TABLE %s', 2002 => 'TRUNCATE %s', 2003 => 'ALTER TABLE session_audit.log DETACH PARTITION %s');
+	my %expected = ('REPEATABLE READ' => '40001', 'READ COMMITTED' => 'none');
+	for my $year (sort keys %removes)
+	{
+		my $month = in_log("SELECT session_audit.add_month('$year-01-01')");
+		my %readers = map { $_ => open_quiet_session($node, database => 'postgres') } keys %expected;
+		for my $level (keys %readers)
+		{
+			$readers{$level}->query($_) for "BEGIN ISOLATION LEVEL $level", 'SELECT 1';
+		}
+		my $sql = sprintf $removes{$year}, $month;
+		in_log($sql);
+		for my $level (sort keys %readers)
+		{
+			my ($error) = grep { $_->{type} eq 'E' } $readers{$level}->query('SELECT session_audit.verify()');
+			is($error ? $error->{C} : 'none', $expected{$level}, "A10: $level, $sql");
+			$readers{$level}->quit;
+		}
+	}
+};
+
 subtest 'A7, A10: ranges that overlap' => sub {
 	my $removed = q{INSERT INTO session_audit.removed (system_identifier, first_number, last_number) VALUES (1, 1, 10), (1, 2, 11), (1, 12, 12), (1, 30, 20), (1, NULL, 15)};
 	my %ranges = ('1, 12' => 't', '5, 5' => 't', '11, 12' => 't', '1, 15' => 'f', '0, 1' => 'f', '13, 13' => 'f', '20, 30' => 'f', '9223372036854775807, 9223372036854775807' => 'f');

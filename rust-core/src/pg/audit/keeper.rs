@@ -170,7 +170,8 @@ const FIND_LOST: &CStr = c"\
     FROM session_audit.find_lost($1, $2, $4)";
 const DROP_MONTHS: &CStr = c"SELECT session_audit.drop_months($1, $3)";
 const NEW_REMOVALS: &CStr = c"\
-    SELECT removed_from, first_number, last_number, digest FROM session_audit.new_removals()";
+    SELECT system_identifier, removed_from, first_number, last_number, digest \
+    FROM session_audit.new_removals()";
 const NOTE: &CStr = c"SELECT session_audit.note_pass($1, $4)";
 
 /// Makes a pass: what the keeper does.
@@ -267,7 +268,13 @@ fn find_lost(pool: &Pool, parameters: &Parameters) -> PgResult<()> {
 /// of it elsewhere (rule A10).
 fn report_removals(pool: &Pool, parameters: &Parameters) -> PgResult<()> {
     for row in run_query(NEW_REMOVALS, parameters)? {
-        const NAMES: [&[u8]; 4] = [b"removed_from", b"first_number", b"last_number", b"digest"];
+        const NAMES: [&[u8]; 5] = [
+            b"system_identifier",
+            b"removed_from",
+            b"first_number",
+            b"last_number",
+            b"digest",
+        ];
         let mut members: Vec<(&[u8], &[u8])> = vec![(b"change", b"rows removed")];
         for (name, value) in NAMES.into_iter().zip(&row) {
             members.push((name, value.as_deref().map_or(b"", CStr::to_bytes)));
