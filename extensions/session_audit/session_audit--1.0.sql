@@ -983,7 +983,7 @@ $$;
 CREATE FUNCTION @extschema@.find_lost(at timestamptz, started_at timestamptz, running text,
     OUT at_us bigint, OUT session_id text, OUT login_user text, OUT login_user_id text, OUT database text,
     OUT database_id text, OUT kind text, OUT auth_method text, OUT system_identity text, OUT client_addr text,
-    OUT client_port text, OUT application_name text, OUT encryption text, OUT instance_num text,
+    OUT client_port text, OUT proxy_addr text, OUT application_name text, OUT encryption text, OUT instance_num text,
     OUT logon_at_us bigint, OUT ended_by text)
 RETURNS SETOF record
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '20ms' AS $$
@@ -1007,7 +1007,7 @@ BEGIN
     RETURN QUERY
     SELECT (extract(epoch FROM lost.ended_at - epoch) * 1000000)::bigint, l.session_id::text, l.login_user::text,
         l.login_user_id::text, l.database::text, l.database_id::text, l.kind::text, l.auth_method::text, l.system_identity,
-        host(l.client_addr), l.client_port::text, l.application_name, l.encryption::text, l.instance_num::text,
+        host(l.client_addr), l.client_port::text, host(l.proxy_addr), l.application_name, l.encryption::text, l.instance_num::text,
         (extract(epoch FROM l.at - epoch) * 1000000)::bigint, lost.ended_by
     FROM (SELECT o.session_id, o.logon_at,
               CASE WHEN next.at IS NOT NULL THEN next.at

@@ -267,6 +267,15 @@ subtest 'P4: the address is the client\'s everywhere' => sub {
 	ok(poll_until(sub { admin($node, 'postgres', $rows) eq '1' }), 'P4, A8: a refused logon');
 };
 
+subtest 'P4: a session that is lost' => sub {
+	my $session = through($IP4);
+	$session->ready;
+	$node->stop('immediate');
+	$node->start;
+	my $lost = q{SELECT concat_ws(' ', ended_by, host(client_addr), client_port, host(proxy_addr)) FROM session_audit.log WHERE event = 'lost' AND } . is_of($session);
+	ok(wait_until($node, 'postgres', $lost, 'crash 192.0.2.7 5678 127.0.0.2'), 'P4, A7: is that of the client');
+};
+
 subtest 'P4: functions of triggers' => sub {
 	admin($node, 'app', q{
 		CREATE TABLE logons (ip text);
