@@ -606,6 +606,16 @@ subtest 'A12: what a session says of itself' => sub {
 	$client->quit;
 	is(rows($client, q{context->>'app.ticket', length(context->>'app.end_user') BETWEEN 50 AND 500}),
 		"T-2|t\nT-2|t", 'A12: none can push out another one');
+	# Where a session has used up its memory, long values are cut all the same (rule F13).
+	$client = open_session($node, 'alice');
+	$client->query($_) for q{SET app.ticket = 'T-3'}, q{SELECT set_config('app.end_user', repeat('x', 40 * 1000 * 1000), false)},
+	  q{SELECT set_config('application_name', repeat('x', 40 * 1000 * 1000), false)};
+	my ($pages) = slurp_file('/proc/' . $client->pid . '/statm') =~ /^(\d+)/;
+	my $limit = $pages * POSIX::sysconf(POSIX::_SC_PAGESIZE()) + 10 * 1000 * 1000;
+	system_or_bail('prlimit', '--pid', $client->pid, "--as=$limit:");
+	$client->quit;
+	wait_for_audit($node, is_of($client) . q{ AND event = 'logoff'}, 'client|T-3|t|63',
+		'F13, A12: without memory, the end is recorded', q{ended_by, context->>'app.ticket', length(context->>'app.end_user') > 50, length(application_name)});
 	my ($status, undef, $error) = try_psql($node, 'app', 'SET session_audit.context = DEFAULT', extra_params => [ '-U', 'alice' ]);
 	like($error, qr/permission denied to set parameter/, 'A12: only superusers choose what is recorded');
 	admin($node, 'app', 'ALTER DATABASE app RESET session_audit.context');

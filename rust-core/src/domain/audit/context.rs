@@ -4,67 +4,95 @@
 use super::record::CONTEXT;
 use super::record::push_char;
 use super::text::Text;
+use std::convert::Infallible;
 
-/// The names in a list of settings, as they are separated by commas.
-pub fn names(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The names in a list of settings, as they are separated by commas. There is no room for those
+/// that are left out because they are too long.
+pub fn names(list: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     list.split(|&byte| byte == b',')
         .map(|name| name.trim_ascii())
         .map(|name| match name {
             [b'"', name @ .., b'"'] => name,
             name => name,
         })
-        .filter(|name| !name.is_empty())
+        .filter(|name| !name.is_empty() && name.len() < CONTEXT)
 }
 
-/// An object with these members. Each value has the same room, and is cut where that ends, so
-/// that what one of them is cannot keep the others out. A member is left out if there is no room
-/// for its name. Without a member there is no object.
+/// An object with these members.
 pub fn object(members: &[(&[u8], &[u8])]) -> Text<CONTEXT> {
-    let names: Vec<String> = members
-        .iter()
-        .map(|(name, _)| quoted(name, usize::MAX))
-        .collect();
-    let punctuation = |name: &String| name.len() + "\"\": , ".len();
-    let mut room = CONTEXT - "{}".len();
-    let fitting = names
-        .iter()
-        .take_while(|name| {
-            let rest = room.checked_sub(punctuation(name));
-            room = rest.unwrap_or(room);
-            rest.is_some()
-        })
-        .count();
-    if fitting == 0 {
-        return Text::EMPTY;
-    }
-    let share = room / fitting;
-    let members: Vec<String> = names
-        .iter()
-        .zip(members)
-        .take(fitting)
-        .map(|(name, (_, value))| format!("{name}: {}", quoted(value, share)))
-        .collect();
-    Text::new(format!("{{{}}}", members.join(", ")).as_bytes())
+    let names = members.iter().map(|(name, _)| *name);
+    let Ok(object) = object_of(names, |name| {
+        let member = members.iter().find(|member| member.0 == name);
+        Ok::<_, Infallible>(member.map(|(_, value)| Text::new(value)))
+    });
+    object
 }
 
-/// The text as a string of JSON, in ASCII, of which at most `room` bytes are between the quotes.
-/// A byte that is not UTF-8 is the character of Latin-1 with its code.
-fn quoted(text: &[u8], room: usize) -> String {
-    let mut quoted = String::from('"');
-    for chunk in text.utf8_chunks() {
+/// An object whose members have these names, and the values that `value` returns for them; those
+/// for which it returns none are left out. Each value has the same room, and is cut where that
+/// ends, so that what one of them is cannot keep the others out. A member is left out if there is
+/// no room for its name. Without a member there is no object.
+///
+/// There may be many members, and little memory: so this asks for the values twice, rather than
+/// keep them.
+///
+/// # Errors
+/// Returns the error of `value`.
+pub fn object_of<'a, E>(
+    names: impl Iterator<Item = &'a [u8]> + Clone,
+    mut value: impl FnMut(&'a [u8]) -> Result<Option<Text<CONTEXT>>, E>,
+) -> Result<Text<CONTEXT>, E> {
+    let mut object = String::new();
+    let (mut room, mut fitting) = (CONTEXT - "{}".len(), 0);
+    for name in names.clone() {
+        if value(name)?.is_none() {
+            continue;
+        }
+        object.clear();
+        push_quoted(&mut object, name, CONTEXT);
+        let Some(rest) = room.checked_sub(object.len() + ": \"\", ".len()) else {
+            break;
+        };
+        room = rest;
+        fitting += 1;
+    }
+    object.clear();
+    let mut left = fitting;
+    for name in names {
+        if left == 0 {
+            break;
+        }
+        if let Some(value) = value(name)? {
+            object.push_str(if left == fitting { "{" } else { ", " });
+            push_quoted(&mut object, name, CONTEXT);
+            object.push_str(": ");
+            push_quoted(&mut object, value.bytes(), room / fitting);
+            left -= 1;
+        }
+    }
+    if fitting > 0 {
+        object.push('}');
+    }
+    Ok(Text::new(object.as_bytes()))
+}
+
+/// Adds the text as a string of JSON, in ASCII, of which at most `room` bytes are between the
+/// quotes. A byte that is not UTF-8 is the character of Latin-1 with its code.
+fn push_quoted(object: &mut String, text: &[u8], room: usize) {
+    object.push('"');
+    let start = object.len();
+    'text: for chunk in text.utf8_chunks() {
         let invalid = chunk.invalid().iter().map(|&byte| char::from(byte));
         for c in chunk.valid().chars().chain(invalid) {
-            let length = quoted.len();
-            push_char(&mut quoted, c);
-            if quoted.len() - 1 > room {
-                quoted.truncate(length);
-                quoted.push('"');
-                return quoted;
+            let length = object.len();
+            push_char(object, c);
+            if object.len() - start > room {
+                object.truncate(length);
+                break 'text;
             }
         }
     }
-    quoted.push('"');
-    quoted
+    object.push('"');
 }
 
 #[cfg(test)]
@@ -79,6 +107,7 @@ mod tests {
         let expected: [&[u8]; 3] = [b"app.user", b"app.tenant", b"x"];
         assert!(names(list).eq(expected));
         assert_eq!(names(b" , ").count(), 0);
+        assert_eq!(names(&[b'n'; CONTEXT]).count(), 0);
     }
 
     /// Rule A12.

@@ -158,7 +158,7 @@ pub(in crate::pg) fn note_logon() -> PgResult<()> {
 pub(super) fn of_server() -> PgResult<Vec<CString>> {
     OF_SERVER
         .iter()
-        .map(|name| Ok(settings::value_of(name)?.unwrap_or_default()))
+        .map(|name| Ok(settings::read(name, CStr::to_owned)?.unwrap_or_default()))
         .collect()
 }
 

@@ -377,7 +377,8 @@ fn collect(identity: &Identity, end: Option<End>, sqlstate: Text<5>) -> PgResult
         client_addr: backend::client_address(),
         client_port: backend::client_port(),
         proxy_addr: proxy::address(),
-        application_name: text(backend::application_name().as_deref()),
+        application_name: backend::application_name(|name| Text::new(name.to_bytes()))
+            .unwrap_or(Text::EMPTY),
         encryption: text(backend::client_encryption()),
         instance_num: identity.instance_num,
         logon_at: Some(identity.logon_at),
@@ -391,21 +392,13 @@ fn collect(identity: &Identity, end: Option<End>, sqlstate: Text<5>) -> PgResult
 
 /// The values of the settings that a superuser has named for it (rule A12), as they are now.
 fn context() -> PgResult<Text<{ record::CONTEXT }>> {
-    let Some(list) = CONTEXT.get() else {
-        return Ok(Text::EMPTY);
+    let context_of = |list: &CStr| {
+        context::object_of(context::names(list.to_bytes()), |name| {
+            let name = CString::new(name).unwrap_or_default();
+            settings::read(&name, |value| Text::new(value.to_bytes()))
+        })
     };
-    let mut members = Vec::new();
-    for name in context::names(list.to_bytes()) {
-        let name = CString::new(name).unwrap_or_default();
-        if let Some(value) = settings::value_of(&name)? {
-            members.push((name, value));
-        }
-    }
-    let members: Vec<(&[u8], &[u8])> = members
-        .iter()
-        .map(|(name, value)| (name.to_bytes(), value.to_bytes()))
-        .collect();
-    Ok(context::object(&members))
+    CONTEXT.read(context_of).unwrap_or(Ok(Text::EMPTY))
 }
 
 /// Notes that the session ends now.

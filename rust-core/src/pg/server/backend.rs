@@ -234,11 +234,12 @@ pub(in crate::pg) fn client_port() -> Option<i32> {
     port.to_str().ok()?.parse().ok()
 }
 
-/// The session's `application_name`.
-pub(in crate::pg) fn application_name() -> Option<CString> {
-    // SAFETY: the setting is null or a terminated string, which is copied at once,
-    // because the server frees it when the setting changes.
-    unsafe { optional(sys::application_name.cast_const()).map(CStr::to_owned) }
+/// What `read`, which must not change it, makes of the session's `application_name`. The session
+/// decides how long that is, so there may be no memory for a copy.
+pub(in crate::pg) fn application_name<T>(read: impl FnOnce(&CStr) -> T) -> Option<T> {
+    // SAFETY: the setting is null or a terminated string, which the server frees only when the
+    // setting changes.
+    unsafe { optional(sys::application_name.cast_const()).map(read) }
 }
 
 /// The `application_name` that the client has asked for when it connected.

@@ -21,17 +21,19 @@ pub(in crate::pg) static INSTANCE_NUM: Int = Int {
     flags: 0,
 };
 
-/// The value of a setting; `None` if there is no such one, or it has none.
+/// What `read` makes of the value of a setting; `None` if there is no such one, or it has none.
+/// A session decides how long the value is, so there may be no memory for a copy. `read` must
+/// not ask the server for anything, which may overwrite the value.
 ///
 /// # Errors
 /// Returns the server's error if it cannot be read.
-pub(in crate::pg) fn value_of(name: &CStr) -> PgResult<Option<CString>> {
+pub(in crate::pg) fn read<T>(name: &CStr, read: impl FnOnce(&CStr) -> T) -> PgResult<Option<T>> {
     let mut value = ptr::null();
     // SAFETY: the name outlives the call, which writes to a local variable. The value is null
-    // or a terminated string, which is copied at once, as the next call may overwrite it.
+    // or a terminated string, which is used before the server is called again.
     unsafe {
         PgError::check(sys::sesstrig_try_get_setting(name.as_ptr(), &mut value))?;
-        Ok((!value.is_null()).then(|| CStr::from_ptr(value).to_owned()))
+        Ok((!value.is_null()).then(|| read(CStr::from_ptr(value))))
     }
 }
 
@@ -122,9 +124,14 @@ impl Text {
 
     /// The text; `None` if it is empty.
     pub(in crate::pg) fn get(&self) -> Option<CString> {
+        self.read(CStr::to_owned)
+    }
+
+    /// What `read`, which must not change the setting, makes of the text; `None` if it is empty.
+    pub(in crate::pg) fn read<T>(&self, read: impl FnOnce(&CStr) -> T) -> Option<T> {
         let text = self.as_ptr();
-        // SAFETY: the string is terminated, and copied at once.
-        (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_owned())
+        // SAFETY: the string is terminated, and stays there as long as the setting is not changed.
+        (!text.is_null()).then(|| read(unsafe { CStr::from_ptr(text) }))
     }
 }
 
