@@ -89,6 +89,12 @@ subtest 'A11: settings' => sub {
 	is(changes_since($number), 'connection option session_triggers.enabled on > off', 'A11: what a client sets when it connects');
 };
 
+subtest 'A11: a server that logs no messages' => sub {
+	is_told([ q{SET log_min_messages = 'panic'}, 'SET session_triggers.enabled = off' ], 'SET session_triggers.enabled on > off');
+	is_told([ q{ALTER SYSTEM SET log_min_messages = 'fatal'}, 'SELECT pg_reload_conf()', 'SET session_triggers.enabled = off' ], 'SET session_triggers.enabled on > off');
+	is_told([ q{ALTER SYSTEM RESET log_min_messages}, 'SELECT pg_reload_conf()' ], '');
+};
+
 subtest 'A11: a reload' => sub {
 	my ($number, $position) = (last_number(), log_position($node));
 	$node->append_conf('postgresql.conf', "session_audit.keep = 77\nsession_audit.timeout = 7s\nwork_mem = 1000");

@@ -16,6 +16,7 @@
 #include "libpq/libpq-be.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
@@ -126,8 +127,13 @@ sesstrig_try_audit_log(const char *line)
 {
 	ErrorData  *error;
 
+	/* Whoever logs no messages but FATAL ones must not so log no records. */
+	int			min_messages = log_min_messages;
+
 	logs_record = true;
+	log_min_messages = Min(log_min_messages, ERROR);
 	error = try_log_record(line);
+	log_min_messages = min_messages;
 	logs_record = false;
 	return error;
 }
