@@ -33,7 +33,7 @@ sub changes_since
 	my ($number) = @_;
 	wait_until($node, 'postgres', q{SELECT pending = 0 FROM session_audit.state()});
 	return in_log(
-		"SELECT string_agg(concat_ws(' ', context->>'change', context->>'object', context->>'setting', context->>'old' || ' >', context->>'new'), '; ' ORDER BY number)"
+		"SELECT string_agg(concat_ws(' ', nullif(count, 1) || ' x', context->>'change', context->>'object', context->>'setting', context->>'old' || ' >', context->>'new'), '; ' ORDER BY number)"
 		  . " FROM session_audit.log WHERE event = 'changed' AND number > $number");
 }
 
@@ -89,6 +89,59 @@ subtest 'A11: settings' => sub {
 	is(changes_since($number), 'connection option session_triggers.enabled on > off', 'A11: what a client sets when it connects');
 };
 
+subtest 'A11: what is done again and again' => sub {
+	my ($number, $position) = (last_number(), log_position($node));
+	my $session = open_session($node, 'root');
+	$session->query(q{DO $$ BEGIN FOR i IN 1 .. 1000 LOOP PERFORM slow(); SET session_audit.required = on; SET session_audit.required = off; END LOOP; END $$});
+	$session->query('SET session_audit.log_to_server = on');
+	my $told = 'SET session_triggers.enabled on > off; SET session_audit.required off > on; SET session_audit.required on > off; SET session_audit.log_to_server off > on';
+	is(changes_since($number), $told, 'A11: each is a row');
+	is(scalar(lines_of($node, $position, 'changed')), 4, 'A11: and a line');
+	$session->quit;
+	wait_for_exit($node, $session);
+	my $counted = $told =~ s/SET/999 x SET/gr =~ s/; [^;]*$//r;
+	is(changes_since($number), "$told; $counted", 'A11: at its end, the session tells how often it was done');
+	is(scalar(lines_of($node, $position, 'changed')), 7, 'A11: in lines, too');
+	is(in_log("SELECT max(number) FILTER (WHERE event = 'changed') < max(number) FROM session_audit.log WHERE " . is_of($session)), 't', 'A11: before its end');
+
+	# What is different is told, but not as fast.
+	($number, my $dropped) = (last_number(), in_log('SELECT dropped FROM session_audit.state()'));
+	$session = open_session($node, 'root');
+	my $since = time;
+	$session->query(q{DO $$ BEGIN FOR i IN 1 .. 46 LOOP PERFORM set_config('session_audit.timeout', i::text, false); END LOOP; END $$});
+	cmp_ok(time - $since, '>=', 2, 'A11: 46 changes take time');
+	wait_until($node, 'postgres', q{SELECT pending = 0 FROM session_audit.state()});
+	is(in_log("SELECT count(*) FROM session_audit.log WHERE event = 'changed' AND number > $number"), 46, 'A11: all of them are rows');
+	is(in_log('SELECT dropped FROM session_audit.state()'), $dropped, 'A11: none is dropped');
+	$session->send_query(q{DO $$ BEGIN FOR i IN 100 .. 10000 LOOP PERFORM set_config('session_audit.timeout', i::text, false); END LOOP; END $$});
+	wait_for_event($node, $session, 'Extension');
+	in_log('SELECT pg_cancel_backend(' . $session->pid . ')');
+	my ($error) = grep { $_->{type} eq 'E' } $session->messages;
+	is($error->{C}, '57014', 'A11: who waits can be told to stop');
+	$session->quit;
+};
+
+subtest 'A6, A11: who changes much takes no room from others' => sub {
+	my $position = log_position($node);
+	my $limit = open_session($node, 'root', options => '-c session_audit.timeout=500');
+	my @sessions = map { open_session($node, 'root') } 1 .. 5;
+	my $victim = open_session($node, 'alice');
+	my $dropped = in_log('SELECT dropped FROM session_audit.state()');
+	my $writer = wait_for_writer($node);
+	kill STOP => $writer;
+	$_->send_query(q{DO $$ BEGIN FOR i IN 1 .. 16 LOOP PERFORM set_config('session_audit.timeout', i::text, false); END LOOP; END $$}) for @sessions;
+	$_->messages for @sessions;
+	is(in_log('SELECT pending FROM session_audit.state()'), 64, 'A6: their records have so many places');
+	is(in_log('SELECT dropped FROM session_audit.state()') - $dropped, 16, 'A6: the others are lines');
+	is(scalar(lines_of($node, $position, 'changed')), 81, 'A11: as all of them are');
+	$victim->quit;
+	wait_for_exit($node, $victim);
+	is(in_log('SELECT pending FROM session_audit.state()'), 65, 'A6: there is room for the end of a session');
+	kill CONT => $writer;
+	wait_for_audit($node, is_of($victim), 'logon logoff|client', 'A6: which is written');
+	$_->quit for @sessions, $limit;
+};
+
 subtest 'A11: a server that logs no messages' => sub {
 	is_told([ q{SET log_min_messages = 'panic'}, 'SET session_triggers.enabled = off' ], 'SET session_triggers.enabled on > off');
 	is_told([ q{ALTER SYSTEM SET log_min_messages = 'fatal'}, 'SELECT pg_reload_conf()', 'SET session_triggers.enabled = off' ], 'SET session_triggers.enabled on > off');
@@ -131,9 +184,9 @@ subtest 'A11: objects' => sub {
 	is_told('ALTER FUNCTION session_audit.status() OWNER TO other', 'ALTER FUNCTION function session_audit.status()', @in_log);
 	is_told('ALTER FUNCTION session_audit.status() OWNER TO root', 'ALTER FUNCTION function session_audit.status()', @in_log);
 	is_told('GRANT SELECT ON session_audit.log TO other', '', @in_log);
-	# Meanwhile, nothing is written.
+	# Meanwhile, nothing is written. Back is the same.
 	is_told([ 'ALTER DATABASE postgres OWNER TO other', 'ALTER DATABASE postgres OWNER TO root' ],
-		'ALTER DATABASE database postgres; ALTER DATABASE database postgres');
+		'ALTER DATABASE database postgres');
 
 	# The log is gone, and made anew, with a row that says so.
 	my $position = log_position($node);

@@ -7,6 +7,7 @@
 //! Each change of the state is one atomic operation, so that a session may stop waiting at
 //! any moment: whoever comes second frees the slot.
 
+use std::ops::Range;
 use std::sync::atomic::{
     AtomicU8, AtomicU64,
     Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
@@ -206,7 +207,16 @@ impl State {
 /// can leave its end before its logon is written, and whoever comes next has the same place
 /// among the processes.
 pub fn number_of_slots(processes: usize) -> usize {
-    (2 * processes + 64).next_multiple_of(u64::BITS as usize)
+    (2 * processes + SPARE).next_multiple_of(u64::BITS as usize)
+}
+
+/// How many slots are more than the processes need for themselves.
+const SPARE: usize = 64;
+
+/// The slots that records may have which are no session's logon or end, of which a session can
+/// leave any number.
+pub fn spare(slots: usize) -> Range<usize> {
+    slots - SPARE..slots
 }
 
 /// In which order a process tries the slots: its own two, then all others.
@@ -384,6 +394,7 @@ mod tests {
         assert_eq!(slots, 320);
         let order: Vec<usize> = candidates(99, slots).collect();
         assert_eq!(&order[..2], [198, 199]);
+        assert!(spare(slots).start >= 200 && spare(slots).end == slots);
         assert_eq!(order.len(), slots);
         let first: Vec<_> = candidates(200, slots).take(1).collect();
         assert_eq!(first, [80], "more processes than expected share slots");

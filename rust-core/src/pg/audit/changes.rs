@@ -5,10 +5,12 @@
 
 use super::handover;
 use super::pool::{POOL, Pool};
-use super::settings::{LOG_TO_SERVER, is_on};
+use super::settings::{LOG_TO_SERVER, TIMEOUT, is_on};
 use super::worker;
+use crate::domain::audit::changes::Told;
 use crate::domain::audit::context;
-use crate::domain::audit::record::{Kind, Record};
+use crate::domain::audit::record::{CONTEXT, Kind, Record};
+use crate::domain::audit::text::Text;
 use crate::pg::server::error::PgResult;
 #[cfg(feature = "faults")]
 use crate::pg::server::fault;
@@ -57,7 +59,12 @@ thread_local! {
     /// The last of these. None is freed: a value that is dropped when the thread ends would cost
     /// each session the registration for that, which has the linker look for a function.
     static BY_CLIENT: Cell<Option<&'static ClientSet>> = const { Cell::new(None) };
+    /// What the session has told, if it has, which is not freed either.
+    static TOLD: Cell<Option<&'static mut Told>> = const { Cell::new(None) };
 }
+
+/// How often a session looks whether there is room for what it tells, in milliseconds.
+const LOOK: i32 = 10;
 
 /// Whether a change of the setting with this name weakens the audit, or can.
 pub(crate) fn is_watched(name: &CStr) -> bool {
@@ -66,10 +73,21 @@ pub(crate) fn is_watched(name: &CStr) -> bool {
         .any(|known| known.to_bytes().eq_ignore_ascii_case(name.to_bytes()))
 }
 
-/// Records a change.
+/// Uses what the session has told. `f` must not call the server, which can end the process.
+fn with_told<T>(f: impl FnOnce(&mut Told) -> T) -> T {
+    let told = TOLD
+        .take()
+        .unwrap_or_else(|| Box::leak(Box::new(Told::default())));
+    let answer = f(told);
+    TOLD.set(Some(told));
+    answer
+}
+
+/// Records a change, or counts it, if the session has done the same within the last minute.
 ///
 /// # Errors
-/// Returns the server's error if the line cannot be written.
+/// Returns the server's error if the line cannot be written, or if the session is told to stop
+/// while it waits because it has told much. What it was about to do must not be done then.
 pub(crate) fn note(change: &Change) -> PgResult<()> {
     if !backend::is_in_service() || !is_on() && !LOG_TO_SERVER.get() {
         return Ok(());
@@ -78,31 +96,88 @@ pub(crate) fn note(change: &Change) -> PgResult<()> {
     if fault::is_unseen() {
         return Ok(());
     }
-    let members: Vec<(&[u8], &[u8])> = [
+    let shown = |text: Option<&CStr>| {
+        let text: Text<CONTEXT> = Text::new(text?.to_bytes());
+        Some(text.shown().unwrap_or_default())
+    };
+    let values = [
         (c"change", Some(change.change)),
         (c"object", change.object),
         (c"setting", change.setting),
         (c"old", change.old),
         (c"new", change.value),
     ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name.to_bytes(), value?.to_bytes())))
-    .collect();
+    .map(|(name, value)| (name, shown(value)));
+    let members: Vec<(&[u8], &[u8])> = values
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_bytes(), value.as_deref()?)))
+        .collect();
     let record = Record {
         kind: Kind::Changed,
         at: backend::now(),
         context: context::object(&members),
         ..handover::present_session()?
     };
-    worker::log(&record)?;
-    if let Some(pool) = POOL.get().filter(|_| is_on() && !backend::in_recovery()) {
-        handover::request_writer(pool)?;
-        if pool.put(&record, false, true).is_none() {
-            pool.dropped.fetch_add(1, Relaxed);
-        }
-        pool.wake_writer(false);
+    while let Some(rest) = with_told(|told| told.due(record.at)) {
+        tell(&rest, true)?;
     }
-    Ok(())
+    if with_told(|told| told.count(&record)) {
+        return Ok(());
+    }
+    tell(&record, true)?;
+    match with_told(|told| told.remember(&record)) {
+        Some(rest) => tell(&rest, true),
+        None => Ok(()),
+    }
+}
+
+/// Records what was counted: the session ends.
+pub(in crate::pg) fn note_end() {
+    // Most have told nothing.
+    let Some(told) = TOLD.take() else {
+        return;
+    };
+    while let Some(rest) = told.rest() {
+        handover::report(tell(&rest, false));
+    }
+}
+
+/// Tells of a change in the server log, and in the log if that is possible. If the session `waits`,
+/// it does so until it may tell, and until there is room.
+fn tell(record: &Record, waits: bool) -> PgResult<()> {
+    if waits {
+        loop {
+            let now = backend::clock();
+            match with_told(|told| told.pace(now)) {
+                0 => break,
+                left => worker::wait((left / 1_000_000 + 1) as i32)?,
+            };
+        }
+    }
+    worker::log(record)?;
+    match POOL.get().filter(|_| is_on() && !backend::in_recovery()) {
+        Some(pool) => put(pool, record, waits),
+        None => Ok(()),
+    }
+}
+
+/// Hands a record over that is in the server log. It must not take the room that others need for
+/// their logons, so this rather waits for the writer.
+fn put(pool: &Pool, record: &Record, waits: bool) -> PgResult<()> {
+    handover::request_writer(pool)?;
+    let since = backend::now();
+    let mut waited = Ok(false);
+    while !pool.put_spare(record) {
+        let is_late = !(0..i64::from(TIMEOUT.get()) * 1000).contains(&(backend::now() - since));
+        if waited.is_err() || !waits || is_late || !pool.is_responsive() {
+            pool.dropped.fetch_add(1, Relaxed);
+            return waited.map(drop);
+        }
+        pool.wake_writer(true);
+        waited = worker::wait(LOOK);
+    }
+    pool.wake_writer(false);
+    waited.map(drop)
 }
 
 /// Records that the session sets a setting. What the client sets when it connects is kept for

@@ -5,7 +5,7 @@
 
 use super::changes::Seen;
 use super::settings::is_on;
-use crate::domain::audit::handover::{Answer, Marks, State, candidates, number_of_slots};
+use crate::domain::audit::handover::{Answer, Marks, State, candidates, number_of_slots, spare};
 use crate::domain::audit::record::Record;
 use crate::pg::server::attached::Attached;
 use crate::pg::server::{backend, sys};
@@ -157,24 +157,44 @@ impl Pool {
     /// it, and `logged` whether it is in the server log. Returns the number of the slot, or
     /// `None` if all are taken.
     pub(super) fn put(&self, record: &Record, waits: bool, logged: bool) -> Option<usize> {
-        let number = self.fill(record, logged)?;
+        let number = self.fill(self.candidates(), record, logged)?;
         self.slots()[number].state.publish(waits);
         self.marks().set(number);
         Some(number)
     }
 
+    /// Puts a record into a free slot that no session needs for its logon and its end. Nobody
+    /// waits for it, and it is in the server log. Returns false if all are taken.
+    pub(super) fn put_spare(&self, record: &Record) -> bool {
+        let number = self.fill(spare(self.slots), record, true);
+        if let Some(number) = number {
+            self.slots()[number].state.publish(false);
+            self.marks().set(number);
+        }
+        number.is_some()
+    }
+
     /// Keeps a record for the end of the server. Returns the number of the slot.
     pub(super) fn hold(&self, record: &Record) -> Option<usize> {
-        let number = self.fill(record, false)?;
+        let number = self.fill(self.candidates(), record, false)?;
         self.slots()[number].state.hold();
         Some(number)
     }
 
-    fn fill(&self, record: &Record, logged: bool) -> Option<usize> {
+    fn candidates(&self) -> impl Iterator<Item = usize> {
+        let process = usize::try_from(backend::process_number()).unwrap_or(0);
+        candidates(process, self.slots)
+    }
+
+    fn fill(
+        &self,
+        mut candidates: impl Iterator<Item = usize>,
+        record: &Record,
+        logged: bool,
+    ) -> Option<usize> {
         let process = backend::process_number();
         let slots = self.slots();
-        let first = usize::try_from(process).unwrap_or(0);
-        let number = candidates(first, slots.len()).find(|&slot| slots[slot].state.claim())?;
+        let number = candidates.find(|&slot| slots[slot].state.claim())?;
         let slot = &slots[number];
         slot.process.store(process, Relaxed);
         slot.logged.store(logged, Relaxed);

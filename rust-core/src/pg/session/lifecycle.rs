@@ -268,6 +268,7 @@ pub(crate) fn count_unfinished(timed_out: bool) {
 
 /// Notes that the process exits, and that nothing fires any more.
 pub(crate) fn leave() {
+    changes::note_end();
     if let Some(session) = current::session().filter(|_| !current::is_starting()) {
         let (end, sqlstate) = handover::end_of_session();
         record_end(&session, end, sqlstate);
