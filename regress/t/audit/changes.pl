@@ -82,7 +82,9 @@ subtest 'A11: settings' => sub {
 	is_told('ALTER SYSTEM SET work_mem = 1000', '');
 	is_told('ALTER SYSTEM RESET session_audit.keep', 'ALTER SYSTEM session_audit.keep');
 	is_told($_, '', role => 'alice') for 'SET session_triggers.enabled = off', 'ALTER ROLE alice SET session_audit.enabled = off',
-	  'ALTER SYSTEM SET session_audit.keep = 1', 'ALTER ROLE alice RESET ALL', 'DROP EVENT TRIGGER greet';
+	  'ALTER SYSTEM SET session_audit.keep = 1', 'ALTER ROLE alice RESET ALL', 'DROP EVENT TRIGGER greet',
+	  'ALTER ROLE alice RESET session_audit.enabled';
+	is_told('TRUNCATE session_audit.log', '', role => 'alice', database => 'postgres');
 
 	my $number = last_number();
 	open_session($node, 'root', options => '-c session_triggers.enabled=off -c work_mem=1000')->quit;
@@ -183,7 +185,57 @@ subtest 'A11: objects' => sub {
 	is_told("DROP TABLE $next", "DROP TABLE table $next", @in_log);
 	is_told('ALTER FUNCTION session_audit.status() OWNER TO other', 'ALTER FUNCTION function session_audit.status()', @in_log);
 	is_told('ALTER FUNCTION session_audit.status() OWNER TO root', 'ALTER FUNCTION function session_audit.status()', @in_log);
-	is_told('GRANT SELECT ON session_audit.log TO other', '', @in_log);
+	is_told('GRANT SELECT ON session_audit.log TO other', 'GRANT table session_audit.log', @in_log);
+	is_told('REVOKE ALL ON ALL TABLES IN SCHEMA session_audit FROM other', 'REVOKE schema session_audit', @in_log);
+	is_told('GRANT EXECUTE ON FUNCTION session_audit.drop_months, pg_catalog.now TO PUBLIC', 'GRANT function session_audit.drop_months(timestamp with time zone,integer)', @in_log);
+	is_told([ 'REVOKE EXECUTE ON FUNCTION session_audit.drop_months FROM PUBLIC', 'GRANT SET ON PARAMETER session_audit.enabled, work_mem TO other', 'REVOKE ALL ON DATABASE postgres FROM other' ],
+		'REVOKE function session_audit.drop_months(timestamp with time zone,integer); GRANT session_audit.enabled; REVOKE database postgres', @in_log);
+	is_told('GRANT SELECT ON session_audit.log TO other', '', @in_log, role => 'alice');
+	is_told('GRANT USAGE ON SCHEMA session_audit TO other', '', @in_log, role => 'alice');
+
+	is_told('CREATE OR REPLACE FUNCTION session_audit.is_removed(server bigint, first bigint, last bigint) RETURNS boolean LANGUAGE sql AS $$ SELECT true $$',
+		'CREATE FUNCTION function session_audit.is_removed(bigint,bigint,bigint)', @in_log);
+	is_told('CREATE OR REPLACE VIEW session_audit.last_logons AS TABLE session_audit.last_logons', 'CREATE VIEW view session_audit.last_logons', @in_log);
+	is_told('ALTER TABLE session_audit.removed ADD COLUMN more int, ADD COLUMN much int', 'ALTER TABLE table session_audit.removed', @in_log);
+	is_told('ALTER TABLE session_audit.log ADD COLUMN more int', 'ALTER TABLE table session_audit.log', @in_log);
+	is_told('ALTER TABLE session_audit.log RENAME COLUMN more TO much', 'ALTER TABLE table session_audit.log', @in_log);
+	is_told('ALTER TABLE session_audit.log DROP COLUMN much', 'ALTER TABLE table session_audit.log', @in_log);
+	is_told('CREATE INDEX mine ON session_audit.log (login_user)', '', @in_log);
+	is_told('DROP INDEX session_audit.mine', 'DROP INDEX index session_audit.mine', @in_log);
+	is_told('ALTER SEQUENCE session_audit.server RESTART', 'ALTER SEQUENCE sequence session_audit.server', @in_log);
+
+	# What belongs to the log does so in another schema, and in another extension.
+	my $bounds = q{FOR VALUES FROM ('2001-01-01') TO ('2001-02-01')};
+	is_told([ 'CREATE TABLE public.far (LIKE session_audit.log)', "ALTER TABLE session_audit.log ATTACH PARTITION public.far $bounds" ], 'ALTER TABLE table far', @in_log);
+	is_told([ 'CREATE INDEX near ON public.far (login_user)', 'DROP INDEX public.near' ], 'DROP INDEX index near', @in_log);
+	is_told('TRUNCATE public.far', 'TRUNCATE TABLE table far', @in_log);
+	is_told([ 'ALTER EXTENSION plpgsql ADD TABLE public.far', 'CREATE EXTENSION tcn', 'ALTER EXTENSION plpgsql DROP TABLE public.far', 'ALTER EXTENSION tcn ADD TABLE public.far', 'DROP EXTENSION tcn' ],
+		'DROP EXTENSION table far', @in_log);
+	is_told("CREATE TABLE public.far PARTITION OF session_audit.log $bounds", 'CREATE TABLE table far', @in_log);
+	is_told([ 'CREATE SCHEMA aside', 'ALTER TABLE public.far SET SCHEMA aside', 'DROP SCHEMA aside CASCADE' ],
+		'ALTER TABLE table far; DROP SCHEMA table aside.far', @in_log);
+	is_told([ "CREATE TABLE public.far PARTITION OF session_audit.log $bounds", 'ALTER TABLE public.far OWNER TO other', 'DROP OWNED BY other' ],
+		'CREATE TABLE table far; ALTER TABLE table far; DROP OWNED table far', @in_log);
+
+	# What a statement executes on its way hides neither the statement nor itself.
+	is_told([ <<'EOS', 'CREATE EVENT TRIGGER aside ON ddl_command_start EXECUTE FUNCTION public.aside()', "CREATE TABLE public.far PARTITION OF session_audit.log $bounds", 'DROP TABLE public.far' ],
+CREATE FUNCTION public.aside() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF tg_tag = 'DROP TABLE' THEN
+        DROP SCHEMA IF EXISTS session_audit_2;
+    ELSIF tg_tag = 'CREATE FUNCTION' THEN
+        TRUNCATE session_audit.removed;
+        ALTER ROLE alice RESET session_audit.required;
+        ALTER EVENT TRIGGER told DISABLE;
+    END IF;
+END
+$$
+EOS
+		'CREATE TABLE table far; DROP TABLE table far', @in_log);
+	is_told([ 'CREATE EVENT TRIGGER told ON before_user_logoff EXECUTE FUNCTION public.aside()', 'CREATE EXTENSION tcn' ],
+		'TRUNCATE TABLE table session_audit.removed; ALTER ROLE role alice session_audit.required; ALTER EVENT TRIGGER event trigger told', @in_log);
+	is_told('DROP EXTENSION tcn', '', @in_log);
+	is_told('DROP FUNCTION public.aside() CASCADE', 'DROP FUNCTION event trigger told', @in_log);
 	# Meanwhile, nothing is written. Back is the same.
 	is_told([ 'ALTER DATABASE postgres OWNER TO other', 'ALTER DATABASE postgres OWNER TO root' ],
 		'ALTER DATABASE database postgres');

@@ -3,10 +3,10 @@
  *	  What weakens the session audit, as it is commanded (rule A11): settings that are set, and
  *	  objects that are dropped, truncated, or altered.
  *
- * The server calls hooks once it has found that the role may do what it asks for, so that nobody
- * fills the log with what is refused.  Such a hook knows the object, or the setting's name, but
+ * The server calls hooks, most of them once it has found that the role may do what it asks for.
+ * What is not allowed is not recorded.  Such a hook knows the object, or the setting's name, but
  * not the statement, which therefore is noted before it is executed.  What is recorded is told to
- * Rust.
+ * Rust, which counts what is repeated.
  */
 #include "postgres.h"
 
@@ -16,10 +16,12 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
+#include "catalog/index.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/objectaddress.h"
+#include "catalog/partition.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_event_trigger.h"
@@ -32,6 +34,7 @@
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "parser/parse_func.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/fmgroids.h"
@@ -50,17 +53,21 @@
 static object_access_hook_type previous_access = NULL;
 static object_access_hook_type_str previous_access_str = NULL;
 
-/* The utility statement that was last executed, as far as it matters here. */
-static struct
+/* The utility statement that is being executed, as far as it matters here. */
+typedef struct Statement
 {
 	CommandTag	tag;
-	/* Does it drop all that a schema or an extension has? */
+	/* Does it drop the audit's schema or extension, so that of the parts nothing need be told? */
 	bool		drops_whole;
+	/* What was told last: one statement can call a hook several times for the same. */
+	ObjectAddress told;
 	/* The setting that it sets, and the value; without a value it is reset. */
 	char		setting[NAMEDATALEN];
 	char		value[NAMEDATALEN];
 	bool		has_value;
-}			statement;
+} Statement;
+
+static Statement statement;
 
 static void
 note_setting(VariableSetStmt *set)
@@ -103,16 +110,34 @@ set_hooks(void)
 	object_access_hook_str = note_access_str;
 }
 
+/* These come often, and change nothing that a hook sees, which needs no statement. */
+static bool
+is_harmless(Node *node)
+{
+	return IsA(node, VariableSetStmt) || IsA(node, VariableShowStmt) || IsA(node, TransactionStmt);
+}
+
+static bool
+drops_audit(DropStmt *drop)
+{
+	ListCell   *cell;
+
+	if (drop->removeType != OBJECT_EXTENSION && drop->removeType != OBJECT_SCHEMA)
+		return false;
+	foreach(cell, drop->objects)
+		if (strcmp(strVal(lfirst(cell)), AUDIT_SCHEMA) == 0)
+			return true;
+	return false;
+}
+
 void
 sesstrig_change_note_statement(Node *node)
 {
-	/* These come often. */
-	if (IsA(node, VariableSetStmt) || IsA(node, VariableShowStmt) || IsA(node, TransactionStmt))
+	if (is_harmless(node))
 		return;
 	set_hooks();
+	memset(&statement, 0, sizeof(statement));
 	statement.tag = CreateCommandTag(node);
-	statement.drops_whole = false;
-	statement.setting[0] = '\0';
 	switch (nodeTag(node))
 	{
 		case T_AlterSystemStmt:
@@ -125,11 +150,7 @@ sesstrig_change_note_statement(Node *node)
 			note_setting(((AlterDatabaseSetStmt *) node)->setstmt);
 			break;
 		case T_DropStmt:
-			statement.drops_whole = ((DropStmt *) node)->removeType == OBJECT_EXTENSION ||
-				((DropStmt *) node)->removeType == OBJECT_SCHEMA;
-			break;
-		case T_DropOwnedStmt:
-			statement.drops_whole = true;
+			statement.drops_whole = drops_audit((DropStmt *) node);
 			break;
 		default:
 			break;
@@ -191,27 +212,59 @@ is_session_trigger(Oid trigger)
 	return found;
 }
 
-/* Does a change of the object weaken the audit, or the triggers? */
+/* Does a table, or the like, belong to the audit?  A partition does so wherever it is. */
 static bool
-is_of_audit(ObjectAccessType access, Oid class, Oid object)
+is_audit_relation(Oid relation)
+{
+	char		kind = get_rel_relkind(relation);
+	List	   *ancestors;
+
+	if (!is_audit_database(MyDatabaseId))
+		return false;
+	if (kind == RELKIND_INDEX || kind == RELKIND_PARTITIONED_INDEX)
+		relation = IndexGetRelation(relation, true);
+	if (is_audit_schema(get_rel_namespace(relation)))
+		return true;
+	ancestors = get_rel_relispartition(relation) ? get_partition_ancestors(relation) : NIL;
+	return ancestors && is_audit_schema(get_rel_namespace(llast_oid(ancestors)));
+}
+
+/* Is this relation, or column of it, what the statement is about, as far as that matters? */
+static bool
+is_told_of_relation(ObjectAccessType access, Oid relation, int column)
+{
+	char		kind = get_rel_relkind(relation);
+	bool		is_index = kind == RELKIND_INDEX || kind == RELKIND_PARTITIONED_INDEX;
+
+	/* What partitions have from their table is told once, of the table. */
+	if ((column != 0 || is_index) && get_rel_relispartition(relation))
+		return false;
+	/* A table may get new indexes, and what is done to it is done to them. */
+	if (is_index)
+		return statement.tag == CMDTAG_DROP_INDEX || statement.tag == CMDTAG_ALTER_INDEX;
+	return access != OAT_POST_CREATE || column != 0;
+}
+
+/* Does what is done to the object weaken the audit, or the triggers? */
+static bool
+is_of_audit(ObjectAccessType access, Oid class, Oid object, int part, void *arg)
 {
 	/* Of what is dropped as a whole, that tells enough. */
-	bool		part = access != OAT_DROP || !statement.drops_whole;
-
+	if (access == OAT_DROP && statement.drops_whole &&
+		(class == RelationRelationId || class == ProcedureRelationId))
+		return false;
+	/* Whoever creates or replaces a function, or adds a column, changes what is there. */
+	if (access == OAT_POST_CREATE && class != ProcedureRelationId && class != RelationRelationId)
+		return false;
 	switch (class)
 	{
 		case RelationRelationId:
-			{
-				char		kind = get_rel_relkind(object);
-
-				return part && (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE ||
-								kind == RELKIND_VIEW) &&
-					is_audit_schema(get_rel_namespace(object));
-			}
+			return is_told_of_relation(access, object, part) && is_audit_relation(object);
 		case InheritsRelationId:
-			return is_audit_schema(get_rel_namespace(object));
+			return is_audit_relation(object) || (access == OAT_POST_ALTER &&
+												 is_audit_relation(((ObjectAccessPostAlter *) arg)->auxiliary_id));
 		case ProcedureRelationId:
-			return part && is_audit_schema(get_func_namespace(object));
+			return is_audit_schema(get_func_namespace(object));
 		case NamespaceRelationId:
 			return is_audit_schema(object);
 		case ExtensionRelationId:
@@ -225,14 +278,25 @@ is_of_audit(ObjectAccessType access, Oid class, Oid object)
 	}
 }
 
+/* Is this done by the script of the audit's own extension? */
+static bool
+is_own_script(Oid class)
+{
+	return creating_extension && class != EventTriggerRelationId && class != DatabaseRelationId &&
+		CurrentExtensionObject == get_extension_oid(AUDIT_SCHEMA, true);
+}
+
 /* A column, a partition's place in the log, or the like is told by the object it belongs to. */
-static const char *
-describe(Oid class, Oid object)
+static void
+tell_object(Oid class, Oid object)
 {
 	ObjectAddress address;
 
 	ObjectAddressSet(address, class == InheritsRelationId ? RelationRelationId : class, object);
-	return getObjectDescription(&address, true);
+	if (memcmp(&address, &statement.told, sizeof(address)) == 0)
+		return;
+	statement.told = address;
+	tell(getObjectDescription(&address, true), NULL, NULL, NULL);
 }
 
 /* --- settings ---------------------------------------------------------------------- */
@@ -260,6 +324,14 @@ tell_setting(const char *place)
 	/* A role resets all that it may set itself. */
 	if (all ? superuser() : sesstrig_audit_is_watched(statement.setting))
 		tell(place, statement.setting, NULL, statement.has_value ? statement.value : NULL);
+}
+
+/* A role can reset what it may not set, where it is not set: then nothing is done. */
+static bool
+may_set(void)
+{
+	return superuser() ||
+		pg_parameter_aclcheck(statement.setting, GetUserId(), ACL_SET) == ACLCHECK_OK;
 }
 
 /* The settings of sessions that matter, in the order of their functions below. */
@@ -341,14 +413,18 @@ note_access(ObjectAccessType access, Oid class, Oid object, int part, void *arg)
 {
 	if (previous_access)
 		previous_access(access, class, object, part, arg);
-	/* What the audit's workers do is no change, nor what makes the extension. */
-	if ((access != OAT_DROP && access != OAT_TRUNCATE && access != OAT_POST_ALTER) ||
-		part != 0 || creating_extension || sesstrig_is_audit_worker())
+	/* What the audit's workers do is no change. */
+	if (access == OAT_NAMESPACE_SEARCH || access == OAT_FUNCTION_EXECUTE || sesstrig_is_audit_worker())
 		return;
 	if (class == DbRoleSettingRelationId)
-		tell_setting(describe_place(object, ((ObjectAccessPostAlter *) arg)->auxiliary_id));
-	else if (is_of_audit(access, class, object))
-		tell(describe(class, object), NULL, NULL, NULL);
+	{
+		if (may_set())
+			tell_setting(describe_place(object, ((ObjectAccessPostAlter *) arg)->auxiliary_id));
+	}
+	else if (is_of_audit(access, class, object, part, arg) && !is_own_script(class) &&
+			 (access != OAT_TRUNCATE ||
+			  pg_class_aclcheck(object, GetUserId(), ACL_TRUNCATE) == ACLCHECK_OK))
+		tell_object(class, object);
 }
 
 static void
@@ -360,9 +436,102 @@ note_access_str(ObjectAccessType access, Oid class, const char *object, int part
 		tell_setting(NULL);
 }
 
+/* --- grants ------------------------------------------------------------------------ */
+
+/* Tell of rights to an object, if it is one of the audit. */
+static void
+tell_grant(Oid class, Oid object)
+{
+	if (OidIsValid(object) && is_of_audit(OAT_POST_ALTER, class, object, 0, NULL) &&
+		!is_own_script(class))
+		tell_object(class, object);
+}
+
+/*
+ * Tell of what a superuser has granted or revoked, for which the server calls no hook.  What
+ * others may grant, a superuser has given to them.
+ */
+static void
+tell_grants(GrantStmt *grant)
+{
+	ObjectType	type = grant->targtype == ACL_TARGET_ALL_IN_SCHEMA ? OBJECT_SCHEMA : grant->objtype;
+	ListCell   *cell;
+
+	if (!superuser() || sesstrig_is_audit_worker())
+		return;
+	foreach(cell, grant->objects)
+	{
+		Node	   *object = lfirst(cell);
+
+		switch (type)
+		{
+			case OBJECT_TABLE:
+			case OBJECT_SEQUENCE:
+				tell_grant(RelationRelationId, RangeVarGetRelid((RangeVar *) object, NoLock, true));
+				break;
+			case OBJECT_FUNCTION:
+			case OBJECT_PROCEDURE:
+			case OBJECT_ROUTINE:
+				tell_grant(ProcedureRelationId,
+						   LookupFuncWithArgs(type, (ObjectWithArgs *) object, true));
+				break;
+			case OBJECT_SCHEMA:
+				tell_grant(NamespaceRelationId, get_namespace_oid(strVal(object), true));
+				break;
+			case OBJECT_DATABASE:
+				tell_grant(DatabaseRelationId, get_database_oid(strVal(object), true));
+				break;
+			case OBJECT_PARAMETER_ACL:
+				if (sesstrig_audit_is_watched(strVal(object)))
+					tell(NULL, strVal(object), NULL, NULL);
+				break;
+			default:
+				break;
+		}
+	}
+}
+
+/* --- statements -------------------------------------------------------------------- */
+
+static ProcessUtility_hook_type previous_utility = NULL;
+
+/*
+ * Statements can be executed in one another: by what a trigger or a function executes, and by
+ * the server itself.  The one around then goes on.
+ */
+static void
+execute_utility(PlannedStmt *planned, const char *query, bool read_only_tree,
+				ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
+				DestReceiver *receiver, QueryCompletion *completion)
+{
+	ProcessUtility_hook_type execute = previous_utility ? previous_utility : standard_ProcessUtility;
+	Node	   *node = planned->utilityStmt;
+	Statement	around;
+
+	if (is_harmless(node))
+	{
+		execute(planned, query, read_only_tree, context, params, environment, receiver, completion);
+		return;
+	}
+	around = statement;
+	PG_TRY();
+	{
+		execute(planned, query, read_only_tree, context, params, environment, receiver, completion);
+		if (IsA(node, GrantStmt))
+			tell_grants((GrantStmt *) node);
+	}
+	PG_FINALLY();
+	{
+		statement = around;
+	}
+	PG_END_TRY();
+}
+
 void
 sesstrig_changes_init(void)
 {
+	previous_utility = ProcessUtility_hook;
+	ProcessUtility_hook = execute_utility;
 	for (int i = 0; i < (int) lengthof(watched); i++)
 		SESSTRIG_VISIT_SETTING(watched[i], watch);
 }
