@@ -9,6 +9,12 @@
 //! Times are in microseconds since 2000, where nothing else is said.
 
 use super::record::Record;
+use std::ffi::CStr;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// How many settings a reload can change.
+pub const SETTINGS: usize = 8;
 
 /// For how long what is the same is counted.
 const WINDOW: i64 = 60 * 1_000_000;
@@ -20,6 +26,21 @@ const REMEMBERED: usize = 16;
 /// one more, in nanoseconds.
 const BURST: u64 = 16;
 const STEP: u64 = 100_000_000;
+
+/// A hash of the value of each of these settings, as the writers of a server have last seen it; 0
+/// if none has.
+#[derive(Debug, Default)]
+pub struct Seen([AtomicU64; SETTINGS]);
+
+impl Seen {
+    /// Notes what a setting is now. Returns whether it was something else before.
+    pub fn note(&self, setting: usize, value: &CStr) -> bool {
+        let mut hasher = DefaultHasher::new();
+        value.hash(&mut hasher);
+        let hash = hasher.finish().max(1);
+        ![0, hash].contains(&self.0[setting].swap(hash, Relaxed))
+    }
+}
 
 /// What a session has told.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use super::handover;
 use super::pool::{POOL, Pool};
 use super::settings::{LOG_TO_SERVER, TIMEOUT, is_on};
 use super::worker;
-use crate::domain::audit::changes::Told;
+use crate::domain::audit::changes::{SETTINGS, Told};
 use crate::domain::audit::context;
 use crate::domain::audit::record::{CONTEXT, Kind, Record};
 use crate::domain::audit::text::Text;
@@ -17,9 +17,8 @@ use crate::pg::server::fault;
 use crate::pg::server::{backend, settings};
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What somebody does.
 #[derive(Clone, Copy, Default)]
@@ -37,7 +36,7 @@ pub(crate) struct Change<'a> {
 }
 
 /// The settings that a reload can change.
-const OF_SERVER: [&CStr; 8] = [
+const OF_SERVER: [&CStr; SETTINGS] = [
     c"session_triggers.enabled",
     c"session_audit.database",
     c"session_audit.enabled",
@@ -235,20 +234,6 @@ pub(super) fn of_server() -> PgResult<Vec<CString>> {
         .iter()
         .map(|name| Ok(settings::read(name, CStr::to_owned)?.unwrap_or_default()))
         .collect()
-}
-
-/// A hash of the value of each of these settings, in shared memory; 0 if there is none yet.
-#[derive(Default)]
-pub(super) struct Seen([AtomicU64; OF_SERVER.len()]);
-
-impl Seen {
-    /// Notes what a setting is now. Returns whether it was something else before.
-    fn note(&self, setting: usize, value: &CStr) -> bool {
-        let mut hasher = DefaultHasher::new();
-        value.hash(&mut hasher);
-        let hash = hasher.finish().max(1);
-        ![0, hash].contains(&self.0[setting].swap(hash, Relaxed))
-    }
 }
 
 /// The records of the settings that were changed while no writer looked, one after the other.

@@ -3,8 +3,8 @@
 //! [`crate::domain::audit::handover`]; what sessions do is in `handover.rs`, and what the
 //! writer does in `writer.rs`.
 
-use super::changes::Seen;
 use super::settings::is_on;
+use crate::domain::audit::changes::Seen;
 use crate::domain::audit::handover::{Answer, Marks, State, candidates, number_of_slots, spare};
 use crate::domain::audit::record::Record;
 use crate::pg::server::attached::Attached;
