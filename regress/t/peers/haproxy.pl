@@ -107,6 +107,23 @@ SKIP:
 	is(psql_through('ends_tls', 'sslmode=require sslnegotiation=direct', 'SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()'), 'f', 'P3: HAProxy ends TLS, and says so in the header');
 }
 
+# Drivers. Without the header the address would be 127.0.0.2.
+my %drivers = (
+	asyncpg => [ "$peers/python/bin/python", "$clients/asyncpg-client.py" ],
+	pgjdbc => [ 'java', '-cp', "$peers/java/classes:$peers/java/usr/share/java/postgresql.jar", 'PgjdbcClient' ]);
+my %needs = (asyncpg => 'python', pgjdbc => 'java');
+for my $driver (sort keys %drivers)
+{
+  SKIP:
+	{
+		my $reason = missing($needs{$driver});
+		skip "$driver: $reason", 1 if $reason;
+		my ($out, $err) = run_driver(@{ $drivers{$driver} }, 'postgresql://127.0.0.1:' . $proxy->port_of('v2') . '/app?user=alice',
+			q{DO $$ BEGIN ASSERT host(inet_client_addr()) = '127.0.0.1' AND inet_server_port() IS NOT NULL; END $$});
+		like($out, qr/^done\nselect 1\n.*^closed$/ms, "P4: $driver") or diag $err;
+	}
+}
+
 # 500 connections, ten at a time.
 append_to_file("$data/script.sql", "SELECT 1\n");
 my ($out, $err) = ('', '');
