@@ -114,16 +114,18 @@ COMMENT ON COLUMN @extschema@.stat_server.stats_reset IS 'since when this is cou
 CREATE FUNCTION @extschema@.proxy_problems(OUT problem text, OUT detail text) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'proxy_network_wide',
-        format('Whoever connects from %s may claim any address, and these are more than the addresses of one site.', trim(n))
-    FROM string_to_table(nullif(current_setting('session_triggers.proxy_networks'), ''), ',') AS n
-    WHERE trim(n) <> 'unix'
+        format('Whoever connects from %s may claim any address, and these are more than the addresses of one site.', n)
+    FROM regexp_split_to_table(current_setting('session_triggers.proxy_networks'), '[[:space:]]*,[[:space:]]*|^[[:space:]]+|[[:space:]]+$') AS n
+    WHERE n NOT IN ('', 'unix')
         -- A network of IPv4 can be written as one of IPv6.
-        AND masklen(trim(n)::inet) < CASE WHEN family(trim(n)::inet) = 4 THEN 16
-                                          WHEN trim(n)::inet <<= '::ffff:0:0/96' THEN 112 ELSE 48 END
+        AND masklen(n::inet) < CASE WHEN family(n::inet) = 4 THEN 16
+                                    WHEN n::inet <<= '::ffff:0:0/96' THEN 112 ELSE 48 END
     UNION ALL
-    SELECT 'proxy_trusted', format('Line %s of pg_hba.conf lets in whom a proxy claims to come from there, without a password.', h.line_number)
+    -- 15 has no included files.
+    SELECT 'proxy_trusted', format('Line %s of %s lets in whom a proxy claims to come from there, without a password.', h.line_number,
+        coalesce(substring(to_jsonb(h)->>'file_name' FROM '[^/]*$'), 'pg_hba.conf'))
     FROM pg_hba_file_rules h
-    WHERE current_setting('session_triggers.proxy_networks') <> '' AND h.type <> 'local' AND h.auth_method = 'trust'
+    WHERE current_setting('session_triggers.proxy_networks') ~ '[^[:space:]]' AND h.type <> 'local' AND h.auth_method = 'trust'
         AND NOT EXISTS (SELECT FROM unnest(h.options) AS o WHERE starts_with(o, 'clientcert='))
 $$;
 

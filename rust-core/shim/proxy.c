@@ -95,8 +95,13 @@ set_client(Port *port, const SesstrigClientAddress *client)
 	port->remote_hostname_resolv = 0;
 	port->remote_hostname_errcode = 0;
 
+	/* As in the server's own code, the look-up of a name does not count against the time limit. */
+	if (log_hostname)
+		disable_timeout(STARTUP_PACKET_TIMEOUT, false);
 	result = pg_getnameinfo_all(&port->raddr.addr, port->raddr.salen, host, sizeof(host), number,
 								sizeof(number), (log_hostname ? 0 : NI_NUMERICHOST) | NI_NUMERICSERV);
+	if (log_hostname)
+		enable_timeout_after(STARTUP_PACKET_TIMEOUT, AuthenticationTimeout * 1000);
 	if (result != 0)
 		ereport(WARNING,
 				(errmsg_internal("pg_getnameinfo_all() failed: %s", gai_strerror(result))));

@@ -265,6 +265,9 @@ subtest 'P4: the address is the client\'s everywhere' => sub {
 	wait_for_audit($node, is_of($session), 'logon|192.0.2.7|5678|127.0.0.2 logoff|192.0.2.7|5678|127.0.0.2', 'P4, A9: the audit', 'event, host(client_addr), client_port, host(proxy_addr)');
 	my $rows = q{SELECT count(*) FROM session_audit.log WHERE event = 'refused' AND client_addr = '203.0.113.1' AND proxy_addr = '127.0.0.2'};
 	ok(poll_until(sub { admin($node, 'postgres', $rows) eq '1' }), 'P4, A8: a refused logon');
+	is(address_through("PROXY TCP4 192.0.2.66 198.51.100.1 1 2\r\n", from => "127.0.1.$_"), '28000', 'P4: the same claim of another proxy') for 8, 9;
+	ok(wait_until($node, 'postgres', q{SELECT string_agg(DISTINCT host(proxy_addr), ' ') FROM session_audit.log WHERE event = 'refused' AND client_addr = '192.0.2.66'}, '127.0.0.2 127.0.1.8 127.0.1.9'), 'P4, A8: is a row of its own');
+	is(admin($node, 'postgres', q{SELECT count(*) > 0 FROM session_audit.log WHERE event = 'changed' AND context->>'setting' = 'session_triggers.proxy_networks'}), 't', 'P1, A11: a change of the list is recorded');
 };
 
 subtest 'P4: a session that is lost' => sub {
@@ -292,9 +295,9 @@ subtest 'P4: problems' => sub {
 	my $wide = sub { "proxy_network_wide|Whoever connects from $_[0] may claim any address, and these are more than the addresses of one site." };
 	my @trusted = map { "proxy_trusted|Line $_ of pg_hba.conf lets in whom a proxy claims to come from there, without a password." } 4 .. 6;
 	is(admin($node, 'app', $problems), join("\n", @trusted), 'P4: lines without a password');
-	set('10.0.0.0/15,10.0.0.0/16,::ffff:0:0/96,2001:db8::/47,2001:db8::/48');
+	set("10.0.0.0/15,\t10.0.0.0/16\t,::ffff:0:0/96, 2001:db8::/47,2001:db8::/48 ");
 	is(admin($node, 'app', $problems), join("\n", map({ $wide->($_) } '10.0.0.0/15', '2001:db8::/47', '::ffff:0:0/96'), @trusted), 'P4: wide networks');
-	set('');
+	set(' ');
 	is(admin($node, 'app', $problems), '', 'P5: nothing where there is no proxy');
 	like(address_through(''), qr/^127\.0\.0\.2 \d+ *$/, 'P5: and no header is expected');
 };

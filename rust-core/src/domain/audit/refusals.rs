@@ -143,6 +143,7 @@ impl Refusal {
                 self.login_user.bytes(),
                 self.database.bytes(),
                 self.client_addr,
+                self.proxy_addr,
                 self.sqlstate.bytes(),
             ),
         )

@@ -38,6 +38,7 @@ pub(crate) struct Change<'a> {
 /// The settings that a reload can change.
 const OF_SERVER: [&CStr; SETTINGS] = [
     c"session_triggers.enabled",
+    c"session_triggers.proxy_networks",
     c"session_audit.database",
     c"session_audit.enabled",
     c"session_audit.required",
