@@ -6,8 +6,6 @@
  */
 #include "postgres.h"
 
-#include <arpa/inet.h>
-
 #include "common/ip.h"
 #include "libpq/libpq.h"
 #include "libpq/libpq-be.h"
@@ -30,24 +28,6 @@
 /* Where the connection really comes from, if a header has named another address. */
 static SockAddr proxy;
 static bool is_proxied = false;
-
-/* The bytes of an address, or NULL if it is that of no host; *length is how many they are. */
-static const unsigned char *
-address_bytes(const SockAddr *address, size_t *length)
-{
-	switch (address->addr.ss_family)
-	{
-		case AF_INET:
-			*length = sizeof(struct in_addr);
-			return (const unsigned char *) &((const struct sockaddr_in *) &address->addr)->sin_addr;
-		case AF_INET6:
-			*length = sizeof(struct in6_addr);
-			return (const unsigned char *) &((const struct sockaddr_in6 *) &address->addr)->sin6_addr;
-		default:
-			*length = 0;
-			return NULL;
-	}
-}
 
 /* The address in a header as one of the sockets'. */
 static SockAddr
@@ -112,6 +92,14 @@ set_client(Port *port, const SesstrigClientAddress *client)
 	port->remote_port = MemoryContextStrdup(TopMemoryContext, number);
 }
 
+/* The address of the proxy as text, without the zone that one of IPv6 can have. */
+static void
+print_proxy(char *host, size_t size)
+{
+	(void) pg_getnameinfo_all(&proxy.addr, proxy.salen, host, size, NULL, 0, NI_NUMERICHOST);
+	clean_ipv6_addr(proxy.addr.ss_family, host);
+}
+
 /* End the process, as the server does when there is no startup packet that counts. */
 static void
 leave(void)
@@ -136,17 +124,12 @@ refuse(const char *detail)
 void
 sesstrig_connection_receive(Port *port)
 {
-	size_t		length;
-	const unsigned char *bytes;
 	SesstrigClientAddress client;
 	SesstrigProxyStep step = SESSTRIG_PROXY_STEP_MORE;
 	const char *fault = "The PROXY header could not be read.";
 	bool		has_begun = false;
 
-	if (!sesstrig_proxy_is_used())
-		return;
-	bytes = address_bytes(&port->raddr, &length);
-	if (!sesstrig_proxy_is_listed(bytes, length))
+	if (!sesstrig_proxy_is_used() || !sesstrig_proxy_is_listed(&port->raddr.addr))
 		return;
 
 	/*
@@ -179,8 +162,7 @@ sesstrig_connection_receive(Port *port)
 	{
 		char		host[NI_MAXHOST] = "";
 
-		(void) pg_getnameinfo_all(&proxy.addr, proxy.salen, host, sizeof(host), NULL, 0,
-								  NI_NUMERICHOST);
+		print_proxy(host, sizeof(host));
 		ereport(LOG,
 				(errmsg("connection forwarded: host=%s port=%s proxy=%s", port->remote_host,
 						port->remote_port, host)));
@@ -197,25 +179,22 @@ sesstrig_connection_check_ident(void)
 				 errdetail_log("Only the proxy knows the ports of this client's connection, and the address is what the proxy says.")));
 }
 
-const unsigned char *
-sesstrig_proxy_address(size_t *length)
+const struct sockaddr_storage *
+sesstrig_proxy_address(void)
 {
-	*length = 0;
-	return is_proxied ? address_bytes(&proxy, length) : NULL;
+	return is_proxied ? &proxy.addr : NULL;
 }
 
 /* The function proxy_addr(). */
 Datum
 sesstrig_proxy_addr(PG_FUNCTION_ARGS)
 {
-	size_t		length;
-	const unsigned char *bytes = sesstrig_proxy_address(&length);
-	char		text[INET6_ADDRSTRLEN];
+	char		host[NI_MAXHOST] = "";
 
-	if (!bytes || !inet_ntop(length == sizeof(struct in_addr) ? AF_INET : AF_INET6, bytes, text,
-							 sizeof(text)))
+	if (!is_proxied || proxy.addr.ss_family == AF_UNIX)
 		PG_RETURN_NULL();
-	PG_RETURN_DATUM(DirectFunctionCall1(inet_in, CStringGetDatum(text)));
+	print_proxy(host, sizeof(host));
+	PG_RETURN_DATUM(DirectFunctionCall1(inet_in, CStringGetDatum(host)));
 }
 
 /* --- the setting -------------------------------------------------------------------- */

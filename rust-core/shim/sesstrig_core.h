@@ -697,13 +697,12 @@ bool sesstrig_source_is_trigger(const char *source);
 bool sesstrig_proxy_is_used(void);
 
 /*
- Whether a connection from this address, or if it is null over a Unix-domain socket, must
- begin with a header.
+ Whether a connection from this address must begin with a header.
 
  # Safety
- If it is not null, `bytes` must point to `length` bytes.
+ `storage` must point to a `sockaddr_storage` that is filled in as its family requires.
  */
-bool sesstrig_proxy_is_listed(const uint8_t *bytes, uintptr_t length);
+bool sesstrig_proxy_is_listed(const void *storage);
 
 /*
  Takes the next byte of this process's header. Sets `client` if that completes it and it names

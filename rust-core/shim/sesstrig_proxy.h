@@ -9,11 +9,9 @@
 
 #include "utils/guc.h"
 
-/*
- * The address of the proxy through which the client has come, of 4 or 16 bytes; NULL if it has
- * come through none, or through one on a Unix-domain socket.
- */
-extern const unsigned char *sesstrig_proxy_address(size_t *length);
+/* Where the proxy is through which the client has come; NULL if it has come through none. */
+struct sockaddr_storage;
+extern const struct sockaddr_storage *sesstrig_proxy_address(void);
 
 /* The check hook of session_triggers.proxy_networks. */
 extern bool sesstrig_check_proxy_networks(char **value, void **extra, GucSource source);

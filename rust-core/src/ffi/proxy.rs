@@ -1,13 +1,12 @@
 //! The functions that `shim/proxy.c` calls for a client behind a proxy (section P).
 
 use crate::domain::proxy::header::Header;
-use crate::domain::proxy::networks::{self, Peer};
+use crate::domain::proxy::networks;
 use crate::ffi::server::boundary::answer;
 use crate::pg::proxy;
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_void};
 use std::mem::MaybeUninit;
 use std::net::IpAddr;
-use std::slice;
 
 /// Where a client is, as a header says.
 #[repr(C)]
@@ -51,21 +50,16 @@ pub extern "C" fn sesstrig_proxy_is_used() -> bool {
     answer(false, proxy::is_used)
 }
 
-/// Whether a connection from this address, or if it is null over a Unix-domain socket, must
-/// begin with a header.
+/// Whether a connection from this address must begin with a header.
 ///
 /// # Safety
-/// If it is not null, `bytes` must point to `length` bytes.
+/// `storage` must point to a `sockaddr_storage` that is filled in as its family requires.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sesstrig_proxy_is_listed(bytes: *const u8, length: usize) -> bool {
+pub unsafe extern "C" fn sesstrig_proxy_is_listed(storage: *const c_void) -> bool {
     // A connection for which this cannot be told gets no other address.
     answer(false, || {
-        if bytes.is_null() {
-            return proxy::is_listed(Peer::Unix);
-        }
-        // SAFETY: the caller promises so many bytes.
-        let bytes = unsafe { slice::from_raw_parts(bytes, length) };
-        proxy::from_bytes(bytes).is_some_and(|address| proxy::is_listed(Peer::Address(address)))
+        // SAFETY: the caller promises that.
+        unsafe { proxy::is_listed(storage) }
     })
 }
 

@@ -4,11 +4,11 @@
 use crate::domain::proxy::header::{Fault, Header, Reader};
 use crate::domain::proxy::networks::{self, Peer};
 use crate::pg::server::settings::Text;
-use crate::pg::server::sys;
+use crate::pg::server::{backend, sys};
 use std::cell::RefCell;
+use std::ffi::c_void;
 use std::net::IpAddr;
 use std::ptr;
-use std::slice;
 use std::sync::atomic::AtomicPtr;
 
 /// The proxies whose connections begin with a PROXY header (rule P1).
@@ -31,11 +31,14 @@ pub(crate) fn is_used() -> bool {
     !PROXY_NETWORKS.as_ptr().is_null()
 }
 
-/// Whether a connection from there must begin with a PROXY header.
-pub(crate) fn is_listed(peer: Peer) -> bool {
-    PROXY_NETWORKS
-        .get()
-        .is_some_and(|list| networks::contains(list.as_bytes(), peer))
+/// Whether a connection from this address must begin with a PROXY header.
+///
+/// # Safety
+/// `storage` must point to a `sockaddr_storage` that is filled in as its family requires.
+pub(crate) unsafe fn is_listed(storage: *const c_void) -> bool {
+    // SAFETY: the caller promises that.
+    let peer = unsafe { backend::address_of(storage) }.map_or(Peer::Unix, Peer::Address);
+    PROXY_NETWORKS.read(|list| networks::contains(list.to_bytes(), peer)) == Some(true)
 }
 
 /// Takes the next byte of the header, as [`Reader::take`] does.
@@ -49,20 +52,12 @@ pub(crate) fn take(byte: u8) -> Result<Option<Header>, Fault> {
 /// The address of the proxy through which the client has come; `None` without one, or if that
 /// is on a Unix-domain socket.
 pub(in crate::pg) fn address() -> Option<IpAddr> {
-    let mut length = 0;
-    // SAFETY: the call writes to a local variable, and cannot raise. The bytes that it returns
-    // are in a static variable of C, which nothing changes meanwhile.
-    let bytes = unsafe {
-        let bytes = sys::sesstrig_proxy_address(&mut length);
-        (!bytes.is_null()).then(|| slice::from_raw_parts(bytes, length))
-    };
-    bytes.and_then(from_bytes)
-}
-
-/// The address with these bytes; `None` if there is none.
-pub(crate) fn from_bytes(bytes: &[u8]) -> Option<IpAddr> {
-    if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {
-        return Some(bytes.into());
+    // SAFETY: the call cannot raise. It returns null, or the address as the server has got it
+    // from the kernel.
+    unsafe {
+        let storage = sys::sesstrig_proxy_address();
+        (!storage.is_null())
+            .then(|| backend::address_of(storage.cast()))
+            .flatten()
     }
-    <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from)
 }

@@ -4,12 +4,13 @@
 //!
 //! What is noted comes from strangers, who may try any number of names. So there is room
 //! for [`SLOTS`] different refusals in each of [`BUCKETS`] buckets, and a client's address
-//! decides in which bucket its refusals are: one host cannot fill the others.
+//! decides in which bucket its refusals are: one host cannot fill the others, unless it is a
+//! proxy's, which may claim any address (rule P4).
 //!
 //! Nobody can hide an attempt behind many others. What finds no slot among the refusals
-//! with names is counted without its role and its database. For that there are slots of their own for each [`Class`] of refusals, so that a
-//! wrong password is seen as one whatever else the same client sends; and the last of these
-//! is for all addresses that find no other.
+//! with names is counted without its role and its database. For that there are slots of
+//! their own for each [`Class`] of refusals, so that a wrong password is seen as one whatever
+//! else the same client sends; and the last of these is for all addresses that find no other.
 //!
 //! Times are in microseconds since 2000.
 

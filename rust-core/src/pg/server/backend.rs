@@ -2,7 +2,7 @@
 //! calls a function that can raise, or changes anything.
 
 use crate::pg::server::sys;
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Whether this process serves a client's session, the only kind in which events
@@ -86,10 +86,18 @@ pub(in crate::pg) fn database_name() -> Option<&'static CStr> {
 
 /// The client's address; `None` over a Unix socket, or without a client.
 pub(in crate::pg) fn client_address() -> Option<IpAddr> {
-    // SAFETY: the kernel has filled in `addr` as its family requires, and
-    // `sockaddr_storage` is large enough and aligned for either family.
+    // SAFETY: the server has filled in `addr` as its family requires.
+    unsafe { address_of((&raw const sys::MyProcPort.as_ref()?.raddr.addr).cast()) }
+}
+
+/// An address of a socket; `None` if it is that of a Unix socket.
+///
+/// # Safety
+/// `storage` must point to a `sockaddr_storage` that is filled in as its family requires.
+pub(in crate::pg) unsafe fn address_of(storage: *const c_void) -> Option<IpAddr> {
+    // SAFETY: the caller promises that; `sockaddr_storage` is large enough and aligned for
+    // either family.
     unsafe {
-        let storage = &raw const sys::MyProcPort.as_ref()?.raddr.addr;
         match libc::c_int::from((*storage.cast::<libc::sockaddr>()).sa_family) {
             libc::AF_INET => {
                 let address = (*storage.cast::<libc::sockaddr_in>()).sin_addr.s_addr;
