@@ -165,6 +165,16 @@ impl Body {
         !matches!(self.state, BodyState::Ended | BodyState::Done)
     }
 
+    /// Whether the next token starts a statement or a declaration.
+    pub(super) fn at_start(&self) -> bool {
+        self.state == BodyState::Start
+    }
+
+    /// The innermost open construct, for a token that starts a statement.
+    pub(super) fn construct(&self) -> Construct {
+        self.top().construct
+    }
+
     /// The number of open constructs.
     pub const fn depth(&self) -> usize {
         self.height as usize
@@ -372,7 +382,7 @@ impl Body {
     }
 
     fn behind_pragma(&mut self, token: Token<'_>, word: Option<Keyword>) -> Result<bool, Error> {
-        if matches!(token, Token::Word(_)) {
+        if matches!(token, Token::Word(_)) && !is_pragma(token) {
             return Err(Error::Pragma {
                 autonomous: word == Some(Keyword::AutonomousTransaction),
                 at: self.mark,
@@ -509,6 +519,22 @@ impl Body {
             .copied()
             .unwrap_or(NO_FRAME)
     }
+}
+
+/// Whether the word after PRAGMA is one that the translation knows (rule D10): it makes
+/// EXCEPTION_INIT part of the exception, and leaves out what concerns only how Oracle
+/// compiles or runs the routine.
+fn is_pragma(word: Token<'_>) -> bool {
+    const KNOWN: [&str; 7] = [
+        "exception_init",
+        "serially_reusable",
+        "inline",
+        "udf",
+        "restrict_references",
+        "deprecate",
+        "coverage",
+    ];
+    KNOWN.iter().any(|known| word.is_word(known))
 }
 
 impl Command {

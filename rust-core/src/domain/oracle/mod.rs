@@ -37,6 +37,7 @@ mod testing;
 mod tests;
 pub mod text;
 mod token;
+pub mod translate;
 
 pub use body::{Body, Progress};
 pub use construct::{Closer, Construct};

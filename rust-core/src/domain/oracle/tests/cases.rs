@@ -330,7 +330,7 @@ pub const FAILURES: &[(&str, Expected)] = &[
         },
     ),
     (
-        "CREATE PROCEDURE p IS BEGIN DECLARE ¶PRAGMA EXCEPTION_INIT(e, -1); BEGIN NULL; END; END;",
+        "CREATE PROCEDURE p IS BEGIN DECLARE ¶PRAGMA EXCEPTIONS(e, -1); BEGIN NULL; END; END;",
         |at, _| Error::Pragma {
             autonomous: false,
             at,

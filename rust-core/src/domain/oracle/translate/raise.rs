@@ -1,0 +1,387 @@
+//! Exceptions: their conditions, RAISE, handlers and what they ask about the error.
+
+use super::edit::Class;
+use super::scope::Name;
+use super::{Names, Step, Translator};
+
+/// The condition that an exception is here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// A SQLSTATE.
+    Code([u8; 5]),
+    /// Conditions of PL/pgSQL's, joined with OR.
+    Conditions(&'static str),
+}
+
+/// Exceptions that PL/SQL declares, and their conditions here. Those of the same name are
+/// not among them.
+const EXCEPTIONS: [(&str, &str); 21] = [
+    ("access_into_null", "null_value_not_allowed"),
+    ("collection_is_null", "null_value_not_allowed"),
+    ("cursor_already_open", "duplicate_cursor"),
+    ("dup_val_on_index", "unique_violation"),
+    (
+        "invalid_cursor",
+        "invalid_cursor_name OR invalid_cursor_state OR null_value_not_allowed",
+    ),
+    (
+        "invalid_number",
+        "invalid_text_representation OR invalid_datetime_format",
+    ),
+    ("login_denied", "invalid_password"),
+    ("not_logged_on", "connection_does_not_exist"),
+    ("program_error", "internal_error"),
+    ("rowtype_mismatch", "datatype_mismatch"),
+    ("self_is_null", "null_value_not_allowed"),
+    ("storage_error", "out_of_memory"),
+    ("subscript_beyond_count", "array_subscript_error"),
+    ("subscript_outside_limit", "array_subscript_error"),
+    ("sys_invalid_rowid", "invalid_text_representation"),
+    ("timeout_on_resource", "lock_not_available"),
+    ("transaction_backed_out", "transaction_rollback"),
+    ("userenv_commitscn_error", "internal_error"),
+    ("no_data_needed", "no_data"),
+    ("value_error", VALUE_ERROR),
+    ("zero_divide", "division_by_zero"),
+];
+
+const VALUE_ERROR: &str = "numeric_value_out_of_range OR string_data_right_truncation \
+     OR invalid_text_representation OR invalid_datetime_format OR datetime_field_overflow \
+     OR null_value_not_allowed";
+
+/// Numbers of Oracle's errors, and the conditions here.
+const NUMBERS: [(i32, &str); 47] = [
+    (-1, "unique_violation"),
+    (-51, "lock_not_available"),
+    (-54, "lock_not_available"),
+    (-60, "deadlock_detected"),
+    (100, "no_data_found"),
+    (-900, "syntax_error"),
+    (-904, "undefined_column"),
+    (-936, "syntax_error"),
+    (-942, "undefined_table"),
+    (-955, "duplicate_table OR duplicate_object"),
+    (-1001, "invalid_cursor_name"),
+    (-1013, "query_canceled"),
+    (-1017, "invalid_password"),
+    (-1031, "insufficient_privilege"),
+    (-1400, "not_null_violation"),
+    (-1403, "no_data_found"),
+    (-1407, "not_null_violation"),
+    (-1418, "undefined_object"),
+    (-1422, "too_many_rows"),
+    (-1426, "numeric_value_out_of_range"),
+    (-1430, "duplicate_column"),
+    (-1438, "numeric_value_out_of_range"),
+    (-1476, "division_by_zero"),
+    (-1722, "invalid_text_representation"),
+    (-1830, "invalid_datetime_format"),
+    (-1839, "datetime_field_overflow"),
+    (-1843, "datetime_field_overflow OR invalid_datetime_format"),
+    (-1847, "datetime_field_overflow"),
+    (-1858, "invalid_datetime_format"),
+    (-1861, "invalid_datetime_format"),
+    (-1917, "undefined_object"),
+    (-1918, "undefined_object"),
+    (-1919, "undefined_object"),
+    (-1920, "duplicate_object"),
+    (-2289, "undefined_table"),
+    (-2290, "check_violation"),
+    (-2291, "foreign_key_violation"),
+    (-2292, "foreign_key_violation"),
+    (-2303, "dependent_objects_still_exist"),
+    (-6502, VALUE_ERROR),
+    (-6503, "function_executed_no_return_statement"),
+    (-6511, "duplicate_cursor"),
+    (-6592, "case_not_found"),
+    (-8177, "serialization_failure"),
+    (-12899, "string_data_right_truncation"),
+    (-25228, "lock_not_available"),
+    (-30006, "lock_not_available"),
+];
+
+/// The number that Oracle has for the error that is handled.
+const SQLCODE: &str = "(CASE SQLSTATE WHEN '23505' THEN -1 WHEN 'P0002' THEN 100 \
+WHEN 'P0003' THEN -1422 WHEN '22012' THEN -1476 WHEN '23502' THEN -1400 WHEN '23503' THEN -2291 \
+WHEN '23514' THEN -2290 WHEN '42P01' THEN -942 WHEN '42703' THEN -904 WHEN '42501' THEN -1031 \
+WHEN '55P03' THEN -54 WHEN '40P01' THEN -60 WHEN '57014' THEN -1013 WHEN '22P02' THEN -6502 \
+WHEN '22001' THEN -6502 WHEN '22003' THEN -6502 WHEN '42P03' THEN -6511 WHEN '34000' THEN -1001 \
+WHEN 'U000Z' THEN -20000 ELSE CASE WHEN SQLSTATE ~ '^U0[0-9]{3}$' THEN \
+-20000 - SUBSTR(SQLSTATE, 3)::integer WHEN SQLSTATE LIKE 'UE%' THEN 1 ELSE -604 END END)";
+
+/// The condition of -20000. A SQLSTATE that ends in three zeros would stand for all that
+/// begin with the same two characters.
+const FIRST_CODE: [u8; 5] = *b"U000Z";
+
+impl State {
+    /// The condition of the exception that the text declares as this one.
+    pub fn own(number: u32) -> Option<State> {
+        let mut code = *b"UE000";
+        let mut rest = number;
+        for place in [4, 3, 2] {
+            let digit = u8::try_from(rest % 36).ok()?;
+            *code.get_mut(place)? = if digit < 10 {
+                b'0' + digit
+            } else {
+                b'A' + digit - 10
+            };
+            rest /= 36;
+        }
+        (number > 0 && rest == 0).then_some(State::Code(code))
+    }
+
+    /// The condition of an error that Oracle numbers so.
+    pub fn of_number(number: i32) -> Option<State> {
+        if (-20999..=-20000).contains(&number) {
+            let mut code = FIRST_CODE;
+            let text = format!("U0{:03}", -20000 - number);
+            if number < -20000 {
+                code.copy_from_slice(text.as_bytes());
+            }
+            return Some(State::Code(code));
+        }
+        NUMBERS
+            .iter()
+            .find(|&&(known, _)| known == number)
+            .map(|&(_, conditions)| State::Conditions(conditions))
+    }
+
+    /// As a handler names it.
+    fn condition(&self) -> Vec<u8> {
+        match self {
+            State::Code(code) => [b"SQLSTATE '", &code[..], b"'"].concat(),
+            State::Conditions(conditions) => conditions.as_bytes().to_vec(),
+        }
+    }
+
+    /// As RAISE names it.
+    fn raised(&self) -> Vec<u8> {
+        match self {
+            State::Code(code) => [b"'", &code[..], b"'"].concat(),
+            State::Conditions(conditions) => {
+                let first = conditions.split(' ').next().unwrap_or_default();
+                format!("'{first}'").into_bytes()
+            }
+        }
+    }
+}
+
+/// The conditions of an exception that PL/SQL declares.
+fn predefined(name: &str) -> Option<&'static str> {
+    EXCEPTIONS
+        .iter()
+        .find(|(oracle, _)| *oracle == name)
+        .map(|&(_, conditions)| conditions)
+}
+
+impl<N: Names> Translator<'_, N> {
+    /// `WHEN e OR f THEN` of a handler.
+    pub(super) fn handler(&mut self, depth: u32) -> Step<N> {
+        let last = self.tokens.len().saturating_sub(1);
+        self.scopes.open_handler(depth, self.at(last).end);
+        let mut index = 1;
+        while index < last {
+            if self.is(index, "sqlstate") {
+                index += 2;
+                continue;
+            }
+            if !self.is_name(index) || self.is(index, "or") {
+                index += 1;
+                continue;
+            }
+            let end = self.chain_end(index);
+            self.handled(index, end)?;
+            index = end;
+        }
+        Ok(())
+    }
+
+    fn handled(&mut self, index: usize, end: usize) -> Step<N> {
+        if end > index + 1 {
+            return self.refuse(
+                index,
+                "exceptions of packages are not supported",
+                "Handle the condition by its name or its SQLSTATE: WHEN SQLSTATE '...' THEN.",
+            );
+        }
+        let condition = match self.scopes.get(&self.folded(index)) {
+            Some(Name::Exception(state)) => Some(state.condition()),
+            _ => predefined(self.lower(index).as_str()).map(|known| known.as_bytes().to_vec()),
+        };
+        if let Some(condition) = condition {
+            self.edits.replace(self.at(index), condition, Class::Needed);
+        }
+        Ok(())
+    }
+
+    /// RAISE. The result is false if it is none that Oracle has.
+    pub(super) fn raise(&mut self) -> Step<N> {
+        let end = self.tokens.len().saturating_sub(1);
+        if !self.is_name(1) || self.chain_end(1) != end {
+            return self.walk(1, end);
+        }
+        if end > 2 {
+            return self.refuse(
+                1,
+                "exceptions of packages are not supported",
+                "Write RAISE EXCEPTION 'message' USING ERRCODE = '...'.",
+            );
+        }
+        match self.scopes.get(&self.folded(1)).cloned() {
+            Some(Name::Exception(state)) => {
+                let name = String::from_utf8_lossy(self.text(1))
+                    .replace('%', "%%")
+                    .replace('\'', "''");
+                if name.contains(['\n', '\\', '\r']) {
+                    return self.refuse(
+                        1,
+                        "the exception's name cannot be in a message",
+                        "Choose another name.",
+                    );
+                }
+                let raised = String::from_utf8_lossy(&state.raised()).into_owned();
+                self.edits.replace(
+                    self.at(1),
+                    format!("EXCEPTION 'exception {name}' USING ERRCODE = {raised}").into_bytes(),
+                    Class::Needed,
+                );
+            }
+            _ => {
+                if let Some(conditions) = predefined(self.lower(1).as_str()) {
+                    let first = conditions.split(' ').next().unwrap_or_default();
+                    self.edits
+                        .replace(self.at(1), first.as_bytes(), Class::Needed);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `RAISE_APPLICATION_ERROR(number, message [, keep])`
+    pub(super) fn application_error(&mut self, name: usize, open: usize) -> Step<N> {
+        let ends = self.arguments(open);
+        let (Some(&comma), Some(close)) = (ends.first(), self.mate(open)) else {
+            return self.refuse(
+                name,
+                "RAISE_APPLICATION_ERROR has no arguments",
+                APPLICATION_ERROR,
+            );
+        };
+        if !(2..=3).contains(&ends.len()) {
+            return self.refuse(
+                name,
+                "RAISE_APPLICATION_ERROR takes a number and a message",
+                APPLICATION_ERROR,
+            );
+        }
+        for index in 0..name {
+            self.delete(index);
+        }
+        self.edits
+            .replace(self.at(name), &b"RAISE EXCEPTION '%',"[..], Class::Needed);
+        self.delete(open);
+        let number = self.error_number(open, comma)?;
+        for index in open + 1..=comma {
+            self.delete(index);
+        }
+        // Whether the error is added to those before has no meaning here.
+        let message_end = ends.get(1).copied().unwrap_or(close);
+        for index in message_end..close {
+            self.delete(index);
+        }
+        self.edits.replace(
+            self.at(close),
+            [b" USING ERRCODE = ", &number[..]].concat(),
+            Class::Needed,
+        );
+        self.walk(comma + 1, message_end)
+    }
+
+    /// The SQLSTATE for the number between two indexes.
+    fn error_number(&mut self, open: usize, comma: usize) -> Step<N, Vec<u8>> {
+        let constant =
+            self.is_symbol(open + 1, "-") && self.is_number(open + 2) && comma == open + 3;
+        if constant {
+            let number = std::str::from_utf8(self.text(open + 2))
+                .ok()
+                .and_then(|digits| digits.parse::<i32>().ok())
+                .filter(|number| (20000..=20999).contains(number));
+            return match number.and_then(|number| State::of_number(-number)) {
+                Some(state) => Ok(state.raised()),
+                None => self.refuse(
+                    open + 1,
+                    "error number must be between -20999 and -20000",
+                    APPLICATION_ERROR,
+                ),
+            };
+        }
+        let mark = self.edits.mark();
+        self.walk(open + 1, comma)?;
+        let (start, end) = (
+            self.at(open + 1).start,
+            self.at(comma.saturating_sub(1)).end,
+        );
+        let text = (comma > open + 1)
+            .then(|| self.edits.excerpt(self.body, start, end))
+            .flatten();
+        self.edits.drop_from(mark);
+        match text {
+            Some(text) => {
+                Ok([b"'U0' || LPAD((-20000 - (", &text[..], b"))::text, 3, '0')"].concat())
+            }
+            None => self.refuse(
+                open + 1,
+                "error number is not a constant",
+                APPLICATION_ERROR,
+            ),
+        }
+    }
+
+    /// SQLCODE
+    pub(super) fn sqlcode(&mut self, index: usize) {
+        let text: &'static str = if self.scopes.handler().is_some() {
+            SQLCODE
+        } else {
+            "0"
+        };
+        self.edits
+            .replace(self.at(index), text.as_bytes(), Class::Needed);
+    }
+
+    /// `DBMS_UTILITY.FORMAT_ERROR_BACKTRACE` and `FORMAT_ERROR_STACK`, in the tokens from one
+    /// index up to another.
+    pub(super) fn error_text(&mut self, from: usize, to: usize, backtrace: bool) {
+        let text = self.error_variable(backtrace);
+        self.edits
+            .replace(self.at(from), text.as_bytes(), Class::Needed);
+        for index in from + 1..to {
+            self.delete(index);
+        }
+    }
+
+    fn error_variable(&mut self, backtrace: bool) -> &'static str {
+        let block = self.scopes.handler_block();
+        let (Some(block), Some(handler)) = (block, self.scopes.handler()) else {
+            return "NULL::text";
+        };
+        if !backtrace {
+            return "SQLERRM";
+        }
+        if !std::mem::replace(&mut handler.keeps_context, true) {
+            let then = handler.then;
+            self.edits.insert_at(
+                then,
+                &b" GET STACKED DIAGNOSTICS error_backtrace = PG_EXCEPTION_CONTEXT;"[..],
+                Class::Needed,
+            );
+            if self.scopes.get(b"error_backtrace").is_none() {
+                self.declare(block, "error_backtrace", "text");
+                self.scopes
+                    .add(block.depth, b"error_backtrace".to_vec(), Name::Variable);
+            }
+        }
+        "error_backtrace"
+    }
+}
+
+const APPLICATION_ERROR: &str = "Write RAISE EXCEPTION 'message' USING ERRCODE = 'U0001', with the last three digits of the number.";
