@@ -190,8 +190,8 @@ extern Node *sesstrig_routine_statement(bool is_procedure, bool replace, List *n
 extern DefElem *sesstrig_routine_deterministic(int location, core_yyscan_t yyscanner);
 extern DefElem *sesstrig_routine_authid(bool definer, int location, core_yyscan_t yyscanner);
 
-/* Called when CREATE FUNCTION is executed: complete a routine's search_path. */
-extern void sesstrig_routine_fix_path(List *options);
+/* Called when CREATE FUNCTION is executed: complete a routine's search_path and text. */
+extern void sesstrig_routine_complete(CreateFunctionStmt *statement, const char *query);
 
 /* Keep a path that is computed from this setting to the schemas that a role can trust. */
 extern List *sesstrig_path_trust(const char *setting, Oid role, List *path, Oid *first);
@@ -229,6 +229,8 @@ extern char *sesstrig_event_spelled(bool after, int location, const RoleSpec *ro
  */
 extern void sesstrig_trigger_edition(int location, core_yyscan_t yyscanner);
 extern char *sesstrig_trigger_event(int timing, int location, core_yyscan_t yyscanner);
+extern void sesstrig_trigger_refuse_events(int location, core_yyscan_t yyscanner);
+extern void sesstrig_trigger_refuse_option(int location, core_yyscan_t yyscanner);
 extern RoleSpec *sesstrig_trigger_role(char *name, int location);
 extern Node *sesstrig_trigger_define(char *event, RoleSpec *role, Node *condition,
 									 int condition_location, int block_location,

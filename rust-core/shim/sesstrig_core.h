@@ -95,6 +95,24 @@ typedef enum SesstrigRoutineOption {
 } SesstrigRoutineOption;
 
 /*
+ What has become of a routine's text.
+ */
+typedef enum SesstrigTranslationResult {
+  /*
+   Nothing had to be translated.
+   */
+  SESSTRIG_TRANSLATION_RESULT_SAME,
+  /*
+   There is a translation.
+   */
+  SESSTRIG_TRANSLATION_RESULT_TRANSLATED,
+  /*
+   There can be no translation.
+   */
+  SESSTRIG_TRANSLATION_RESULT_REFUSED,
+} SesstrigTranslationResult;
+
+/*
  What a byte of a header leads to.
  */
 typedef enum SesstrigProxyStep {
@@ -245,6 +263,37 @@ typedef struct SesstrigRoutineError {
    */
   uint32_t position;
 } SesstrigRoutineError;
+
+/*
+ What [`sesstrig_routine_translate`] answers. The texts are terminated, and last until its next
+ call.
+ */
+typedef struct SesstrigTranslation {
+  /*
+   What has become of the text; what the other fields mean depends on it.
+   */
+  enum SesstrigTranslationResult result;
+  /*
+   The translation's length in bytes, or the offset in the text to which the error refers.
+   */
+  uintptr_t at;
+  /*
+   The SQLSTATE's five characters.
+   */
+  const char *sqlstate;
+  /*
+   The primary message.
+   */
+  const char *message;
+  /*
+   The detail, or null.
+   */
+  const char *detail;
+  /*
+   The hint, or null.
+   */
+  const char *hint;
+} SesstrigTranslation;
 
 /*
  Where a client is, as a header says.
@@ -634,6 +683,15 @@ bool sesstrig_edition_is_known(const char *word, uintptr_t length);
 const char *sesstrig_event_hint(const char *word, uintptr_t length);
 
 /*
+ What to write in place of the option of Oracle's CREATE TRIGGER that the token at `word` names,
+ a constant; null if it names none.
+
+ # Safety
+ `word` must point to `length` readable bytes.
+ */
+const char *sesstrig_trigger_option_hint(const char *word, uintptr_t length);
+
+/*
  Translates the byte offset `at` in a routine's source to one in the query that
  created the routine. The result is negative if the query does not contain that
  source, or contains it more than once.
@@ -656,6 +714,39 @@ int64_t sesstrig_source_find(const char *source, const char *query, uintptr_t at
  `name` must point to a terminated string.
  */
 bool sesstrig_type_is_alias(const char *name);
+
+/*
+ Translates the text of a routine without what was put before it, or of a trigger. `parameters` are the names of the routine's
+ `nparameters` parameters. The translation itself is for [`sesstrig_translation_copy`].
+
+ # Safety
+ `source` and the `nparameters` elements of `parameters` must point to terminated strings;
+ `answer` must be writable. A transaction must be open.
+ */
+ErrorData *sesstrig_routine_translate(const char *source,
+                                      bool standard_strings,
+                                      bool is_trigger,
+                                      const char *const *parameters,
+                                      uintptr_t nparameters,
+                                      struct SesstrigTranslation *answer);
+
+/*
+ Writes the translation that the last call of [`sesstrig_routine_translate`] made to `buffer`,
+ without a terminator.
+
+ # Safety
+ `buffer` must have as many writable bytes as that call answered.
+ */
+void sesstrig_translation_copy(char *buffer);
+
+/*
+ The standard name of the type that Oracle calls `name`, of `*length` bytes, which has no
+ terminator; null if `name` is not one of its types that have another name here.
+
+ # Safety
+ `name` must point to a terminated string, and `length` must be writable.
+ */
+const char *sesstrig_type_name(const char *name, uintptr_t *length);
 
 /*
  Whether functions and procedures in that language can be run by an event trigger.

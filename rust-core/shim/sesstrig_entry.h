@@ -75,6 +75,9 @@ extern void sesstrig_type_check(Node *statement);
 /* Check one of Oracle's statements on a trigger; any other statement passes. */
 extern void sesstrig_trigger_check(Node *statement);
 
+/* Translate the text of a routine in Oracle's form; errors point at "query". */
+extern void sesstrig_routine_translate_text(CreateFunctionStmt *statement, const char *query);
+
 /* A text of any encoding, made valid in that of the database. */
 extern const char *sesstrig_clean_text(const char *text);
 
@@ -84,8 +87,12 @@ extern void sesstrig_event_note_statement(const Node *statement);
 /* Raise an error unless a trigger of the current user may execute a function. */
 extern void sesstrig_event_check_function(Oid function, const char *name);
 
-/* Make a routine's SET search_path clause, and recognize one that its author wrote. */
+/*
+ * Make a routine's SET search_path clause, complete it when the routine is created, and
+ * recognize one that its author wrote.
+ */
 extern DefElem *sesstrig_path_option(void);
+extern void sesstrig_path_complete(List *options);
 extern bool sesstrig_path_is_set(const DefElem *option, bool was_set);
 
 #endif							/* SESSTRIG_ENTRY_H */

@@ -116,6 +116,20 @@ extern ErrorData *sesstrig_try_run_trigger(Oid function, const char *event,
 										   CommandTag tag,
 										   const char *description);
 
+/*
+ * names in a routine's text; the schema can be NULL, and kinds are those of the catalogs, or 0
+ * if there is nothing of that name
+ */
+extern ErrorData *sesstrig_try_find_type(const char *schema, const char *name, bool *found);
+extern ErrorData *sesstrig_try_find_routine(const char *schema, const char *name, uint8 *kind);
+extern ErrorData *sesstrig_try_find_function(const char *schema, const char *name, int nargs,
+											 bool *found);
+extern ErrorData *sesstrig_try_find_relation(const char *schema, const char *name, uint8 *kind);
+extern ErrorData *sesstrig_try_find_column(const char *schema, const char *name,
+										   const char *column, bool *found);
+extern ErrorData *sesstrig_try_find_extension(const char *name, bool *found);
+extern ErrorData *sesstrig_try_check_interrupts(void);
+
 /* Has the writer been asked to end?  Cannot raise. */
 extern bool sesstrig_stop_requested(void);
 

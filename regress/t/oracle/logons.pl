@@ -149,13 +149,22 @@ my @statements = (
 		refused("CREATE EVENT TRIGGER hr.logon_trigger AFTER LOGON ON DATABASE EXECUTE FUNCTION f()",
 			'42601 event trigger name cannot be qualified', 'D9: an event trigger has none');
 	},
-	'`… ON DATABASE FOLLOWS u`' => sub {
-		refused('CREATE TRIGGER t AFTER LOGON ON DATABASE FOLLOWS u BEGIN NULL; END;', '42601 syntax error at or near "FOLLOWS"', 'D9: it is refused');
+	'`… ON DATABASE ENABLE`' => sub {
+		run('CREATE TRIGGER t AFTER LOGON ON DATABASE ENABLE WHEN (true) BEGIN ' . insert(1) . ' END;');
+		is(session('alice'), '1', 'D11: it means nothing');
+	},
+	'`… AFTER LOGON OR STARTUP …`' => sub {
+		refused('CREATE TRIGGER t AFTER LOGON OR STARTUP ON DATABASE BEGIN NULL; END;', '0A000 triggers for several events are not supported', 'D11: it is refused');
+	},
+	'`… ON DATABASE FOLLOWS u`, `… PRECEDES u`' => sub {
+		refused("CREATE TRIGGER t AFTER LOGON ON DATABASE $_ u BEGIN NULL; END;", "0A000 CREATE TRIGGER ... $_ is not supported", "D11: $_ is refused")
+		  for qw(FOLLOWS PRECEDES);
 		run("CREATE TRIGGER $_ AFTER LOGON ON DATABASE BEGIN " . insert("'$_'") . ' END;') for qw(u t);
 		is(session('alice'), "t\nu", 'F1: triggers fire in the order of their names');
 	},
 	'`… ON DATABASE DISABLE`' => sub {
-		refused('CREATE TRIGGER t AFTER LOGON ON DATABASE DISABLE BEGIN NULL; END;', '42601 syntax error at or near "DISABLE"', 'D9: it is refused');
+		my ($error) = grep { $_->{type} eq 'E' } $root->query('CREATE TRIGGER t AFTER LOGON ON DATABASE DISABLE BEGIN NULL; END;');
+		is("$error->{M}: $error->{H}", 'CREATE TRIGGER ... DISABLE is not supported: Use ALTER TRIGGER ... DISABLE after CREATE TRIGGER.', 'D11: it is refused');
 		run('CREATE TRIGGER t AFTER LOGON ON DATABASE BEGIN ' . insert(1) . ' END; ALTER TRIGGER t DISABLE');
 		is(session('alice'), '', 'D9: another statement does it');
 	},

@@ -47,7 +47,7 @@
 /* The element of search_path that keeps it to schemas that are closed to others. */
 #define TRUSTED "pg_trusted"
 
-/* Make a SET search_path clause, which sesstrig_routine_fix_path() completes. */
+/* Make a SET search_path clause, which sesstrig_path_complete() completes. */
 DefElem *
 sesstrig_path_option(void)
 {
@@ -187,7 +187,7 @@ path_of_creation(void)
  * The clause is the last option, if it is there: see sesstrig_routine_statement().
  */
 void
-sesstrig_routine_fix_path(List *options)
+sesstrig_path_complete(List *options)
 {
 	DefElem    *option = options ? llast(options) : NULL;
 

@@ -23,12 +23,19 @@
 #include "utils/builtins.h"
 #include "utils/syscache.h"
 
+#include "server/compat.h"
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
 #include "sesstrig_server.h"
 
 /* This much of a token suffices to know its kind, since no keyword is longer. */
 #define TOKEN_LENGTH 256
+
+/*
+ * The defnamespace of a text that has yet to be translated: the grammar must not access
+ * catalogs.  PostgreSQL does not use that field in options of functions.
+ */
+#define ORIGINAL "sesstrig_original"
 
 /*
  * The text that raw_parser() is parsing; NULL between two parses.  It is needed
@@ -184,14 +191,16 @@ sesstrig_routine_feed(void *routine, int location, core_yyscan_t yyscanner)
 
 /*
  * Fill in a routine's text: the query from "start" to "end", after DECLARE if the
- * token at "first" requires that.
+ * token at "first" requires that.  With it goes where the text is in the query, and
+ * how long what precedes it is, up to sesstrig_routine_translate_text().
  */
 void
 sesstrig_routine_text(DefElem *text, int start, int first, int end)
 {
 	const char *prefix = sesstrig_body_prefix(query_text + first, end - first);
 
-	text->arg = (Node *) makeString(psprintf("%s%s", prefix, sesstrig_query_part(start, end)));
+	text->arg = (Node *) list_make3(makeString(psprintf("%s%s", prefix, sesstrig_query_part(start, end))),
+									makeInteger(start), makeInteger(strlen(prefix)));
 	if (text->location < 0)
 		text->location = start;
 }
@@ -200,14 +209,15 @@ sesstrig_routine_text(DefElem *text, int start, int first, int end)
 void
 sesstrig_trigger_text(DefElem *text, int first, int end)
 {
-	text->arg = (Node *) makeString(sesstrig_query_part(first, end));
+	text->arg = (Node *) list_make3(makeString(sesstrig_query_part(first, end)),
+									makeInteger(first), makeInteger(0));
 	if (text->location < 0)
 		text->location = first;
 }
 
 /*
  * Make an ordinary CREATE FUNCTION or PROCEDURE statement of a routine.  The last
- * option is the body.  The option that sesstrig_routine_fix_path() completes, if
+ * option is the body.  The option that sesstrig_path_complete() completes, if
  * any, must be the last one in the result.
  */
 Node *
@@ -244,7 +254,7 @@ sesstrig_routine_statement(bool is_procedure, bool replace, List *name, List *pa
 	}
 
 	body->defname = "as";
-	body->arg = (Node *) list_make1(body->arg);
+	body->defnamespace = ORIGINAL;
 	options = lappend(options, makeDefElem("language", (Node *) makeString("plpgsql"), body->location));
 	if (!has_security)
 		options = lappend(options, makeDefElem("security", (Node *) makeBoolean(true), -1));
@@ -258,6 +268,126 @@ sesstrig_routine_statement(bool is_procedure, bool replace, List *name, List *pa
 	statement->returnType = result;
 	statement->options = options;
 	return (Node *) statement;
+}
+
+/*
+ * Give a type of Oracle's its standard name, unless there is a type of that name.  The
+ * translation does the same with the types in a routine's text.
+ */
+static void
+translate_type(TypeName *type)
+{
+	size_t		length;
+	const char *standard = type->names && list_length(type->names) == 1 ?
+		sesstrig_type_name(strVal(linitial(type->names)), &length) : NULL;
+	Type		found = standard ? LookupTypeName(NULL, type, NULL, true) : NULL;
+
+	if (found)
+		ReleaseSysCache(found);
+	else if (standard)
+	{
+		TypeName   *replacement = SESSTRIG_PARSE_TYPE(pnstrdup(standard, length));
+
+		type->names = replacement->names;
+		if (!type->typmods)
+			type->typmods = replacement->typmods;
+	}
+}
+
+/* The names of a routine's parameters. */
+static const char **
+parameter_names(const CreateFunctionStmt *statement, int *count)
+{
+	const char **names = palloc(sizeof(char *) * (list_length(statement->parameters) + 1));
+	ListCell   *cell;
+
+	*count = 0;
+	foreach(cell, statement->parameters)
+	{
+		const FunctionParameter *parameter = lfirst_node(FunctionParameter, cell);
+
+		translate_type(parameter->argType);
+		if (parameter->name)
+			names[(*count)++] = parameter->name;
+	}
+	return names;
+}
+
+/*
+ * The position of an error in a text, at byte offset "at" of it, if "query" has that text at
+ * "start".
+ */
+static int
+text_position(const char *query, const char *text, int start, int at)
+{
+	if (!query || strlen(query) < start || strncmp(query + start, text, at) != 0)
+		return 0;
+	return pg_mbstrlen_with_len(query, start + at) + 1;
+}
+
+/*
+ * Translate a routine's text, if there is an option that has it (rule D10).  "query" is what
+ * errors point at.
+ */
+void
+sesstrig_routine_translate_text(CreateFunctionStmt *statement, const char *query)
+{
+	DefElem    *option = NULL;
+	ListCell   *cell;
+	List	   *parts;
+	char	   *text;
+	size_t		prefix;
+	const char **parameters;
+	int			nparameters;
+	bool		is_trigger;
+	SesstrigTranslation found;
+
+	foreach(cell, statement->options)
+	{
+		DefElem    *candidate = lfirst_node(DefElem, cell);
+
+		if (candidate->defnamespace && strcmp(candidate->defnamespace, ORIGINAL) == 0)
+			option = candidate;
+	}
+	if (!option)
+		return;
+
+	if (statement->returnType)
+		translate_type(statement->returnType);
+	parts = castNode(List, option->arg);
+	text = strVal(linitial(parts));
+	prefix = intVal(lthird(parts));
+	parameters = parameter_names(statement, &nparameters);
+	is_trigger = statement->returnType &&
+		strcmp(strVal(llast(statement->returnType->names)), "event_trigger") == 0;
+	sesstrig_raise_on_failure(sesstrig_routine_translate(text + prefix, standard_conforming_strings,
+														 is_trigger, parameters, nparameters, &found));
+	if (found.result == SESSTRIG_TRANSLATION_RESULT_REFUSED)
+		ereport(ERROR,
+				(errcode(MAKE_SQLSTATE(found.sqlstate[0], found.sqlstate[1], found.sqlstate[2],
+									   found.sqlstate[3], found.sqlstate[4])),
+				 errmsg_internal("%s", found.message),
+				 found.detail ? errdetail_internal("%s", found.detail) : 0,
+				 found.hint ? errhint("%s", found.hint) : 0,
+				 errposition(text_position(query, text + prefix, intVal(lsecond(parts)), found.at))));
+	if (found.result == SESSTRIG_TRANSLATION_RESULT_TRANSLATED)
+	{
+		char	   *translation = palloc(prefix + found.at + 1);
+
+		memcpy(translation, text, prefix);
+		sesstrig_translation_copy(translation + prefix);
+		translation[prefix + found.at] = '\0';
+		text = translation;
+	}
+	option->arg = (Node *) list_make1(makeString(text));
+	option->defnamespace = NULL;
+}
+
+void
+sesstrig_routine_complete(CreateFunctionStmt *statement, const char *query)
+{
+	sesstrig_path_complete(statement->options);
+	sesstrig_routine_translate_text(statement, query);
 }
 
 /* Raise an error unless the word at this offset is the option. */

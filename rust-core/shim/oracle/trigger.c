@@ -40,6 +40,7 @@
 #include "parser/parser.h"
 #include "parser/scansup.h"
 #include "parser/scanner.h"
+#include "tcop/pquery.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -166,6 +167,34 @@ sesstrig_trigger_event(int timing, int location, core_yyscan_t yyscanner)
 			 scanner_errposition(location, yyscanner)));
 }
 
+/* After OR, whose location this is: CREATE TRIGGER for several events. */
+void
+sesstrig_trigger_refuse_events(int location, core_yyscan_t yyscanner)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("triggers for several events are not supported"),
+			 errhint("Create one trigger for each event: AFTER LOGON or BEFORE LOGOFF."),
+			 scanner_errposition(location, yyscanner)));
+}
+
+/* A word after ON DATABASE or ON SCHEMA: an option that does not exist here. */
+void
+sesstrig_trigger_refuse_option(int location, core_yyscan_t yyscanner)
+{
+	size_t		length;
+	const char *word = sesstrig_query_at(location, &length);
+	const char *hint = sesstrig_trigger_option_hint(word, length);
+
+	if (!hint)
+		sesstrig_syntax_error(location, yyscanner);
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("CREATE TRIGGER ... %s is not supported", sesstrig_query_token(location)),
+			 errhint("%s", hint),
+			 scanner_errposition(location, yyscanner)));
+}
+
 RoleSpec *
 sesstrig_trigger_role(char *name, int location)
 {
@@ -190,7 +219,7 @@ sesstrig_trigger_define(char *event, RoleSpec *role, Node *condition, int condit
 
 	/* A firing sets it to on, and would read the text in another way. */
 	if (!standard_conforming_strings &&
-		(strchr(strVal(text->arg), '\\') ||
+		(strchr(strVal(linitial(castNode(List, text->arg))), '\\') ||
 		 (condition && strchr(sesstrig_query_part(condition_location, block_location), '\\'))))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -718,10 +747,11 @@ compose_source(const char *role, const char *condition, const char *block)
 	return source;
 }
 
-/* Make the function's text of the block, the role and the condition. */
+/* Make the function's text of the translated block, the role and the condition. */
 static void
 complete_text(CreateFunctionStmt *function, List *elements)
 {
+	const char *query = ActivePortal ? ActivePortal->sourceText : NULL;
 	const char *role = NULL;
 	const char *condition = NULL;
 	ListCell   *cell;
@@ -739,6 +769,7 @@ complete_text(CreateFunctionStmt *function, List *elements)
 		else if (strcmp(element->defname, CONDITION) == 0)
 			condition = strVal(element->arg);
 	}
+	sesstrig_routine_translate_text(function, query);
 	foreach(cell, function->options)
 	{
 		DefElem    *option = lfirst_node(DefElem, cell);

@@ -118,6 +118,13 @@
 #define SESSTRIG_OWNS_EVENT_TRIGGER(trigger, role) pg_event_trigger_ownercheck(trigger, role)
 #endif
 
+/* 16 can report a mistake in a type's name otherwise than as an error. */
+#if PG_VERSION_NUM >= 160000
+#define SESSTRIG_PARSE_TYPE(text) typeStringToTypeName(text, NULL)
+#else
+#define SESSTRIG_PARSE_TYPE(text) typeStringToTypeName(text)
+#endif
+
 /* 16 separated the right to SET ROLE from that to inherit. */
 #if PG_VERSION_NUM >= 160000
 #define SESSTRIG_CAN_SET_ROLE(member, role) member_can_set_role(member, role)

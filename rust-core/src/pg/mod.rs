@@ -6,6 +6,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod delegation;
+pub(crate) mod oracle;
 pub(crate) mod proxy;
 pub(crate) mod server;
 pub(crate) mod session;

@@ -108,6 +108,18 @@ pub fn system_event_hint(word: Token<'_>) -> Option<&'static CStr> {
         .map(|&(_, hint)| hint)
 }
 
+/// What to write in place of an option of Oracle's CREATE TRIGGER that does not exist here
+/// (rule D11): a hint. `None` if `word` is no such option.
+pub fn trigger_option_hint(word: Token<'_>) -> Option<&'static CStr> {
+    if word.is_word("disable") {
+        Some(c"Use ALTER TRIGGER ... DISABLE after CREATE TRIGGER.")
+    } else if word.is_word("follows") || word.is_word("precedes") {
+        Some(c"The triggers of an event fire in the order of their names.")
+    } else {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +162,19 @@ mod tests {
         }
         assert_ne!(hint("ddl"), hint("drop"));
         for word in ["insert", "\"startup\"", "startups", ""] {
+            assert_eq!(hint(word), None, "{word}");
+        }
+    }
+
+    /// Rule D11.
+    #[test]
+    fn options_of_triggers_have_a_hint() {
+        let hint = |text: &str| trigger_option_hint(Token::at(text.as_bytes()));
+        assert!(hint("Disable WHEN").is_some());
+        assert!(hint("FOLLOWS a").is_some());
+        assert_eq!(hint("precedes"), hint("follows"));
+        assert_ne!(hint("disable"), hint("follows"));
+        for word in ["enable", "\"disable\"", "following", ""] {
             assert_eq!(hint(word), None, "{word}");
         }
     }

@@ -127,7 +127,7 @@ pub fn run_trigger(block: &[u8]) {
         let source = pieces.concat();
         assert!(text::is_trigger_source(&source));
         for at in [0, block.len() / 2] {
-            if let Some(found) = text::find(&source, &query, start + at, search) {
+            if let Some(found) = text::find(&source, &query, start + at, None, search) {
                 assert_eq!(found, HEAD.len() + at);
             }
         }

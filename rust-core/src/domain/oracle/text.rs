@@ -3,6 +3,7 @@
 
 use super::keyword::Keyword;
 use super::token::Token;
+use super::translate::Translation;
 use std::ffi::CStr;
 
 /// The word that PL/pgSQL requires before declarations, and Oracle does not have.
@@ -14,6 +15,15 @@ pub fn prefix(first: Token<'_>) -> &'static CStr {
         c""
     } else {
         DECLARE
+    }
+}
+
+/// The text of a routine as PL/pgSQL gets it, split into what [`prefix`] has put before it, and
+/// the routine's own text.
+fn split_prefix(source: &[u8]) -> (&'static CStr, &[u8]) {
+    match source.strip_prefix(DECLARE.to_bytes()) {
+        Some(text) => (DECLARE, text),
+        None => (c"", source),
     }
 }
 
@@ -86,27 +96,50 @@ fn block_of(source: &[u8], search: Search) -> Option<(&[u8], usize)> {
     Some(guarded.unwrap_or((rest, TRIGGER.len())))
 }
 
+/// A text that was translated to PL/pgSQL (rule D10), and what became of it.
+pub struct Translated {
+    /// The text as it was written.
+    pub original: Vec<u8>,
+    /// The text as PL/pgSQL gets it.
+    pub translation: Translation,
+}
+
+impl Translated {
+    /// The original of `text`, and the offset in it that `at` in `text` comes from. `None` if
+    /// `text` is not this translation.
+    fn original_of(&self, text: &[u8], at: usize) -> Option<(&[u8], usize)> {
+        (self.translation.text() == text).then(|| (&self.original[..], self.translation.origin(at)))
+    }
+}
+
 /// Translates the byte offset `at` in a routine's source to one in the query that
 /// created the routine (rule D3). `None` if the query does not contain that
-/// source, or contains it more than once.
+/// source, or contains it more than once. Where the source is that of the `last`
+/// translation, what counts is its original.
 ///
 /// `search` finds the first occurrence of its second argument in its first. It
 /// must take time in proportion to their lengths (rule D6), because the user chose
 /// both and may have meant the search to be slow.
-pub fn find(source: &[u8], query: &[u8], at: usize, search: Search) -> Option<usize> {
-    if let Some((block, start)) = block_of(source, search) {
-        let place = only(block, query, search)?;
-        return Some(place + at.saturating_sub(start).min(block.len()));
-    }
-    let (text, place, at) = match source
-        .strip_prefix(DECLARE.to_bytes())
-        .and_then(|rest| Some((rest, only(rest, query, search)?)))
-    {
-        // The query has no DECLARE: an error there is one at the body's start.
-        Some((rest, place)) => (rest, place, at.saturating_sub(DECLARE.count_bytes())),
-        None => (source, only(source, query, search)?, at),
+pub fn find(
+    source: &[u8],
+    query: &[u8],
+    at: usize,
+    last: Option<&Translated>,
+    search: Search,
+) -> Option<usize> {
+    let own = |(text, start): (&[u8], usize)| {
+        // An error in what was put before the text is one at its start.
+        let at = at.saturating_sub(start).min(text.len());
+        let (original, at) = last
+            .and_then(|last| last.original_of(text, at))
+            .unwrap_or((text, at));
+        Some(only(original, query, search)? + at)
     };
-    Some(place + at.min(text.len()))
+    if let Some(block) = block_of(source, search) {
+        return own(block);
+    }
+    let (prefix, rest) = split_prefix(source);
+    own((rest, prefix.count_bytes())).or_else(|| own((source, 0)))
 }
 
 /// Where the first text contains the second one, if it does.
@@ -124,6 +157,7 @@ fn only(text: &[u8], query: &[u8], search: Search) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::translate::{Names, Relation, Routine, Source, translate};
     use super::*;
 
     fn search(text: &[u8], wanted: &[u8]) -> Option<usize> {
@@ -131,7 +165,7 @@ mod tests {
     }
 
     fn find(source: &[u8], query: &[u8], at: usize) -> Option<usize> {
-        super::find(source, query, at, search)
+        super::find(source, query, at, None, search)
     }
 
     /// Rule D3.
@@ -167,6 +201,47 @@ mod tests {
             assert_eq!(&query[72..73], b"y");
             assert_eq!(find(&source, query, 0), Some(51));
         }
+    }
+
+    /// Rules D3 and D10.
+    #[test]
+    fn offsets_in_a_translation_map_back_to_the_original() {
+        struct Nothing;
+        impl Names for Nothing {
+            type Error = ();
+            fn is_type(&mut self, _: &[Vec<u8>]) -> Result<bool, ()> {
+                Ok(false)
+            }
+            fn routine(&mut self, _: &[Vec<u8>]) -> Result<Routine, ()> {
+                Ok(Routine::None)
+            }
+            fn takes(&mut self, _: &[Vec<u8>], _: usize) -> Result<bool, ()> {
+                Ok(false)
+            }
+            fn relation(&mut self, _: &[Vec<u8>]) -> Result<Relation, ()> {
+                Ok(Relation::None)
+            }
+            fn has_oracle_session(&mut self) -> Result<bool, ()> {
+                Ok(false)
+            }
+        }
+        let original = b" n PLS_INTEGER; BEGIN y := 1; END".to_vec();
+        let translation = translate(&original, &Source::default(), &mut Nothing)
+            .unwrap()
+            .expect("the type has another name");
+        let last = Translated {
+            original,
+            translation,
+        };
+        let query = b"CREATE FUNCTION f RETURN int IS n PLS_INTEGER; BEGIN y := 1; END";
+        let source = [b"DECLARE", last.translation.text()].concat();
+        let at = search(&source, b"y := 1").unwrap();
+        assert_ne!(at + 24, 53, "the translation moves what is behind it");
+        let found = |source: &[u8]| super::find(source, query, at, Some(&last), search);
+        assert_eq!(found(&source), Some(53));
+        assert_eq!(&query[53..54], b"y");
+        // Another routine's text is none of its business.
+        assert_eq!(found(b"DECLARE n int; BEGIN y := 1; END"), None);
     }
 
     /// Rule D9.

@@ -5,4 +5,6 @@ mod frontend;
 #[cfg(feature = "server")]
 mod routine;
 #[cfg(feature = "server")]
+mod translate;
+#[cfg(feature = "server")]
 mod trigger;

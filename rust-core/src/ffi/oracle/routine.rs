@@ -4,6 +4,7 @@
 //! An automaton is plain data in memory of the caller's, since an error that the
 //! scanner raises between two calls jumps past it, and no destructor would run.
 
+use super::translate::with_last;
 use crate::domain::oracle::alias::{RoutineOption, SpelledEvent};
 use crate::domain::oracle::{Body, Form, Header, Lexer, Progress, Token, alias, text};
 use crate::domain::session::event::Event;
@@ -341,6 +342,23 @@ pub unsafe extern "C" fn sesstrig_event_hint(word: *const c_char, length: usize)
     })
 }
 
+/// What to write in place of the option of Oracle's CREATE TRIGGER that the token at `word` names,
+/// a constant; null if it names none.
+///
+/// # Safety
+/// `word` must point to `length` readable bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_trigger_option_hint(
+    word: *const c_char,
+    length: usize,
+) -> *const c_char {
+    answer(ptr::null(), || {
+        // SAFETY: the caller promises that `word` points to `length` bytes.
+        let word = Token::at(unsafe { bytes(word, length) });
+        alias::trigger_option_hint(word).map_or(ptr::null(), CStr::as_ptr)
+    })
+}
+
 /// The offset at which `wanted` first occurs in `text`. The search takes time in
 /// proportion to their lengths, as `text::find` requires.
 fn search(text: &[u8], wanted: &[u8]) -> Option<usize> {
@@ -371,7 +389,7 @@ pub unsafe extern "C" fn sesstrig_source_find(
     answer(-1, || {
         // SAFETY: the caller promises that both strings are terminated.
         let (source, query) = unsafe { (CStr::from_ptr(source), CStr::from_ptr(query)) };
-        text::find(source.to_bytes(), query.to_bytes(), at, search)
+        with_last(|last| text::find(source.to_bytes(), query.to_bytes(), at, last, search))
             .and_then(|at| i64::try_from(at).ok())
             .unwrap_or(-1)
     })

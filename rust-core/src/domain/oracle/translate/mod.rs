@@ -141,6 +141,9 @@ pub struct Refusal {
     pub position: usize,
 }
 
+/// There is no such routine.
+const UNDEFINED_FUNCTION: &str = "42883";
+
 /// The feature is not supported.
 const NOT_SUPPORTED: &str = "0A000";
 /// The text is longer than a server's string can be.

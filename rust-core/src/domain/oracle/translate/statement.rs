@@ -4,7 +4,7 @@ use super::super::construct::Construct;
 use super::edit::Class;
 use super::piece::Kind;
 use super::scope::Name;
-use super::{Names, Routine, Step, Translator};
+use super::{Failure, Names, Refusal, Routine, Step, Translator, UNDEFINED_FUNCTION};
 
 /// Words that start a statement of PL/pgSQL or SQL, and so are no procedure's name.
 const COMMANDS: [&str; 83] = [
@@ -238,7 +238,9 @@ impl<N: Names> Translator<'_, N> {
         let chain = self.chain(0, name);
         let word: &'static [u8] = match self.routine(&chain)? {
             Routine::Function => b"PERFORM ",
-            Routine::Procedure | Routine::None => b"CALL ",
+            Routine::Procedure => b"CALL ",
+            // Mostly a word that is misspelled, which only CREATE can say in time.
+            Routine::None => return self.refuse_call(&chain),
         };
         self.edits.insert_before(self.at(0), word, Class::Needed);
         match open {
@@ -252,6 +254,18 @@ impl<N: Names> Translator<'_, N> {
                 Ok(())
             }
         }
+    }
+
+    /// Refuses the call of what does not exist.
+    fn refuse_call<T>(&self, name: &[Vec<u8>]) -> Step<N, T> {
+        let spelled = String::from_utf8_lossy(&name.join(&b'.')).into_owned();
+        Err(Failure::Refused(Refusal {
+            sqlstate: UNDEFINED_FUNCTION,
+            message: format!("procedure {spelled} does not exist"),
+            detail: None,
+            hint: Some(format!("Create it first, or write CALL {spelled}(...).")),
+            position: self.tokens.first().map_or(0, |token| token.start as usize),
+        }))
     }
 
     /// The head of a FOR loop.
