@@ -84,6 +84,14 @@ get_haproxy() {
 	LD_LIBRARY_PATH=$(echo "$1"/usr/lib/*-linux-gnu) "$1/usr/sbin/haproxy" -v
 }
 
+# Which would take the place of rsyslog if it were installed.
+get_syslogng() {
+	local libraries
+	unpack_packages "$(suite_of_machine)" "$1" syslog-ng-core
+	mapfile -t libraries < <(dpkg-deb -f "$1"/syslog-ng-core_*.deb Depends | grep -oE 'lib(glib|ivykis|json-c|net|pcre|wrap)[^ ,]*')
+	unpack_packages "$(suite_of_machine)" "$1" "${libraries[@]}"
+}
+
 get_python() {
 	local python
 	require_programs python3
