@@ -191,6 +191,11 @@ typedef struct SesstrigChange {
    */
   const char *setting;
   /*
+   The rights that are granted or revoked, and whose they are.
+   */
+  const char *privileges;
+  const char *grantees;
+  /*
    What it was.
    */
   const char *old;

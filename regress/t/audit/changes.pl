@@ -17,6 +17,7 @@ CREATE ROLE alice LOGIN;
 CREATE ROLE maker LOGIN CREATEROLE CREATEDB;
 CREATE ROLE root LOGIN SUPERUSER;
 CREATE ROLE other;
+CREATE ROLE "PUBLIC, alice";
 CREATE FUNCTION noop() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
 CREATE EVENT TRIGGER greet ON after_user_logon EXECUTE FUNCTION noop();
 CREATE EVENT TRIGGER part ON before_user_logoff EXECUTE FUNCTION noop();
@@ -33,7 +34,7 @@ sub changes_since
 	my ($number) = @_;
 	wait_until($node, 'postgres', q{SELECT pending = 0 FROM session_audit.state()});
 	return in_log(
-		"SELECT string_agg(concat_ws(' ', nullif(count, 1) || ' x', context->>'change', context->>'object', context->>'setting', context->>'old' || ' >', context->>'new'), '; ' ORDER BY number)"
+		"SELECT string_agg(concat_ws(' ', nullif(count, 1) || ' x', context->>'change', context->>'object', context->>'setting', context->>'privileges', 'to ' || (context->>'grantees'), context->>'old' || ' >', context->>'new'), '; ' ORDER BY number)"
 		  . " FROM session_audit.log WHERE event = 'changed' AND number > $number");
 }
 
@@ -185,11 +186,17 @@ subtest 'A11: objects' => sub {
 	is_told("DROP TABLE $next", "DROP TABLE table $next", @in_log);
 	is_told('ALTER FUNCTION session_audit.status() OWNER TO other', 'ALTER FUNCTION function session_audit.status()', @in_log);
 	is_told('ALTER FUNCTION session_audit.status() OWNER TO root', 'ALTER FUNCTION function session_audit.status()', @in_log);
-	is_told('GRANT SELECT ON session_audit.log TO other', 'GRANT table session_audit.log', @in_log);
-	is_told('REVOKE ALL ON ALL TABLES IN SCHEMA session_audit FROM other', 'REVOKE schema session_audit', @in_log);
-	is_told('GRANT EXECUTE ON FUNCTION session_audit.drop_months, pg_catalog.now TO PUBLIC', 'GRANT function session_audit.drop_months(timestamp with time zone,integer)', @in_log);
+	is_told('GRANT SELECT ON session_audit.log TO other', 'GRANT table session_audit.log SELECT to other', @in_log);
+	is_told('REVOKE ALL ON ALL TABLES IN SCHEMA session_audit FROM other', 'REVOKE schema session_audit ALL to other', @in_log);
+	is_told('GRANT EXECUTE ON FUNCTION session_audit.drop_months, pg_catalog.now TO PUBLIC', 'GRANT function session_audit.drop_months(timestamp with time zone,integer) EXECUTE to PUBLIC', @in_log);
 	is_told([ 'REVOKE EXECUTE ON FUNCTION session_audit.drop_months FROM PUBLIC', 'GRANT SET ON PARAMETER session_audit.enabled, work_mem TO other', 'REVOKE ALL ON DATABASE postgres FROM other' ],
-		'REVOKE function session_audit.drop_months(timestamp with time zone,integer); GRANT session_audit.enabled; REVOKE database postgres', @in_log);
+		'REVOKE function session_audit.drop_months(timestamp with time zone,integer) EXECUTE to PUBLIC; GRANT session_audit.enabled SET to other; REVOKE database postgres ALL to other', @in_log);
+	is_told([ 'GRANT SELECT (at, "number"), UPDATE (at), TRIGGER ON session_audit.log_default TO other, CURRENT_USER, "PUBLIC, alice" WITH GRANT OPTION',
+			'REVOKE GRANT OPTION FOR ALL (at) ON session_audit.log_default FROM SESSION_USER' ],
+		'GRANT table session_audit.log_default SELECT (at, number), UPDATE (at), TRIGGER WITH GRANT OPTION to other, root, "PUBLIC, alice"; REVOKE table session_audit.log_default GRANT OPTION FOR ALL (at) to root', @in_log);
+	# What is too long is cut, and keeps nothing else out.
+	my $many = join ', ', map { 'at' } 1 .. 40;
+	is_told("GRANT SELECT ($many) ON session_audit.log TO alice", 'GRANT table session_audit.log SELECT (at' . ', at' x 24 . ', a to alice', @in_log);
 	is_told('GRANT SELECT ON session_audit.log TO other', '', @in_log, role => 'alice');
 	is_told('GRANT USAGE ON SCHEMA session_audit TO other', '', @in_log, role => 'alice');
 

@@ -32,11 +32,13 @@
 #include "catalog/pg_proc.h"
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_func.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
@@ -59,6 +61,9 @@ typedef struct Statement
 	CommandTag	tag;
 	/* Does it drop the audit's schema or extension, so that of the parts nothing need be told? */
 	bool		drops_whole;
+	/* The rights that it grants or revokes, and whose. */
+	const char *privileges;
+	const char *grantees;
 	/* What was told last: one statement can call a hook several times for the same. */
 	ObjectAddress told;
 	/* The setting that it sets, and the value; without a value it is reset. */
@@ -165,6 +170,8 @@ tell(const char *object, const char *setting, const char *old, const char *value
 		.change = GetCommandTagName(statement.tag),
 		.object = object,
 		.setting = setting,
+		.privileges = statement.privileges,
+		.grantees = statement.grantees,
 		.old = old,
 		.value = value,
 	};
@@ -438,6 +445,68 @@ note_access_str(ObjectAccessType access, Oid class, const char *object, int part
 
 /* --- grants ------------------------------------------------------------------------ */
 
+/* "SELECT (login_user), TRIGGER WITH GRANT OPTION" */
+static const char *
+describe_privileges(GrantStmt *grant)
+{
+	StringInfoData text;
+	ListCell   *cell;
+
+	initStringInfo(&text);
+	if (grant->grant_option && !grant->is_grant)
+		appendStringInfoString(&text, "GRANT OPTION FOR ");
+	if (grant->privileges == NIL)
+		appendStringInfoString(&text, "ALL");
+	foreach(cell, grant->privileges)
+	{
+		AccessPriv *privilege = lfirst(cell);
+		const char *name = privilege->priv_name ? privilege->priv_name : "all";
+		const char *separator = " (";
+		ListCell   *column;
+
+		if (foreach_current_index(cell) > 0)
+			appendStringInfoString(&text, ", ");
+		while (*name)
+			appendStringInfoChar(&text, pg_ascii_toupper((unsigned char) *name++));
+		foreach(column, privilege->cols)
+		{
+			appendStringInfo(&text, "%s%s", separator, quote_identifier(strVal(lfirst(column))));
+			separator = ", ";
+		}
+		if (privilege->cols != NIL)
+			appendStringInfoChar(&text, ')');
+	}
+	if (grant->grant_option && grant->is_grant)
+		appendStringInfoString(&text, " WITH GRANT OPTION");
+	return text.data;
+}
+
+static const char *
+describe_grantee(RoleSpec *role)
+{
+	char	   *name = role->rolename;
+
+	if (role->roletype == ROLESPEC_PUBLIC)
+		return "PUBLIC";
+	if (role->roletype != ROLESPEC_CSTRING)
+		name = GetUserNameFromId(get_rolespec_oid(role, false), false);
+	return quote_identifier(name);
+}
+
+/* "alice, PUBLIC" */
+static const char *
+describe_grantees(GrantStmt *grant)
+{
+	StringInfoData text;
+	ListCell   *cell;
+
+	initStringInfo(&text);
+	foreach(cell, grant->grantees)
+		appendStringInfo(&text, "%s%s", foreach_current_index(cell) > 0 ? ", " : "",
+						 describe_grantee(lfirst(cell)));
+	return text.data;
+}
+
 /* Tell of rights to an object, if it is one of the audit. */
 static void
 tell_grant(Oid class, Oid object)
@@ -459,6 +528,8 @@ tell_grants(GrantStmt *grant)
 
 	if (!superuser() || sesstrig_is_audit_worker())
 		return;
+	statement.privileges = describe_privileges(grant);
+	statement.grantees = describe_grantees(grant);
 	foreach(cell, grant->objects)
 	{
 		Node	   *object = lfirst(cell);

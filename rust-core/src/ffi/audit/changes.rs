@@ -16,6 +16,9 @@ pub struct SesstrigChange {
     object: *const c_char,
     /// The setting.
     setting: *const c_char,
+    /// The rights that are granted or revoked, and whose they are.
+    privileges: *const c_char,
+    grantees: *const c_char,
     /// What it was.
     old: *const c_char,
     /// What it is to be.
@@ -46,6 +49,8 @@ pub unsafe extern "C" fn sesstrig_audit_change(change: *const SesstrigChange) ->
             change: optional(change.change).unwrap_or_default(),
             object: optional(change.object),
             setting: optional(change.setting),
+            privileges: optional(change.privileges),
+            grantees: optional(change.grantees),
             old: optional(change.old),
             value: optional(change.value),
         }

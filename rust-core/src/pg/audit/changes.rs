@@ -29,6 +29,9 @@ pub(crate) struct Change<'a> {
     pub(crate) object: Option<&'a CStr>,
     /// The setting.
     pub(crate) setting: Option<&'a CStr>,
+    /// The rights that are granted or revoked, and whose they are.
+    pub(crate) privileges: Option<&'a CStr>,
+    pub(crate) grantees: Option<&'a CStr>,
     /// What it was.
     pub(crate) old: Option<&'a CStr>,
     /// What it is to be.
@@ -104,6 +107,8 @@ pub(crate) fn note(change: &Change) -> PgResult<()> {
         (c"change", Some(change.change)),
         (c"object", change.object),
         (c"setting", change.setting),
+        (c"privileges", change.privileges),
+        (c"grantees", change.grantees),
         (c"old", change.old),
         (c"new", change.value),
     ]
