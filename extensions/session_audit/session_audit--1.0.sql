@@ -596,7 +596,9 @@ BEGIN
         SELECT k.* INTO known
         FROM @extschema@.check_known(server, known_number, known_timeline, digest, last_number,
             greatest(last_timeline, timeline)) k;
-        IF known.problem IS NOT NULL THEN
+        IF problem = 'unconfirmed' AND known.problem = 'removed' THEN
+            detail := format('%s; the row of the digest was removed, too, and its digest is not known', detail);
+        ELSIF known.problem IS NOT NULL THEN
             problem := known.problem;
             number := known.number;
             at := known.at;
@@ -698,7 +700,7 @@ BEGIN
         problem := 'unconfirmed';
         number := untold_first;
         detail := format('rows up to number %s are noted as removed, but no row of the log tells of that: the keeper writes one'
-            ' at its next pass, until when these may also have been deleted', untold_last);
+            ' soon, until when these may also have been deleted', untold_last);
     ELSIF others <> '{}' THEN
         detail := format('that rows were removed is in rows of server %s: verify these, too', others[1]);
     END IF;
@@ -800,11 +802,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     ORDER BY c.system_identifier = server DESC LIMIT 1
 $$;
 
+-- Have the keeper come soon after this transaction has committed.
+CREATE FUNCTION @extschema@.want_keeper() RETURNS void
+LANGUAGE C AS 'MODULE_PATHNAME', 'session_audit_want_keeper';
+
 -- Note what is about to be removed from the log with a partition, or of it what is older than a
--- time: call this in the transaction that drops or detaches it.
+-- time: call this in the transaction that drops or detaches it.  The keeper then has a row written
+-- that tells of it.
 CREATE FUNCTION @extschema@.note_removal(partition regclass, older_than timestamptz DEFAULT 'infinity',
     at timestamptz DEFAULT now()) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_sort = off SET enable_seqscan = off AS $$
+DECLARE
+    noted bigint;
 BEGIN
     EXECUTE format(
         'INSERT INTO @extschema@.removed (system_identifier, first_number, last_number, last_digest, removed_at, removed_from)
@@ -817,6 +826,10 @@ BEGIN
                GROUP BY n.system_identifier, n.island) i
          ON CONFLICT DO NOTHING', partition)
         USING older_than, note_removal.at, partition::text;
+    GET DIAGNOSTICS noted = ROW_COUNT;
+    IF noted > 0 THEN
+        PERFORM @extschema@.want_keeper();
+    END IF;
 END
 $$;
 
@@ -1264,6 +1277,7 @@ COMMENT ON FUNCTION @extschema@.told_by(bigint, timestamptz, text) IS 'the serve
 COMMENT ON FUNCTION @extschema@.removal_digest(bigint, timestamptz, text) IS 'a digest over what was removed together';
 COMMENT ON FUNCTION @extschema@.is_removed(bigint, bigint, bigint) IS 'whether all these rows were removed on purpose';
 COMMENT ON FUNCTION @extschema@.note_removal(regclass, timestamptz, timestamptz) IS 'note what is about to be removed';
+COMMENT ON FUNCTION @extschema@.want_keeper() IS 'have the keeper come soon';
 COMMENT ON FUNCTION @extschema@.new_removals() IS 'what was removed, and no row of the log tells of yet';
 COMMENT ON FUNCTION @extschema@.months() IS 'the partitions that have an end, and where it is';
 COMMENT ON FUNCTION @extschema@.add_month(date) IS 'make the partition of a month';

@@ -15,9 +15,11 @@ PG_MODULE_MAGIC;
 #pragma weak sesstrig_audit_version
 #pragma weak sesstrig_audit_state
 #pragma weak sesstrig_audit_row_digest
+#pragma weak sesstrig_audit_want_keeper
 
 PG_FUNCTION_INFO_V1(session_audit_state);
 PG_FUNCTION_INFO_V1(session_audit_row_digest);
+PG_FUNCTION_INFO_V1(session_audit_want_keeper);
 
 void		_PG_init(void);
 
@@ -49,4 +51,10 @@ Datum
 session_audit_row_digest(PG_FUNCTION_ARGS)
 {
 	return sesstrig_audit_row_digest(fcinfo);
+}
+
+Datum
+session_audit_want_keeper(PG_FUNCTION_ARGS)
+{
+	return sesstrig_audit_want_keeper(fcinfo);
 }

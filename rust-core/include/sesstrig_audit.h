@@ -12,7 +12,7 @@
  * The version of this interface.  A library that was built for another one is
  * refused; a column or an argument that changes needs a new version.
  */
-#define SESSTRIG_AUDIT_VERSION 3
+#define SESSTRIG_AUDIT_VERSION 4
 
 /* The version that the server has. */
 extern int	sesstrig_audit_version(void);
@@ -22,5 +22,8 @@ extern Datum sesstrig_audit_state(FunctionCallInfo fcinfo);
 
 /* The function row_digest(), with which verify() computes what the writer has written. */
 extern Datum sesstrig_audit_row_digest(FunctionCallInfo fcinfo);
+
+/* The function want_keeper(), with which note_removal() has the keeper tell of what is removed. */
+extern Datum sesstrig_audit_want_keeper(FunctionCallInfo fcinfo);
 
 #endif							/* SESSTRIG_AUDIT_H */

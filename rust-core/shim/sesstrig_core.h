@@ -516,6 +516,11 @@ void sesstrig_writer_left(void);
 ErrorData *sesstrig_keeper_run(void);
 
 /*
+ Has the keeper come soon, for what this session has just committed.
+ */
+void sesstrig_keeper_want(void);
+
+/*
  Notes that this process sends its client away by an error of level FATAL (rule A8).
  The process is about to exit.
  */

@@ -34,6 +34,7 @@
 
 #include "server/compat.h"
 #include "audit/sesstrig_record.h"
+#include "sesstrig_audit.h"
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
@@ -244,6 +245,36 @@ sesstrig_try_connect_worker(const char *database)
 		SESSTRIG_SUPPRESS_EVENT_TRIGGERS();
 	}
 	GUARD_END();
+}
+
+/* --- the extension ----------------------------------------------------------------- */
+
+/* Is the keeper to come once this transaction has committed? */
+static bool keeper_is_wanted = false;
+
+static void
+note_end_of_transaction(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT && keeper_is_wanted)
+		sesstrig_keeper_want();
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		keeper_is_wanted = false;
+}
+
+/*
+ * The function want_keeper(), for what the keeper is to see soon.  It sees that only once it has
+ * been committed.  What it does itself, it sees in the same pass.
+ */
+Datum
+sesstrig_audit_want_keeper(FunctionCallInfo fcinfo)
+{
+	static bool registered = false;
+
+	if (!registered)
+		RegisterXactCallback(note_end_of_transaction, NULL);
+	registered = true;
+	keeper_is_wanted = !is_worker;
+	PG_RETURN_VOID();
 }
 
 /* --- statements -------------------------------------------------------------------- */

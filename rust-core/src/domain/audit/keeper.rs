@@ -17,19 +17,22 @@ pub struct LastPass {
     pub asked_at: Option<i64>,
     /// How many passes have failed since the last one that did not.
     pub failures: u32,
+    /// Whether there has been something for another one since.
+    pub is_wanted: bool,
 }
 
 impl LastPass {
     /// Whether a pass is to be started at a logon. `month_missing` says that there is no
     /// partition for the row of that logon.
     ///
-    /// A pass that has failed is repeated after a minute, then after two, four, and so
-    /// on up to an hour.
+    /// A pass that is wanted is started at once. One that has failed is repeated after a
+    /// minute, then after two, four, and so on up to an hour, even if it is wanted.
     pub fn is_due(self, now: i64, month_missing: bool) -> bool {
         let Some(last) = self.asked_at else {
             return true;
         };
         let wait = match self.failures {
+            0 if self.is_wanted => 0,
             0 if month_missing => MISSING_MONTH,
             0 => HOUR,
             failures => (MINUTE << (failures - 1).min(6)).min(HOUR),
@@ -43,13 +46,15 @@ impl LastPass {
 mod tests {
     use super::*;
 
-    /// Rule A7: hourly, soon if a month is missing, and never in a tight loop.
+    /// Rule A7: hourly, soon if a month is missing, at once if it is wanted, and if passes fail,
+    /// never in a tight loop.
     #[test]
     fn passes_are_due() {
         let start = 24_000 * HOUR;
         let never = LastPass {
             asked_at: None,
             failures: 0,
+            is_wanted: false,
         };
         assert!(never.is_due(start, false));
         let table = [
@@ -67,6 +72,7 @@ mod tests {
             let passes = LastPass {
                 asked_at: Some(start),
                 failures,
+                is_wanted: false,
             };
             assert!(!passes.is_due(start, month_missing), "{passes:?}");
             assert!(
@@ -75,6 +81,16 @@ mod tests {
             );
             assert!(passes.is_due(start + wait, month_missing), "{passes:?}");
             assert!(passes.is_due(start - 1, month_missing), "{passes:?}");
+            let wanted = LastPass {
+                is_wanted: true,
+                ..passes
+            };
+            assert_eq!(
+                wanted.is_due(start, month_missing),
+                failures == 0,
+                "{wanted:?}"
+            );
+            assert!(wanted.is_due(start + wait, month_missing), "{wanted:?}");
         }
     }
 }

@@ -64,6 +64,12 @@ pub extern "C" fn sesstrig_keeper_run() -> *mut ErrorData {
     boundary(keeper::run)
 }
 
+/// Has the keeper come soon, for what this session has just committed.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_keeper_want() {
+    answer((), keeper::want);
+}
+
 /// Notes that this process sends its client away by an error of level FATAL (rule A8).
 /// The process is about to exit.
 #[unsafe(no_mangle)]

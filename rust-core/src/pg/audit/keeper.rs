@@ -40,6 +40,8 @@ pub(in crate::pg) struct Passes {
     search: AtomicBool,
     /// When a pass was last asked for; 0 if there was none.
     last: AtomicI64,
+    /// Whether one is wanted, for what has happened since.
+    wanted: AtomicBool,
     /// When the server log was last told that no worker was free for one.
     complained_at: AtomicI64,
     /// How many passes have failed since the last one that did not.
@@ -68,6 +70,7 @@ impl Passes {
             recovery: AtomicBool::new(start.recovery),
             search: AtomicBool::new(!start.clean),
             last: AtomicI64::new(0),
+            wanted: AtomicBool::new(false),
             complained_at: AtomicI64::new(0),
             failures: AtomicU32::new(0),
             process: AtomicI32::new(0),
@@ -85,6 +88,18 @@ pub(super) fn failures() -> u32 {
             .load(Relaxed)
             .saturating_sub(u32::from(runs))
     })
+}
+
+/// Has a pass made soon, for what has just been committed in this database, if that is the one
+/// with the log.
+pub(crate) fn want() {
+    let (Some(passes), Some(pool)) = (PASSES.get(), POOL.get()) else {
+        return;
+    };
+    if pool.database.load(SeqCst) == backend::database() {
+        passes.wanted.store(true, SeqCst);
+        pool.wake_writer(true);
+    }
 }
 
 /// Starts a pass if one is due. The writer calls this; `month_missing` says that there is no
@@ -106,11 +121,18 @@ pub(super) fn look(month_missing: bool) -> PgResult<()> {
     let last_pass = LastPass {
         asked_at: (last != 0).then_some(last),
         failures: passes.failures.load(Relaxed),
+        is_wanted: passes.wanted.load(SeqCst),
     };
     if !last_pass.is_due(now, month_missing) {
         return Ok(());
     }
-    if worker::start(Worker::Keeper)? {
+    // What is wanted from now on, this pass may not see.
+    let wanted = passes.wanted.swap(false, SeqCst);
+    let started = worker::start(Worker::Keeper);
+    if !matches!(started, Ok(true)) && wanted {
+        passes.wanted.store(true, SeqCst);
+    }
+    if started? {
         passes.last.store(now, Relaxed);
     } else if !(0..COMPLAINT).contains(&(now - passes.complained_at.load(Relaxed))) {
         // Somebody has taken them all, for how long nobody knows.
