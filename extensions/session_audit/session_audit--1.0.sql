@@ -749,8 +749,8 @@ BEGIN
         ORDER BY l.number LIMIT 1;
         number := coalesce(known.number, last_number + 1);
         at := known.at;
-        detail := format('rows up to number %s of timeline %s were not on the server that went on with another timeline',
-            known_number, known_timeline);
+        detail := format('rows up to number %s of timeline %s were not on the server that went on with another timeline,'
+            ' unless its rows have been rewritten: a digest of the later timeline shows that', known_number, known_timeline);
     ELSIF known.number IS NULL THEN
         problem := 'deleted';
         detail := 'the row is missing';

@@ -288,6 +288,17 @@ subtest 'A10: a dump, and what goes on elsewhere' => sub {
 	is(verdict(), $fine, 'A10: the new primary goes on where it was');
 	is(in_log('SELECT max(timeline) FROM session_audit.log'), 2, 'A10: on its timeline');
 	is(verdict($kept), $fine, 'A10: what it had is whole');
+	my $line;
+	poll_until(sub { ($line) = grep { $_->{timeline} == 2 } lines_of($node, $position, 'digest'); return $line; });
+	is(in_log("SELECT '$line->{at}' - min(at) < interval '30 s' FROM session_audit.log WHERE timeline = 2"), 't', 'A10: a digest of the new timeline is in the server log at once');
+	my $later = "$line->{number}, 2, '$line->{digest}'";
+	is(verdict($later), $fine, 'A10: which the row has');
+	# A failover that has been, but not as early.
+	my $from = (split /,/, $kept)[0] - 3;
+	my $rewritten = "UPDATE session_audit.log SET timeline = 2 WHERE number > $from; " . ($rewrite =~ s/\b3\b/$from/gr);
+	is(verdict('', $rewritten), $fine, 'A10: who says that it was earlier, and computes all digests anew, is not seen');
+	is(verdict($kept, $rewritten), 'lost|' . ($from + 1), 'A10: nor told from a failover that was, by a digest of the timeline before');
+	is(verdict($later, $rewritten), "changed|$line->{number}", 'A10: but is by one of the later timeline');
 	is(in_log("BEGIN ISOLATION LEVEL REPEATABLE READ; DELETE FROM session_audit.log WHERE timeline = 2; SELECT problem FROM session_audit.verify($lost); ROLLBACK"),
 		'lost', 'A10: the lost rows are so also before the first row on the new timeline');
 	$last = in_log('SELECT max(number) FROM session_audit.log');

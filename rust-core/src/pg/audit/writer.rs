@@ -51,7 +51,8 @@ static READY: AtomicBool = AtomicBool::new(false);
 /// Whether a row has been written for whose month there is no partition.
 static MONTH_MISSING: AtomicBool = AtomicBool::new(false);
 
-/// How often the last digest is written to the server log at the most, in microseconds.
+/// How often the last digest is written to the server log at the most, but for the first one of a
+/// timeline, in microseconds.
 const PUBLISH: i64 = 60 * 1_000_000;
 
 /// How many bytes a digest has.
@@ -610,6 +611,8 @@ struct Inserted {
     transaction: u32,
     /// The last of them.
     head: SesstrigHead,
+    /// Whether they are the first ones of this timeline, and not of the log.
+    on_new_timeline: bool,
 }
 
 impl Inserted {
@@ -619,6 +622,12 @@ impl Inserted {
         let lsn = commit()?;
         pool.number.store(self.head.number, SeqCst);
         HEAD.set(Some((self.head, lsn)));
+        if self.on_new_timeline {
+            // Until that digest is out of reach, a superuser can say that the server went on
+            // earlier with this timeline.
+            let (published, _) = PUBLISHED.get();
+            PUBLISHED.set((published, backend::now() - PUBLISH));
+        }
         Ok(lsn)
     }
 }
@@ -642,6 +651,7 @@ fn insert(records: &[&Record]) -> PgResult<Inserted> {
         Some((head, _)) => head,
         None => find_head()?,
     };
+    let timeline = head.timeline;
     // SAFETY: the rows and what they point to outlive the call, which copies them and writes
     // to local variables.
     unsafe {
@@ -654,7 +664,11 @@ fn insert(records: &[&Record]) -> PgResult<Inserted> {
         ))?;
     }
     MONTH_MISSING.fetch_or(month_missing, Relaxed);
-    Ok(Inserted { transaction, head })
+    Ok(Inserted {
+        transaction,
+        head,
+        on_new_timeline: timeline != 0 && timeline != head.timeline,
+    })
 }
 
 /// The last row of this server in the log.
