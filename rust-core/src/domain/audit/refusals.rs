@@ -4,8 +4,9 @@
 //!
 //! What is noted comes from strangers, who may try any number of names. So there is room
 //! for [`SLOTS`] different refusals in each of [`BUCKETS`] buckets, and a client's address
-//! decides in which bucket its refusals are: one host cannot fill the others, unless it is a
-//! proxy's, which may claim any address (rule P4).
+//! decides in which bucket its refusals are: one host cannot fill the others. A proxy's host
+//! may claim any address (rule P4), and so reaches all buckets, but leaves half of the slots
+//! in each of them to others.
 //!
 //! Nobody can hide an attempt behind many others. What finds no slot among the refusals
 //! with names is counted without its role and its database. For that there are slots of
@@ -311,6 +312,13 @@ impl Bucket {
             known.last_at = refusal.at;
             return true;
         }
+        let of_proxy = |slot: &&Counted| {
+            slot.key != Key::FREE && slot.first.proxy_addr == refusal.proxy_addr
+        };
+        if refusal.proxy_addr.is_some() && slots.iter().filter(of_proxy).count() >= slots.len() / 2
+        {
+            return false;
+        }
         let Some(free) = slots.iter_mut().find(|slot| slot.key == Key::FREE) else {
             return false;
         };
@@ -348,7 +356,6 @@ impl Bucket {
             at: now,
             process: None,
             client_port: None,
-            proxy_addr: None,
             ..slot.first
         };
         if slot.count == 0 {
@@ -519,6 +526,39 @@ mod tests {
         assert_eq!(anonymous(&bucket).last(), Some(&(&b""[..], true, 1)));
     }
 
+    /// Rules A8, P4: whoever may claim any address leaves room for the names of others.
+    #[test]
+    fn a_proxy_fills_half_of_a_bucket() {
+        let through = |proxy, claimed: u32, user| Refusal {
+            client_addr: Some(Ipv4Addr::from(claimed).into()),
+            proxy_addr: Some(Ipv4Addr::new(10, 0, 0, proxy).into()),
+            ..refusal(user)
+        };
+        let named = |bucket: &Bucket, refusal: &Refusal| {
+            let named = &bucket.slots[..NAMED];
+            named.iter().any(|slot| slot.first == *refusal)
+        };
+        let mut bucket = Bucket::empty(0);
+        (0..1000).for_each(|claimed| note(&mut bucket, &through(5, claimed, "alice")));
+        let (half, anonymous_half) = (NAMED as u32 / 2, (ANONYMOUS as u32 - 1) / 2);
+        assert_eq!(bucket.waiting().count() as u32, half + anonymous_half + 1);
+        let last = 1000 - half - anonymous_half;
+        assert_eq!(
+            anonymous(&bucket).last(),
+            Some(&(&b"28P01"[..], false, last))
+        );
+        for other in [through(6, 7, "bob"), refusal("bob")] {
+            note(&mut bucket, &other);
+            assert!(named(&bucket, &other));
+        }
+        // Also of what has come again.
+        note(&mut bucket, &through(5, 0, "alice"));
+        assert_eq!(counts(&bucket)[0], 2);
+        // Those without a proxy may fill what is left.
+        (0..1000).for_each(|number| note(&mut bucket, &refusal(&number.to_string())));
+        assert_eq!(counts(&bucket).len(), NAMED + anonymous_half as usize + 2);
+    }
+
     /// Rule A8: what is taken does not wait any more, and is known by its bucket.
     #[test]
     fn all_that_waits_is_taken() {
@@ -541,18 +581,23 @@ mod tests {
     #[test]
     fn what_comes_while_rows_are_written_stays() {
         let mut bucket = Bucket::empty(0);
+        let proxy_addr = Some(Ipv4Addr::new(10, 0, 0, 5).into());
+        let bob = Refusal {
+            proxy_addr,
+            ..refusal("bob")
+        };
         note(&mut bucket, &refusal("alice"));
-        note(&mut bucket, &refusal("bob"));
+        note(&mut bucket, &bob);
         let written: Vec<Counted> = bucket.waiting().copied().collect();
-        note(&mut bucket, &refusal("bob"));
+        note(&mut bucket, &bob);
         written
             .iter()
             .for_each(|counted| bucket.remove(counted, 77));
         let left: Vec<_> = bucket
             .waiting()
-            .map(|left| (left.count, left.first.at))
+            .map(|left| (left.count, left.first.at, left.first.proxy_addr))
             .collect();
-        assert_eq!(left, [(1, 77)]);
+        assert_eq!(left, [(1, 77, proxy_addr)]);
         written
             .iter()
             .for_each(|counted| bucket.remove(counted, 78));
