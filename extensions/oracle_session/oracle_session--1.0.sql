@@ -296,7 +296,8 @@ LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     rest text := substring(statement FROM '^\s*[Aa][Ll][Tt][Ee][Rr]\s+[Ss][Ee][Ss][Ss][Ii][Oo][Nn]\s+[Ss][Ee][Tt]\s+(.*)$');
     assignment text[];
-    found text[];
+    names text[] := '{}';
+    found text[] := '{}';
 BEGIN
     WHILE rest <> '' LOOP
         -- These two have no equal sign, or a value of two words.
@@ -304,6 +305,7 @@ BEGIN
         IF assignment IS NOT NULL THEN
             found := array_append(found, 'SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL '
                 || CASE WHEN assignment[1] ~* '^s' THEN 'SERIALIZABLE' ELSE 'READ COMMITTED' END);
+            names := array_append(names, 'ISOLATION_LEVEL');
             rest := coalesce(assignment[2], '');
             CONTINUE;
         END IF;
@@ -311,18 +313,27 @@ BEGIN
         IF assignment IS NOT NULL THEN
             found := array_append(found, 'SET log_min_duration_statement TO '
                 || CASE WHEN assignment[1] ~* '^f' THEN '0' ELSE 'DEFAULT' END);
+            names := array_append(names, 'EVENTS');
             rest := coalesce(assignment[2], '');
             CONTINUE;
         END IF;
         assignment := regexp_match(rest, '^([[:alpha:]_][[:alnum:]_$.]*)\s*=\s*(''(?:[^'']|'''')*''|"(?:[^"]|"")+"|[^\s''"=;,()]+)(?:\s+(.*))?$');
         EXIT WHEN assignment IS NULL;
         found := array_append(found, oracle_session.setting_statement(assignment[1], assignment[2]));
+        names := array_append(names, upper(assignment[1] COLLATE "C"));
         rest := coalesce(assignment[3], '');
     END LOOP;
-    IF found IS NULL OR rest <> '' THEN
+    IF names = '{}' OR rest <> '' THEN
         RAISE EXCEPTION 'statement of ALTER SESSION is not supported' USING ERRCODE = 'feature_not_supported',
             DETAIL = format('It is: %s', oracle_session.cut(statement, 1000)),
             HINT = 'Only ALTER SESSION SET name = value is translated.';
+    END IF;
+    -- What was to be a value, in a statement that is put together, must not set what the server
+    -- lets only some set.
+    IF cardinality(names) > 1 AND EXISTS (SELECT FROM unnest(names) AS name WHERE name !~ '^(NLS_\w+|TIME_ZONE|CURRENT_SCHEMA)$') THEN
+        RAISE EXCEPTION 'statement of ALTER SESSION is not supported' USING ERRCODE = 'feature_not_supported',
+            DETAIL = format('It is: %s', oracle_session.cut(statement, 1000)),
+            HINT = 'Only NLS parameters, TIME_ZONE and CURRENT_SCHEMA can be set with others in one statement.';
     END IF;
     RETURN array_to_string(array_remove(found, ''), '; ');
 END

@@ -123,12 +123,12 @@ CREATE FUNCTION lie(text, text) RETURNS text LANGUAGE sql AS $$SELECT pg_catalog
 CREATE FUNCTION yes(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT true';
 CREATE FUNCTION yes(int, int) RETURNS boolean LANGUAGE sql AS 'SELECT true';
 CREATE FUNCTION yes(numeric, int) RETURNS boolean LANGUAGE sql AS 'SELECT true';
-CREATE FUNCTION yes(int, numeric) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+CREATE FUNCTION no(int, numeric) RETURNS boolean LANGUAGE sql AS 'SELECT false';
 CREATE FUNCTION yes(name, name) RETURNS boolean LANGUAGE sql AS 'SELECT true';
 CREATE OPERATOR = (LEFTARG = text, RIGHTARG = text, FUNCTION = yes);
 CREATE OPERATOR = (LEFTARG = int, RIGHTARG = int, FUNCTION = yes);
 CREATE OPERATOR = (LEFTARG = name, RIGHTARG = name, FUNCTION = yes);
-CREATE OPERATOR > (LEFTARG = int, RIGHTARG = numeric, FUNCTION = yes);
+CREATE OPERATOR > (LEFTARG = int, RIGHTARG = numeric, FUNCTION = no);
 CREATE OPERATOR > (LEFTARG = numeric, RIGHTARG = int, FUNCTION = yes);
 CREATE OPERATOR < (LEFTARG = numeric, RIGHTARG = int, FUNCTION = yes);
 CREATE OPERATOR || (LEFTARG = text, RIGHTARG = text, FUNCTION = lie);
@@ -143,7 +143,8 @@ CREATE DOMAIN text AS pg_catalog.varchar CHECK (value IS NULL);
 CREATE TEMP TABLE pg_roles (rolname name, oid oid, rolsuper boolean);
 CREATE TEMP VIEW pg_stat_activity AS SELECT 1 AS pid, now() AS backend_start;
 CALL dbms_session.set_context('regress_app', 'tenant', 'blue');
-SELECT oracle_session.sys_context('regress_app', 'tenant') AS tenant, oracle_session.sys_context('USERENV', 'SESSION_USER') OPERATOR(pg_catalog.=) session_user AS session_user,
+SELECT oracle_session.sys_context('regress_app', 'tenant') AS tenant, oracle_session.sys_context('regress_app', 'tenant', 2) AS cut,
+    oracle_session.sys_context('USERENV', 'SESSION_USER') OPERATOR(pg_catalog.=) session_user AS session_user,
     oracle_session.sys_context('USERENV', 'ISDBA') AS isdba, oracle_session.sys_context('USERENV', 'CURRENT_SCHEMA') AS current_schema,
     dbms_session.is_role_enabled('regress_clerk') AS enabled, dbms_session.current_is_role_enabled('regress_other') AS own,
     oracle_session.statement('ALTER SESSION SET CURRENT_SCHEMA = hr') AS statement;
@@ -298,13 +299,20 @@ INSERT INTO regress_statements VALUES
     ('ALTER SESSION SET EVENTS ''10046 trace name context forever, level 12'''),
     ('ALTER SESSION SET EVENTS = ''10046 trace name context off'''),
     ('ALTER SESSION SET ISOLATION_LEVEL = SERIALIZABLE'),
-    ('ALTER SESSION SET ISOLATION_LEVEL = READ COMMITTED TIME_ZONE = ''UTC'' NLS_LENGTH_SEMANTICS = CHAR work_mem = 5MB'),
+    ('ALTER SESSION SET ISOLATION_LEVEL = READ COMMITTED'),
+    ('ALTER SESSION SET TIME_ZONE = ''UTC'' NLS_LENGTH_SEMANTICS = CHAR NLS_DATE_FORMAT = ''DD.MM.YYYY'' CURRENT_SCHEMA = hr'),
+    ('ALTER SESSION SET CURRENT_SCHEMA = hr session_triggers.enabled = off'),
+    ('ALTER SESSION SET work_mem = 5MB session_triggers.enabled = off'),
+    ('ALTER SESSION SET TIME_ZONE = ''UTC'' EVENTS ''10046 trace name context off'''),
+    ('ALTER SESSION SET NLS_CALENDAR = GREGORIAN ISOLATION_LEVEL = SERIALIZABLE'),
     ('ALTER SESSION SET work_mem = ''it''''s; DROP TABLE t'''),
     ('ALTER SESSION SET work_mem = ''\''; DROP TABLE t; --'''),
     ('ALTER SESSION SET OPTIMIZER_MODE = ALL_ROWS'),
     ('ALTER SESSION SET work_mem TO 5MB'),
     ('ALTER SESSION ENABLE PARALLEL DML');
+\pset format unaligned
 SELECT statement, regress_statement(statement) FROM regress_statements;
+\pset format aligned
 -- Where a backslash in a string is an escape.
 SET standard_conforming_strings = off;
 SELECT regress_statement($$SELECT '\':a', :b$$);
@@ -314,7 +322,8 @@ RESET standard_conforming_strings;
 DO $$
 BEGIN
     EXECUTE oracle_session.statement('ALTER SESSION SET NLS_CALENDAR = GREGORIAN');
-    EXECUTE oracle_session.statement('ALTER SESSION SET TIME_ZONE = ''+09:00'' work_mem = 5MB CURRENT_SCHEMA = HR');
+    EXECUTE oracle_session.statement('ALTER SESSION SET TIME_ZONE = ''+09:00'' CURRENT_SCHEMA = HR');
+    EXECUTE oracle_session.statement('ALTER SESSION SET work_mem = 5MB');
     EXECUTE oracle_session.statement('SET LOCAL regress_app.tenant = grey');
 END
 $$;
