@@ -125,6 +125,7 @@ extern bool sesstrig_event_is_suppressed(void);
 /* A variable that PL/pgSQL declares in event trigger functions, as a constant. */
 typedef struct SesstrigVariable
 {
+	const char *source;			/* the function's text */
 	int			number;			/* from 1 on; 0 before the first one */
 	const char *name;
 	const char *alias;			/* a second name, or NULL */
@@ -138,7 +139,7 @@ typedef struct SesstrigVariable
  */
 typedef struct SesstrigPlpgsql
 {
-	/* Go on to the next variable; false if there is none. */
+	/* Go on to the next variable that the function may read; false if there is none. */
 	bool		(*variable_next) (SesstrigVariable *variable);
 
 	/* The value of a variable, for an event with this tag. */

@@ -932,6 +932,14 @@ bool sesstrig_override_language(int index, const char **name, const char **value
 ErrorData *sesstrig_trial_begin(const char *event, uint32_t *tag);
 
 /*
+ Whether a function with this text could read a context variable.
+
+ # Safety
+ `source` must point to a terminated string.
+ */
+bool sesstrig_variable_is_needed(const char *source);
+
+/*
  The name of the context variable with that index; null if there is none.
  */
 const char *sesstrig_variable_name(int index);

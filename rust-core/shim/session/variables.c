@@ -18,6 +18,8 @@ variable_next(SesstrigVariable *variable)
 {
 	int			index = variable->number++;
 
+	if (index == 0 && !sesstrig_variable_is_needed(variable->source))
+		return false;
 	variable->name = sesstrig_variable_name(index);
 	variable->alias = sesstrig_variable_alias(index);
 	switch (sesstrig_variable_kind(index))

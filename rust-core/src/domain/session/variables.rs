@@ -75,6 +75,34 @@ impl Variable {
     pub fn from_name(name: &CStr) -> Option<Variable> {
         Variable::ALL.into_iter().find(|v| v.name() == name)
     }
+
+    /// Whether a function with this text could read a variable. Most that cannot are told by
+    /// looking for how the names begin, and a function pays for each variable that is
+    /// declared. A name can also be spelled with escapes, which begin with `U&`.
+    pub fn may_be_read_by(source: &[u8]) -> bool {
+        source
+            .iter()
+            .enumerate()
+            .any(|(end, byte)| match (byte, &source[..end]) {
+                (b'_', before) => FIRST_WORDS.iter().any(|word| may_end_with(before, word)),
+                (b'&', before) => may_end_with(before, b"u"),
+                _ => false,
+            })
+    }
+}
+
+/// The words with which the names of variables begin, before the first underscore.
+const FIRST_WORDS: &[&[u8]] = &[b"ora", b"polar"];
+
+/// Whether the server's lexer could read the end of this text as that word, which is in lower
+/// case. In some encodings it turns a letter outside of ASCII into one of these.
+fn may_end_with(text: &[u8], word: &[u8]) -> bool {
+    text.len() >= word.len()
+        && text
+            .iter()
+            .rev()
+            .zip(word.iter().rev())
+            .all(|(byte, letter)| byte.eq_ignore_ascii_case(letter) || !byte.is_ascii())
 }
 
 #[cfg(test)]
@@ -111,5 +139,42 @@ mod tests {
             assert_eq!(Variable::from_name(name), Some(variable));
         }
         assert_eq!(Variable::from_name(c"tg_event"), None);
+    }
+    /// Rule V1: each is found in a text, however it is spelled.
+    #[test]
+    fn names_are_found_in_texts() {
+        for variable in Variable::ALL {
+            for name in [Some(variable.name()), variable.alias()]
+                .into_iter()
+                .flatten()
+            {
+                let name = name.to_str().unwrap();
+                for source in [
+                    name.to_owned(),
+                    format!("BEGIN PERFORM {}; END", name.to_uppercase()),
+                    format!("BEGIN PERFORM f.\"{name}\"; END"),
+                ] {
+                    assert!(Variable::may_be_read_by(source.as_bytes()), "{source}");
+                }
+            }
+        }
+        let escaped = br#"BEGIN PERFORM u&"pol!0061r_login_user" UESCAPE '!'; END"#;
+        assert!(Variable::may_be_read_by(escaped));
+        // The lexer could turn the byte between them into any letter.
+        assert!(Variable::may_be_read_by(b"pol\xddr_login_user"));
+    }
+
+    #[test]
+    fn other_texts_read_no_variable() {
+        for source in [
+            "",
+            "_",
+            "&",
+            "BEGIN END",
+            "BEGIN INSERT INTO session_log VALUES (tg_event, current_user, 5 & 3); END",
+            "ora polar u &",
+        ] {
+            assert!(!Variable::may_be_read_by(source.as_bytes()), "{source}");
+        }
     }
 }

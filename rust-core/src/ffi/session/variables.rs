@@ -38,6 +38,18 @@ fn variable(index: c_int) -> Option<Variable> {
     Variable::ALL.get(usize::try_from(index).ok()?).copied()
 }
 
+/// Whether a function with this text could read a context variable.
+///
+/// # Safety
+/// `source` must point to a terminated string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sesstrig_variable_is_needed(source: *const c_char) -> bool {
+    answer(true, || {
+        // SAFETY: the caller promises a terminated string.
+        Variable::may_be_read_by(unsafe { CStr::from_ptr(source) }.to_bytes())
+    })
+}
+
 /// The name of the context variable with that index; null if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_variable_name(index: c_int) -> *const c_char {
