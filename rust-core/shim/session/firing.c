@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "pgstat.h"
 #include "utils/backend_status.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -95,7 +96,8 @@ prepare_call(void)
 
 /*
  * Run one trigger.  "description" is what pg_stat_activity shows as the session's
- * query, and the context of errors.
+ * query, and the context of errors.  What other sessions have committed meanwhile
+ * is learned of afterwards, so that no trigger runs that has been dropped.
  */
 ErrorData *
 sesstrig_try_run_trigger(Oid function, const char *event, CommandTag tag,
@@ -118,6 +120,7 @@ sesstrig_try_run_trigger(Oid function, const char *event, CommandTag tag,
 		pgstat_report_activity(STATE_RUNNING, description);
 		prepare_call();
 		call_function(function, &trigdata);
+		AcceptInvalidationMessages();
 		error_context_stack = callback.previous;
 	}
 	GUARD_END();

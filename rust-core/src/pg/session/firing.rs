@@ -91,6 +91,7 @@ fn run<'a>(
     guard::override_settings()?;
     guard::set_title(event.tag(occasion))?;
     let current = triggers::current()?;
+    let tells = log::log_enabled!(log::Level::Debug);
     for (index, trigger) in triggers
         .get_or_init(|| current)
         .to_fire(event, backend::is_replica(), scope)
@@ -106,7 +107,7 @@ fn run<'a>(
         crate::pg::server::fault::before_trigger();
         run_trigger(trigger, occasion)?;
         stat::end(trigger, None, triggers::cached);
-        if log::log_enabled!(log::Level::Debug) {
+        if tells {
             let description = trigger.description.as_c_str();
             log::debug!("{} has run", description.to_string_lossy());
         }
