@@ -13,6 +13,9 @@
 /* Define the settings; called at server start, before a configuration file is read. */
 extern void sesstrig_server_init(void);
 
+/* A setting has been added to those of the server. */
+extern void sesstrig_setting_added(const char *name);
+
 /* Is this the name of a session event?  CREATE EVENT TRIGGER asks. */
 extern bool sesstrig_event_is_known(const char *eventname);
 

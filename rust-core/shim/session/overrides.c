@@ -46,6 +46,20 @@ static int	nuser_settings = 0;
 static bool overridden;
 
 /*
+ * May there be a setting of a procedural language?  Until a language is loaded, there is none
+ * unless somebody has set it in advance.
+ */
+static bool language_settings = false;
+
+/* The names of those that are overridden all begin with these two letters. */
+void
+sesstrig_setting_added(const char *name)
+{
+	if (pg_strncasecmp(name, "pl", 2) == 0)
+		language_settings = true;
+}
+
+/*
  * Count a setting that belongs to user_settings, and add it if there is memory
  * for it already.  A setting with a dot in its name is not one of the server's own.
  */
@@ -208,7 +222,7 @@ override_languages(void)
 	const char *name;
 	const char *value;
 
-	for (int i = 0; sesstrig_override_language(i, &name, &value); i++)
+	for (int i = 0; language_settings && sesstrig_override_language(i, &name, &value); i++)
 	{
 		const char *current = GetConfigOption(name, true, false);
 

@@ -109,6 +109,8 @@ mod tests {
     fn language_settings_are_not_the_servers_own() {
         for (name, _) in LANGUAGE_OVERRIDES {
             assert!(name.to_bytes().contains(&b'.'), "{name:?}");
+            // As `shim/session/overrides.c` says
+            assert!(name.to_bytes().starts_with(b"pl"), "{name:?}");
         }
     }
 }
