@@ -16,6 +16,13 @@ extern void sesstrig_server_init(void);
 /* A setting has been added to those of the server. */
 extern void sesstrig_setting_added(const char *name);
 
+/*
+ * Insert the last item of an array into the others, which are sorted.  (15, where a sorted
+ * array holds the settings.)
+ */
+extern void sesstrig_sort_last(void **items, int count,
+							   int (*compare) (const void *one, const void *other));
+
 /* Is this the name of a session event?  CREATE EVENT TRIGGER asks. */
 extern bool sesstrig_event_is_known(const char *eventname);
 
