@@ -9,6 +9,7 @@
 
 #include "nodes/parsenodes.h"
 #include "parser/scanner.h"
+#include "storage/sinval.h"
 
 /* Define the settings; called at server start, before a configuration file is read. */
 extern void sesstrig_server_init(void);
@@ -74,6 +75,12 @@ extern void sesstrig_connection_receive(struct Port *port);
 
 /* Raise an error if the client is behind a proxy, which ident could not tell from it. */
 extern void sesstrig_connection_check_ident(void);
+
+/*
+ * Called before other processes are told of changes, which are committed and visible.
+ * This must not raise an error.
+ */
+extern void sesstrig_catalogs_changed(const SharedInvalidationMessage *messages, int count);
 
 /*
  * Read the triggers of a session.  The last transaction of InitPostgres() must be

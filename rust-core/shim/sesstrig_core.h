@@ -842,6 +842,12 @@ bool sesstrig_event_find(const char *name);
 void sesstrig_triggers_invalidate(void);
 
 /*
+ Notes that a change is about to be told to the other sessions that could have added a trigger.
+ It only adds to a number, and cannot panic.
+ */
+void sesstrig_triggers_count_change(void);
+
+/*
  Prepares a session, in the transaction with which the server starts it. An error
  must end the session.
  */

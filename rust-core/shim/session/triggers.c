@@ -22,6 +22,7 @@
 #include "server/sesstrig_try.h"
 #include "sesstrig_core.h"
 #include "sesstrig_guard.h"
+#include "sesstrig_server.h"
 
 /* Something has changed that decides which triggers fire. */
 static void
@@ -56,6 +57,33 @@ sesstrig_try_watch_roles(void)
 		CacheRegisterSyscacheCallback(DATABASEOID, triggers_changed, (Datum) 0);
 	}
 	GUARD_END();
+}
+
+/*
+ * A trigger can be new in a database if a row of pg_event_trigger is, or if the database is,
+ * which may have been copied from one with triggers, and may have the OID of one that was
+ * dropped.  It can also be that the table has another file.
+ */
+static bool
+may_add_trigger(const SharedInvalidationMessage *message)
+{
+	if (message->id == SHAREDINVALRELCACHE_ID)
+		return message->rc.relId == EventTriggerRelationId || !OidIsValid(message->rc.relId);
+	return message->id == EVENTTRIGGEROID || message->id == DATABASEOID;
+}
+
+/* This is also called in critical sections, and by the process that replays WAL. */
+void
+sesstrig_catalogs_changed(const SharedInvalidationMessage *messages, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (may_add_trigger(&messages[i]))
+		{
+			sesstrig_triggers_count_change();
+			return;
+		}
+	}
 }
 
 /* The index of a name among those of the events, or -1. */
@@ -181,6 +209,16 @@ sesstrig_try_read_triggers(bool may_wait, const char *const *events,
 
 			if (nblocks > 0)
 				read_blocks(rel, nblocks, events, nevents, rows, nrows);
+
+			/*
+			 * Other sessions may go by it that there is nothing.  The snapshot can
+			 * be older than the number of changes that is noted with that.
+			 */
+			if (nblocks > 0 && *nrows == 0 && !may_wait)
+			{
+				InvalidateCatalogSnapshot();
+				read_blocks(rel, nblocks, events, nevents, rows, nrows);
+			}
 			/* Where a session starts, its transaction ends next, and releases the lock. */
 			table_close(rel, may_wait ? AccessShareLock : NoLock);
 			*complete = true;

@@ -1,6 +1,7 @@
 //! Sessions: the two events, which triggers fire and in what order, with which settings and
 //! variables, and what a failure means.
 
+pub mod absent;
 pub mod event;
 pub mod overrides;
 pub mod policy;

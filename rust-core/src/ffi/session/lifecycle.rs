@@ -35,6 +35,13 @@ pub extern "C" fn sesstrig_triggers_invalidate() {
     triggers::invalidate();
 }
 
+/// Notes that a change is about to be told to the other sessions that could have added a trigger.
+/// It only adds to a number, and cannot panic.
+#[unsafe(no_mangle)]
+pub extern "C" fn sesstrig_triggers_count_change() {
+    triggers::count_change();
+}
+
 /// Prepares a session, in the transaction with which the server starts it. An error
 /// must end the session.
 #[unsafe(no_mangle)]

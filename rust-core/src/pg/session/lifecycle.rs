@@ -51,7 +51,7 @@ pub(crate) fn open() -> PgResult<()> {
     if settings::enabled() && backend::event_triggers_on() {
         // A lock on the catalog must not keep the session from starting.  The
         // firing waits for the lock instead, within its timeout.
-        triggers::load(false)?;
+        triggers::load_first()?;
     }
     Ok(())
 }

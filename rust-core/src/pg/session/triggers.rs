@@ -7,11 +7,14 @@
 
 use super::current;
 use crate::domain::delegation::Standing;
+use crate::domain::session::absent::Absent;
 use crate::domain::session::event::Event;
 use crate::domain::session::triggers::{
     Definition, Enabled, FunctionId, RoleId, Scope, Trigger, TriggerId, TriggerSet,
 };
 use crate::pg::delegation::{Judge, role_name};
+use crate::pg::server::attached::Attached;
+use crate::pg::server::backend;
 use crate::pg::server::error::{PgError, PgResult};
 use crate::pg::server::sys::{self, SesstrigTriggerRow};
 use std::cell::{Cell, RefCell};
@@ -19,6 +22,9 @@ use std::ffi::{CStr, c_int};
 use std::mem::ManuallyDrop;
 use std::ptr;
 use std::rc::Rc;
+
+/// Where this process finds which databases have no trigger.
+pub(in crate::pg) static ABSENT: Attached<Absent> = Attached::none();
 
 thread_local! {
     /// Whether [`invalidate`] is registered to be called on changes.
@@ -42,6 +48,14 @@ pub(crate) fn invalidate() {
     VALID.set(false);
 }
 
+/// Notes that a change is about to be told to the other sessions that could have added a trigger
+/// to a database. Like [`invalidate`] it only sets a flag.
+pub(crate) fn count_change() {
+    if let Some(absent) = ABSENT.get() {
+        absent.count_change();
+    }
+}
+
 /// Whether the cache is valid and says that no trigger is to fire.
 pub(super) fn known_to_be_none(event: Event, replica: bool, scope: Scope) -> bool {
     VALID.get()
@@ -57,13 +71,30 @@ pub(super) fn are_unreadable() -> bool {
     UNREADABLE.get()
 }
 
+/// Fills the cache for a session that starts, in a transaction that has changed nothing. If the
+/// catalog is locked, the cache stays invalid. Where the database is known to have no trigger, the
+/// catalog is not read.
+pub(super) fn load_first() -> PgResult<()> {
+    watch_triggers()?;
+    let Some(absent) = ABSENT.get() else {
+        return load(false);
+    };
+    if absent.includes(backend::database()) {
+        VALID.set(true);
+        return Ok(());
+    }
+    let changes = absent.changes();
+    load(false)?;
+    if VALID.get() && SET.with(|set| set.borrow().is_none()) {
+        absent.note(backend::database(), changes);
+    }
+    Ok(())
+}
+
 /// Fills the cache. A transaction must be open. If `may_wait` is false and the
 /// catalog is locked, the cache stays invalid.
-pub(super) fn load(may_wait: bool) -> PgResult<()> {
-    if !WATCHED.get() {
-        watch_triggers()?;
-        WATCHED.set(true);
-    }
+fn load(may_wait: bool) -> PgResult<()> {
+    watch_triggers()?;
     // A change that arrives during the reading marks the cache as invalid again, and
     // the next firing reads anew, as with upstream's event trigger cache.
     VALID.set(true);
@@ -115,11 +146,15 @@ pub(super) fn current() -> PgResult<Rc<TriggerSet>> {
     Ok(cached())
 }
 
-/// Has [`invalidate`] called whenever pg_event_trigger changes. The
-/// server has room for few such callbacks, so call this only once per process.
+/// Has [`invalidate`] called whenever pg_event_trigger changes. The server has room for few such
+/// callbacks, so this registers only one.
 fn watch_triggers() -> PgResult<()> {
-    // SAFETY: the call takes no arguments, and returns errors instead of raising them.
-    unsafe { PgError::check(sys::sesstrig_try_watch_triggers()) }
+    if !WATCHED.get() {
+        // SAFETY: the call takes no arguments, and returns errors instead of raising them.
+        unsafe { PgError::check(sys::sesstrig_try_watch_triggers())? };
+        WATCHED.set(true);
+    }
+    Ok(())
 }
 
 /// Reads the triggers on session events. A transaction must be open. The result is
