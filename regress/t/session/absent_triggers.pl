@@ -47,9 +47,9 @@ sub looks
 	my ($database) = @_;
 	my $holder = open_quiet_session($node, database => $database);
 	$holder->query('BEGIN; LOCK pg_event_trigger');
-	my $client = open_session($node, 'root', database => $database);
-	my @warnings = grep { $_->{type} eq 'N' } $client->messages;
-	$_->quit for ($client, $holder);
+	my $client = connect_as($node, 'root', database => $database);
+	my @warnings = grep { $_->{type} eq 'N' } $client->ready;
+	$_->quit for ($holder, $client);
 	return scalar @warnings;
 }
 
