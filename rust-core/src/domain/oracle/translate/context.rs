@@ -4,8 +4,11 @@ use super::edit::Class;
 use super::{Names, Step, Translator};
 
 /// What never comes again for another session, as a number.
-const SESSION_ID: &str = "(SELECT EXTRACT(EPOCH FROM DATE_TRUNC('second', backend_start))::bigint * 10000000 + pid \
+pub(super) const SESSION_ID: &str = "(SELECT EXTRACT(EPOCH FROM DATE_TRUNC('second', backend_start))::bigint * 10000000 + pid \
 FROM pg_stat_activity WHERE pid = pg_backend_pid())";
+
+/// Attributes of USERENV that are numbers.
+const NUMBERS: [&str; 3] = ["sessionid", "sid", "instance"];
 
 impl<N: Names> Translator<'_, N> {
     /// `SYS_CONTEXT(…)` or `USERENV(…)`, whose name is at `index`. Returns the index at which
@@ -21,16 +24,31 @@ impl<N: Names> Translator<'_, N> {
             return Ok(open);
         }
         if self.has_oracle_session()? {
-            let text: &'static str = if userenv {
-                "oracle_session.sys_context"
-            } else {
-                "oracle_session.sys_context"
-            };
-            self.edits
-                .replace(self.at(index), text.as_bytes(), Class::Needed);
+            self.edits.replace(
+                self.at(index),
+                &b"oracle_session.sys_context"[..],
+                Class::Needed,
+            );
             if userenv {
                 self.edits
                     .insert_after(self.at(open), &b"'USERENV', "[..], Class::Needed);
+            }
+            let attribute = if userenv {
+                Some(open)
+            } else {
+                ends.first().copied()
+            };
+            let number = attribute
+                .and_then(|before| self.constant(before + 1))
+                .is_some_and(|name| {
+                    NUMBERS
+                        .iter()
+                        .any(|number| name.eq_ignore_ascii_case(number.as_bytes()))
+                });
+            if number {
+                // So it can be compared with a number, as in Oracle.
+                self.edits
+                    .insert_after(self.at(close), &b"::bigint"[..], Class::Needed);
             }
             return Ok(open);
         }
@@ -106,7 +124,8 @@ impl<N: Names> Translator<'_, N> {
             "client_identifier" => {
                 "NULLIF(current_setting('oracle_session.client_identifier', true), '')"
             }
-            "os_user" | "host" | "terminal" | "proxy_user" => "NULL::text",
+            "host" => "(SELECT client_hostname FROM pg_stat_activity WHERE pid = pg_backend_pid())",
+            "os_user" | "terminal" | "proxy_user" => "NULL::text",
             "current_schema" => "current_schema",
             "isdba" if trigger => {
                 "(SELECT UPPER(rolsuper::text) FROM pg_roles WHERE rolname = ora_login_user)"
@@ -125,7 +144,7 @@ impl<N: Names> Translator<'_, N> {
         function: &str,
     ) -> Step<N, Option<usize>> {
         let open = to;
-        let close = self.mate(open);
+        let close = self.mate(open).filter(|&close| close > open);
         let chain = [b"dbms_session".to_vec(), function.as_bytes().to_vec()];
         match (function, close) {
             ("unique_session_id", _) => {

@@ -81,6 +81,9 @@ impl<N: Names> Translator<'_, N> {
     /// What is added to a time, which is in the tokens from `start` up to `end`, or taken from
     /// it. Numbers are days.
     fn days(&mut self, start: usize, end: usize) -> Step<N, usize> {
+        if start < self.dated {
+            return Ok(end);
+        }
         if self.is_symbol(start.wrapping_sub(1), "-") {
             self.difference_to(start, end)?;
             return Ok(end);
@@ -123,6 +126,7 @@ impl<N: Names> Translator<'_, N> {
                 }
             }
             at = self.term_end(behind);
+            self.dated = at;
         }
     }
 

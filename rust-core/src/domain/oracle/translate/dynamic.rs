@@ -111,7 +111,9 @@ impl<N: Names> Translator<'_, N> {
         }
         let mut binds = Binds::default();
         for index in constants {
-            if let Some(text) = binds.replace(self.text(index)) {
+            let requoted = self.requoted(index);
+            let constant = requoted.as_deref().unwrap_or(self.text(index));
+            if let Some(text) = binds.replace(constant) {
                 self.edits.replace(self.at(index), text, Class::Needed);
             }
         }
@@ -147,7 +149,7 @@ impl<N: Names> Translator<'_, N> {
         while index < to {
             match self.kind(index) {
                 Kind::Open => index = self.mate(index).unwrap_or(index),
-                Kind::String if self.text(index).first() == Some(&b'\'') => constants.push(index),
+                Kind::String if self.constant(index).is_some() => constants.push(index),
                 _ => {}
             }
             index += 1;

@@ -32,9 +32,18 @@ type Text = Cow<'static, [u8]>;
 struct Edit {
     start: u32,
     end: u32,
+    /// How many edits were collected before it.
+    order: u32,
     rank: Rank,
     class: Class,
     text: Text,
+}
+
+impl Edit {
+    /// What was collected first at an offset comes first.
+    fn key(&self) -> (u32, Rank, u32) {
+        (self.start, self.rank, self.order)
+    }
 }
 
 /// The edits that have been collected, in any order.
@@ -43,7 +52,12 @@ pub(super) struct Edits {
     edits: Vec<Edit>,
     needed: bool,
     rows: bool,
+    /// There are more than could be kept.
+    overflown: bool,
 }
+
+/// No text has more places that need translation, unless it was made to take memory.
+const MOST: usize = 4_000_000;
 
 /// No text in the server is as long as this.
 const LIMIT: usize = 0x3fff_ffff;
@@ -54,6 +68,7 @@ impl Edits {
             edits: Vec::new(),
             needed: false,
             rows: false,
+            overflown: false,
         }
     }
 
@@ -79,9 +94,15 @@ impl Edits {
 
     fn push(&mut self, start: u32, end: u32, rank: Rank, class: Class, text: Text) {
         self.needed |= class == Class::Needed;
+        if self.edits.len() >= MOST || self.edits.try_reserve(1).is_err() {
+            self.overflown = true;
+            return;
+        }
+        let order = u32::try_from(self.edits.len()).unwrap_or(u32::MAX);
         self.edits.push(Edit {
             start,
             end,
+            order,
             rank,
             class,
             text,
@@ -128,7 +149,7 @@ impl Edits {
             .filter(|edit| edit.start < end || (edit.start == end && edit.rank == Rank::After))
             .collect();
         edits.reverse();
-        edits.sort_by_key(|edit| (edit.start, edit.rank));
+        edits.sort_unstable_by_key(|edit| edit.key());
         let mut text = Writer::new(false);
         let mut at = start;
         for edit in edits {
@@ -146,8 +167,7 @@ impl Edits {
     pub fn apply<E>(mut self, body: &[u8]) -> Result<Translation, Failure<E>> {
         let rows = self.rows;
         self.edits.retain(|edit| edit.class != Class::Rows || rows);
-        // The sort is stable: what was inserted first at an offset comes first.
-        self.edits.sort_by_key(|edit| (edit.start, edit.rank));
+        self.edits.sort_unstable_by_key(Edit::key);
         let room = self
             .edits
             .iter()
@@ -155,13 +175,10 @@ impl Edits {
             .sum::<usize>()
             + body.len();
         let mut writer = Writer::new(true);
-        if room > LIMIT || writer.text.try_reserve_exact(room).is_err() {
+        let long = room > LIMIT || self.overflown;
+        if long || writer.text.try_reserve_exact(room).is_err() {
             return Err(Failure::Refused(Refusal {
-                sqlstate: if room > LIMIT {
-                    TOO_LONG
-                } else {
-                    OUT_OF_MEMORY
-                },
+                sqlstate: if long { TOO_LONG } else { OUT_OF_MEMORY },
                 message: "translation of the routine is too long".into(),
                 detail: None,
                 hint: None,
@@ -212,8 +229,12 @@ impl Writer {
 
     fn note(&mut self, origin: u32, verbatim: bool) {
         if self.notes {
+            let at = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
+            if self.places.last().is_some_and(|place| place.at == at) {
+                self.places.pop();
+            }
             self.places.push(Place {
-                at: u32::try_from(self.text.len()).unwrap_or(u32::MAX),
+                at,
                 origin,
                 verbatim,
             });

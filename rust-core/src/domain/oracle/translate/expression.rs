@@ -73,6 +73,7 @@ impl<N: Names> Translator<'_, N> {
     /// Translates what is between two indexes.
     pub(super) fn walk(&mut self, from: usize, to: usize) -> Step<N> {
         self.frames.clear();
+        self.dated = 0;
         self.frames.push(Frame {
             close: to,
             call: Call::None,
@@ -84,6 +85,10 @@ impl<N: Names> Translator<'_, N> {
             match self.kind(index) {
                 Kind::Open => {
                     self.outer_join(index)?;
+                    if self.frames.len() > super::MOST_OPEN {
+                        self.too_deep = true;
+                        return Ok(());
+                    }
                     self.frames.push(Frame {
                         close: self.mate(index).unwrap_or(to),
                         call: std::mem::replace(&mut call, Call::None),
@@ -99,9 +104,10 @@ impl<N: Names> Translator<'_, N> {
                 }
                 Kind::Comma => self.comma(index),
                 Kind::Word | Kind::Quoted => {
-                    index = self.name(index, to, &mut call)?;
+                    index = self.name(index, to, &mut call)?.max(index + 1);
                     continue;
                 }
+                Kind::String => self.requote(index, index + 1),
                 Kind::Other => self.symbol(index),
                 _ => {}
             }
@@ -117,7 +123,9 @@ impl<N: Names> Translator<'_, N> {
 
     fn symbol(&mut self, index: usize) {
         let text = self.text(index);
-        if text == b"^=" {
+        if text == b"*" {
+            self.takes_all(index);
+        } else if text == b"^=" {
             self.edits
                 .replace(self.at(index), &b"<>"[..], Class::Needed);
         } else if text == b"/"
@@ -186,6 +194,7 @@ impl<N: Names> Translator<'_, N> {
         if let Some(behind) = self.from_item(index, end)? {
             return Ok(behind);
         }
+        self.assigned(index, end);
         if end == index + 1 {
             self.single(index, to, call)
         } else {
@@ -211,6 +220,12 @@ impl<N: Names> Translator<'_, N> {
         }
         self.query_word(index, word)?;
         match word {
+            "serial" if self.is_column_serial(index) => {
+                self.edits
+                    .replace(self.at(index), &b"\"serial#\""[..], Class::Needed);
+                self.delete(index + 1);
+                return Ok(index + 2);
+            }
             "sysdate" | "systimestamp" => {
                 if self.is_oracle(index, word)? {
                     return self.now(index, word == "sysdate");
@@ -239,19 +254,30 @@ impl<N: Names> Translator<'_, N> {
         Ok(index + 1)
     }
 
+    /// Whether the token is the first part of Oracle's column `serial#`.
+    fn is_column_serial(&self, index: usize) -> bool {
+        let (sign, next) = (self.at(index + 1), self.at(index + 2));
+        self.is_symbol(index + 1, "#")
+            && self.at(index).end == sign.start
+            && (next.start > sign.end || matches!(next.kind, Kind::Comma | Kind::Close))
+    }
+
     /// Whether a word is Oracle's: it is an operand, and no relation in the statement has such
     /// a column.
     fn is_oracle(&mut self, index: usize, word: &str) -> Step<N, bool> {
         if !self.is_operand(index) {
             return Ok(false);
         }
+        if let Some(&(_, known)) = self.oracle.iter().find(|(known, _)| known == word) {
+            return Ok(known);
+        }
+        let mut oracle = true;
         for relation in self.relations() {
             let has = self.names.has_column(&relation, word.as_bytes());
-            if has.map_err(super::Failure::Names)? {
-                return Ok(false);
-            }
+            oracle &= !has.map_err(super::Failure::Names)?;
         }
-        Ok(true)
+        self.oracle.push((word.to_owned(), oracle));
+        Ok(oracle)
     }
 
     /// The first relations that the statement names.
@@ -278,7 +304,10 @@ impl<N: Names> Translator<'_, N> {
         let open = self.kind(end) == Kind::Open;
         if matches!(last, "nextval" | "currval") && !open {
             let chain = self.chain(index, end - 2);
-            if self.relation(&chain)? == Relation::Sequence {
+            let found = self.relation(&chain)?;
+            if found == Relation::Sequence
+                || (found == Relation::None && !self.is_alias(index, end - 2))
+            {
                 let name = self.sequence(index, end - 2);
                 self.replace_range(
                     index,
@@ -291,6 +320,20 @@ impl<N: Names> Translator<'_, N> {
         let mut first = index;
         if self.is(index, "sys") && end > index + 3 {
             first = index + 2;
+        }
+        if self.source.trigger && end == index + 3 && self.is(index, "sys") && !open {
+            let name: &'static [u8] = match last {
+                "login_user" => b"ora_login_user",
+                "database_name" => b"ora_database_name",
+                "instance_num" => b"ora_instance_num",
+                "sysevent" => b"ora_sysevent",
+                "client_ip_address" => b"ora_client_ip_address",
+                _ => b"",
+            };
+            if !name.is_empty() {
+                self.replace_range(index, end, name.to_vec());
+                return Ok(end);
+            }
         }
         if end == first + 3 {
             match self.lower(first).as_str() {
@@ -318,12 +361,27 @@ impl<N: Names> Translator<'_, N> {
             let mark = self.edits.mark();
             let behind = self.function(end - 1, last, call)?;
             if self.edits.mark() > mark {
-                self.delete(index);
-                self.delete(index + 1);
+                for token in [self.at(index), self.at(index + 1)] {
+                    self.edits.replace(token, &b""[..], Class::Needed);
+                }
             }
             return Ok(behind);
         }
         Ok(end)
+    }
+
+    /// Whether the name in the tokens from one index up to another may be that of a row: it
+    /// stands in the statement without a column.
+    fn is_alias(&self, from: usize, to: usize) -> bool {
+        const FAR: usize = 256;
+        let name = self.folded(to - 1);
+        to > from + 1
+            || self.tokens.len() > FAR
+            || (0..self.tokens.len()).any(|index| {
+                self.is_name(index)
+                    && self.kind(index + 1) != Kind::Dot
+                    && self.folded(index) == name
+            })
     }
 
     /// A sequence's name as a constant.

@@ -72,12 +72,35 @@ impl<N: Names> Translator<'_, N> {
                     *call = Call::To("text");
                 }
             }
+            "numtodsinterval" | "numtoyminterval" => self.interval_of_number(index, open, word)?,
             "sys_context" => return self.context(index, false),
             "userenv" => return self.context(index, true),
             "trunc" => return self.trunc(index),
             _ => self.query_word(index, word)?,
         }
         Ok(open)
+    }
+
+    /// `NUMTODSINTERVAL(n, 'HOUR')`
+    fn interval_of_number(&mut self, index: usize, open: usize, word: &str) -> Step<N> {
+        const UNITS: [&str; 6] = ["day", "hour", "minute", "second", "year", "month"];
+        let ends = self.arguments(open);
+        let &[comma, close] = ends.as_slice() else {
+            return Ok(());
+        };
+        let unit = self.setting_part(comma + 1, close);
+        let unit = unit.and_then(|unit| UNITS.into_iter().find(|known| *known == unit));
+        let Some(unit) = unit.filter(|_| close == comma + 2) else {
+            return Ok(());
+        };
+        if self.takes(&[word.as_bytes().to_vec()], 2)? {
+            return Ok(());
+        }
+        self.edits.replace(self.at(index), &b"("[..], Class::Needed);
+        self.edits.replace(self.at(comma), &b")"[..], Class::Needed);
+        let unit = format!("* interval '1 {unit}'").into_bytes();
+        self.edits.replace(self.at(comma + 1), unit, Class::Needed);
+        Ok(())
     }
 
     /// Whether a function is called with that number of arguments, and none takes them.

@@ -34,6 +34,8 @@ mod scope;
 mod session;
 mod statement;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 mod types;
 
@@ -152,7 +154,8 @@ const TOO_LONG: &str = "54000";
 const OUT_OF_MEMORY: &str = "53200";
 
 /// Translates a body, the text after IS or AS or the block of a trigger, up to its END.
-/// `None` means that nothing in it needs translation: it stays as it is.
+/// `None` means that nothing in it needs translation, or that it is no body: it stays as it
+/// is.
 ///
 /// # Errors
 /// Fails if something in it has no translation, or if the catalogs cannot be read.
@@ -173,6 +176,11 @@ pub fn translate<N: Names>(
 
 /// The result of a step.
 type Step<N, T = ()> = Result<T, Failure<<N as Names>::Error>>;
+
+/// A statement with more tokens, or with more open parentheses, is more than the server's
+/// parser takes, so it is not translated either.
+const MOST_TOKENS: usize = 8_000_000;
+const MOST_OPEN: usize = 10_000;
 
 /// How many tokens are read between two calls of [`Names::poll`].
 const POLL: u32 = 4096;
@@ -207,6 +215,12 @@ struct Translator<'a, N: Names> {
     last_fetch: Option<Vec<u8>>,
     /// The offsets after the FETCH statements of each cursor.
     fetches: HashMap<Vec<u8>, Vec<u32>>,
+    /// Words of which it is known whether they are Oracle's in this statement.
+    oracle: Vec<(String, bool)>,
+    /// The index up to which what is added to a time has been translated.
+    dated: usize,
+    /// There were too many open parentheses.
+    too_deep: bool,
     /// The next INTO takes exactly one row in Oracle.
     strict: bool,
     /// The cursors for which a variable keeps what FETCH has found.
@@ -225,6 +239,7 @@ enum Question {
     Routine,
     Takes(usize),
     Relation,
+    Extension,
 }
 
 impl<'a, N: Names> Translator<'a, N> {
@@ -248,6 +263,9 @@ impl<'a, N: Names> Translator<'a, N> {
             fetched: None,
             last_fetch: None,
             fetches: HashMap::new(),
+            oracle: Vec::new(),
+            dated: 0,
+            too_deep: false,
             strict: false,
             kept: HashSet::new(),
             exceptions: 0,
@@ -274,19 +292,22 @@ impl<'a, N: Names> Translator<'a, N> {
                 Ok(Progress::End | Progress::Name | Progress::Done) => return Ok(true),
                 Err(_) => return Ok(false),
             }
-            if self.tokens.try_reserve(1).is_err() {
-                return self.out_of_memory();
+            if self.tokens.len() >= MOST_TOKENS {
+                return Ok(false);
             }
             self.tokens.push(token);
             if self.automaton.at_start() {
+                self.oracle.clear();
                 self.piece()?;
                 self.tokens.clear();
+                if self.too_deep {
+                    return Ok(false);
+                }
             }
         }
     }
 
-    /// The next token. What Oracle quotes as `q'[…]'` is one, and becomes an ordinary
-    /// constant, unless there is a type `q`.
+    /// The next token. What Oracle quotes as `q'[…]'` is one, unless there is a type `q`.
     fn next_token(&mut self) -> Step<N, Tok> {
         self.count = self.count.wrapping_add(1);
         if self.count % POLL == 0 {
@@ -297,27 +318,11 @@ impl<'a, N: Names> Translator<'a, N> {
             if let Some(end) = piece::quoted_end(self.body, lexeme.start, word) {
                 if !self.is_type(&[word.to_ascii_lowercase()])? {
                     self.lexer = Lexer::new(self.body, end, self.source.standard_strings);
-                    let token = Tok::new(lexeme.start, end, Kind::String);
-                    self.edits.replace(
-                        token,
-                        piece::constant(self.body, lexeme.start, end, self.source.standard_strings),
-                        Class::Needed,
-                    );
-                    return Ok(token);
+                    return Ok(Tok::new(lexeme.start, end, Kind::String));
                 }
             }
         }
         Ok(Tok::of(lexeme))
-    }
-
-    fn out_of_memory<T>(&self) -> Step<N, T> {
-        Err(Failure::Refused(Refusal {
-            sqlstate: OUT_OF_MEMORY,
-            message: "out of memory".into(),
-            detail: None,
-            hint: None,
-            position: 0,
-        }))
     }
 
     /// Refuses the token at `index` of the statement.
@@ -402,7 +407,10 @@ impl<'a, N: Names> Translator<'a, N> {
     }
 
     fn has_oracle_session(&mut self) -> Step<N, bool> {
-        self.names.has_oracle_session().map_err(Failure::Names)
+        self.ask(Question::Extension, &[], |names, _| {
+            Ok(u8::from(names.has_oracle_session()?))
+        })
+        .map(|found| found != 0)
     }
 
     /// Who logged on, as the text can find out.

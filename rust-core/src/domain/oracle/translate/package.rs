@@ -34,7 +34,7 @@ impl<N: Names> Translator<'_, N> {
                 self.application_error(name - 1, open.unwrap_or(name))?;
             }
             ("dbms_output.put_line", Some(open), 1) => {
-                self.wrap(name, open, "RAISE NOTICE '%',", "")?
+                self.wrap(name, open, "RAISE NOTICE '%', ", "")?
             }
             ("dbms_output.new_line", _, _) => {
                 self.replace_statement(b"RAISE NOTICE '%', ''".to_vec())
@@ -56,7 +56,7 @@ impl<N: Names> Translator<'_, N> {
                 self.wrap(
                     name,
                     open,
-                    "PERFORM set_config('oracle_session.client_identifier',",
+                    "PERFORM set_config('oracle_session.client_identifier', ",
                     ", false)",
                 )?;
             }
@@ -75,7 +75,7 @@ impl<N: Names> Translator<'_, N> {
                 self.wrap(
                     name,
                     open,
-                    "PERFORM set_config('oracle_session.action',",
+                    "PERFORM set_config('oracle_session.action', ",
                     ", false)",
                 )?;
             }
@@ -83,7 +83,7 @@ impl<N: Names> Translator<'_, N> {
                 self.wrap(
                     name,
                     open,
-                    "PERFORM set_config('oracle_session.client_info',",
+                    "PERFORM set_config('oracle_session.client_info', ",
                     ", false)",
                 )?;
             }
@@ -141,6 +141,13 @@ impl<N: Names> Translator<'_, N> {
     ) -> Step<N> {
         let close = self.mate(open).unwrap_or(open);
         self.replace_name(name, before);
+        if self.is_symbol(open + 2, "=>") {
+            return self.refuse(
+                open + 1,
+                "names of arguments are not supported here",
+                "Leave them out.",
+            );
+        }
         self.delete(open);
         self.edits
             .replace(self.at(close), behind.as_bytes(), Class::Needed);
@@ -264,7 +271,7 @@ impl<N: Names> Translator<'_, N> {
                 EXTENSION,
             );
         }
-        self.replace_name(name, "PERFORM set_config('application_name',");
+        self.replace_name(name, "PERFORM set_config('application_name', ");
         self.delete(open);
         self.edits.replace(
             self.at(first),

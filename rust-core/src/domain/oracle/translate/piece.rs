@@ -232,10 +232,31 @@ impl<'a, N: Names> Translator<'a, N> {
 
     /// The parts of the name from one index up to another.
     pub(super) fn chain(&self, from: usize, to: usize) -> Vec<Vec<u8>> {
+        // No name has as many parts.
+        const MOST: usize = 8;
         (from..to)
             .step_by(2)
+            .take(MOST)
             .map(|part| self.folded(part))
             .collect()
+    }
+
+    /// The token as an ordinary constant, if Oracle quotes it as `q'[…]'`.
+    pub(super) fn requoted(&self, index: usize) -> Option<Vec<u8>> {
+        let text = self.text(index);
+        if self.kind(index) != Kind::String || !is_q(text) {
+            return None;
+        }
+        Some(quote(q_content(text)?, self.source.standard_strings))
+    }
+
+    /// Quotes the constants between two indexes in the ordinary way.
+    pub(super) fn requote(&mut self, from: usize, to: usize) {
+        for index in from..to {
+            if let Some(constant) = self.requoted(index) {
+                self.edits.replace(self.at(index), constant, Class::Needed);
+            }
+        }
     }
 
     /// What a constant in single quotes says, if that is simple to tell.
@@ -244,7 +265,7 @@ impl<'a, N: Names> Translator<'a, N> {
             return None;
         }
         let text = self.text(index);
-        if piece_is_q(text) {
+        if is_q(text) {
             return q_content(text).map(<[u8]>::to_vec);
         }
         let inner = text.strip_prefix(b"'")?.strip_suffix(b"'")?;
@@ -317,7 +338,7 @@ pub(super) fn quote(content: &[u8], standard_strings: bool) -> Vec<u8> {
     text
 }
 
-fn piece_is_q(text: &[u8]) -> bool {
+fn is_q(text: &[u8]) -> bool {
     matches!(
         text,
         [b'q' | b'Q', b'\'', ..] | [b'n' | b'N', b'q' | b'Q', b'\'', ..]
@@ -346,10 +367,4 @@ pub(super) fn quoted_end(body: &[u8], start: usize, word: &[u8]) -> Option<usize
     };
     let length = content.windows(2).position(|pair| pair == [close, b'\''])?;
     Some(start + word.len() + 2 + length + 2)
-}
-
-/// The ordinary constant for what is quoted so.
-pub(super) fn constant(body: &[u8], start: usize, end: usize, standard_strings: bool) -> Vec<u8> {
-    let text = body.get(start..end).unwrap_or_default();
-    quote(q_content(text).unwrap_or_default(), standard_strings)
 }

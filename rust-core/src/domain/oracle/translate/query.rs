@@ -14,6 +14,12 @@ pub(super) struct Select {
     or: bool,
     /// It has a LIMIT that stands for ROWNUM.
     limited: bool,
+    /// Its result has all columns, or DUAL's.
+    all: bool,
+    /// The index of the name of the relation that is changed.
+    target: u32,
+    /// What follows is assigned to its columns.
+    sets: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,22 +65,59 @@ const AFTER_RELATION: [&str; 31] = [
     "tablesample",
 ];
 
-/// The sessions, with the columns of Oracle's view that have a meaning here.
-const SESSIONS: &str = "(SELECT pid AS sid, EXTRACT(EPOCH FROM DATE_TRUNC('second', backend_start))::bigint \
-* 10000000 + pid AS audsid, usename::text AS username, usename::text AS schemaname, \
+/// Views of Oracle's, with those of their columns that have a meaning here.
+pub(super) const VIEWS: [(&str, &str); 3] = [
+    (
+        "v$session",
+        "(SELECT pid AS sid, \
+EXTRACT(EPOCH FROM DATE_TRUNC('second', backend_start))::bigint AS \"serial#\", \
+EXTRACT(EPOCH FROM DATE_TRUNC('second', backend_start))::bigint * 10000000 + pid AS audsid, \
+usename::text AS username, usename::text AS schemaname, \
 CASE state WHEN 'active' THEN 'ACTIVE' ELSE 'INACTIVE' END AS status, NULL::text AS osuser, \
 COALESCE(client_hostname, HOST(client_addr)) AS machine, NULL::text AS terminal, \
 application_name AS program, application_name AS module, NULL::text AS action, \
 NULL::text AS client_info, backend_start::timestamp(0) AS logon_time, 'USER' AS type \
-FROM pg_stat_activity WHERE backend_type = 'client backend')";
+FROM pg_stat_activity WHERE backend_type = 'client backend')",
+    ),
+    (
+        "v$database",
+        "(SELECT current_database()::text AS name, current_database()::text AS db_unique_name, \
+CASE WHEN pg_is_in_recovery() THEN 'READ ONLY' ELSE 'READ WRITE' END AS open_mode)",
+    ),
+    (
+        "v$instance",
+        "(SELECT NULLIF(current_setting('cluster_name'), '') AS instance_name, \
+NULL::text AS host_name, current_setting('server_version') AS version, \
+pg_postmaster_start_time()::timestamp(0) AS startup_time, 'OPEN' AS status)",
+    ),
+];
+
+/// The view that a name is, also by its own name and for all instances.
+fn view(name: &str) -> Option<(&'static str, &'static str)> {
+    let name = name
+        .strip_prefix('g')
+        .unwrap_or(name)
+        .replacen("v_$", "v$", 1);
+    VIEWS.into_iter().find(|(view, _)| *view == name)
+}
 
 impl<N: Names> Translator<'_, N> {
     /// A word that may belong to the frame of a query.
     pub(super) fn query_word(&mut self, index: usize, word: &str) -> Step<N> {
         match word {
-            "select" => self.select(Verb::Select),
-            "update" | "delete" | "merge" => self.select(Verb::Change),
+            "select" => self.select(Verb::Select, 0),
+            "update" if self.is(index + 1, "set") => {
+                let target = self.frames.last().map_or(0, |frame| frame.select.target);
+                self.select(Verb::Change, target as usize);
+            }
+            "update" => self.select(Verb::Change, index + 1),
+            "merge" => self.select(Verb::Change, index + 2),
+            "delete" => self.select(Verb::Change, 0),
+            "dummy" => self.takes_all(index),
+            "set" => self.sets(true),
+            "from" | "when" | "returning" => self.sets(false),
             "where" => {
+                self.sets(false);
                 if let Some(frame) = self.frame() {
                     frame.select.condition = true;
                     frame.select.or = false;
@@ -124,13 +167,62 @@ impl<N: Names> Translator<'_, N> {
         Ok(())
     }
 
-    fn select(&mut self, verb: Verb) {
+    fn select(&mut self, verb: Verb, target: usize) {
+        let target = u32::try_from(target).unwrap_or(0);
         if let Some(frame) = self.frame() {
-            // In a MERGE, UPDATE follows; SELECT follows INSERT.
             frame.select = Select {
                 verb,
+                target,
                 ..Select::default()
             };
+        }
+    }
+
+    /// The columns of DUAL are in the result.
+    pub(super) fn takes_all(&mut self, index: usize) {
+        let before = index.wrapping_sub(1);
+        let listed =
+            self.kind(before) == Kind::Comma || self.is_any(before, &["select", "distinct", "all"]);
+        if let Some(frame) = self.frame() {
+            frame.select.all |= listed;
+        }
+    }
+
+    fn sets(&mut self, sets: bool) {
+        if let Some(frame) = self.frame() {
+            frame.select.sets = sets;
+        }
+    }
+
+    /// `UPDATE t x SET x.column = …`: the column is not qualified here. The name is in the
+    /// tokens from `index` up to `end`.
+    pub(super) fn assigned(&mut self, index: usize, end: usize) {
+        let Some(select) = self.frames.last().map(|frame| frame.select) else {
+            return;
+        };
+        let target = select.target as usize;
+        let starts = self.is(index.wrapping_sub(1), "set")
+            || self.kind(index.wrapping_sub(1)) == Kind::Comma;
+        if !select.sets
+            || target == 0
+            || !starts
+            || end != index + 3
+            || self.kind(end) != Kind::Equals
+        {
+            return;
+        }
+        let mut name = self.chain_end(target);
+        let mut alias = name - 1;
+        if self.is(name, "as") {
+            name += 1;
+        }
+        if self.is_name(name) && !self.is_any(name, &["set", "using"]) {
+            alias = name;
+        }
+        if self.folded(index) == self.folded(alias) {
+            for token in [self.at(index), self.at(index + 1)] {
+                self.edits.replace(token, &b""[..], Class::Needed);
+            }
         }
     }
 
@@ -146,10 +238,8 @@ impl<N: Names> Translator<'_, N> {
         }
         let word = self.lower(first);
         let word = word.as_str();
-        if !matches!(
-            word,
-            "dual" | "v$session" | "v_$session" | "gv$session" | "gv_$session"
-        ) {
+        let view = view(word);
+        if word != "dual" && view.is_none() {
             return Ok(None);
         }
         let Some(before) = index.checked_sub(1) else {
@@ -170,11 +260,15 @@ impl<N: Names> Translator<'_, N> {
             return Ok(None);
         }
         let alias = self.is_name(end) && !AFTER_RELATION.contains(&self.lower(end).as_str());
-        if word == "dual" {
-            self.dual(index, end, alias);
+        if let Some((name, query)) = view {
+            let alias = if alias {
+                String::new()
+            } else {
+                format!(" AS {name}")
+            };
+            self.replace_range(index, end, format!("{query}{alias}").into_bytes());
         } else {
-            let name: &[u8] = if alias { b"" } else { b" AS v$session" };
-            self.replace_range(index, end, [SESSIONS.as_bytes(), name].concat());
+            self.dual(index, end, alias);
         }
         Ok(Some(end))
     }
@@ -182,8 +276,7 @@ impl<N: Names> Translator<'_, N> {
     /// DUAL, the relation with one row.
     fn dual(&mut self, index: usize, end: usize, alias: bool) {
         let before = index - 1;
-        let all =
-            self.is_symbol(before.wrapping_sub(1), "*") || self.is(before.wrapping_sub(1), "dummy");
+        let all = self.frames.last().is_some_and(|frame| frame.select.all);
         let more = self.kind(end) == Kind::Comma
             || self.is_any(
                 end,

@@ -101,7 +101,7 @@ const NUMBERS: [(i32, &str); 47] = [
 ];
 
 /// The number that Oracle has for the error that is handled.
-const SQLCODE: &str = "(CASE SQLSTATE WHEN '23505' THEN -1 WHEN 'P0002' THEN 100 \
+pub(super) const SQLCODE: &str = "(CASE SQLSTATE WHEN '23505' THEN -1 WHEN 'P0002' THEN 100 \
 WHEN 'P0003' THEN -1422 WHEN '22012' THEN -1476 WHEN '23502' THEN -1400 WHEN '23503' THEN -2291 \
 WHEN '23514' THEN -2290 WHEN '42P01' THEN -942 WHEN '42703' THEN -904 WHEN '42501' THEN -1031 \
 WHEN '55P03' THEN -54 WHEN '40P01' THEN -60 WHEN '57014' THEN -1013 WHEN '22P02' THEN -6502 \
@@ -229,7 +229,7 @@ impl<N: Names> Translator<'_, N> {
         }
         match self.scopes.get(&self.folded(1)).cloned() {
             Some(Name::Exception(state)) => {
-                let name = String::from_utf8_lossy(self.text(1))
+                let name = String::from_utf8_lossy(&self.folded(1))
                     .replace('%', "%%")
                     .replace('\'', "''");
                 if name.contains(['\n', '\\', '\r']) {
@@ -242,7 +242,10 @@ impl<N: Names> Translator<'_, N> {
                 let raised = String::from_utf8_lossy(&state.raised()).into_owned();
                 self.edits.replace(
                     self.at(1),
-                    format!("EXCEPTION 'exception {name}' USING ERRCODE = {raised}").into_bytes(),
+                    format!(
+                        "EXCEPTION 'user-defined exception \"{name}\"' USING ERRCODE = {raised}"
+                    )
+                    .into_bytes(),
                     Class::Needed,
                 );
             }
@@ -272,6 +275,13 @@ impl<N: Names> Translator<'_, N> {
                 name,
                 "RAISE_APPLICATION_ERROR takes a number and a message",
                 APPLICATION_ERROR,
+            );
+        }
+        if (open..close).any(|index| self.is_symbol(index, "=>")) {
+            return self.refuse(
+                open + 1,
+                "names of arguments are not supported here",
+                "Leave them out.",
             );
         }
         for index in 0..name {
@@ -315,16 +325,11 @@ impl<N: Names> Translator<'_, N> {
                 ),
             };
         }
-        let mark = self.edits.mark();
-        self.walk(open + 1, comma)?;
-        let (start, end) = (
-            self.at(open + 1).start,
-            self.at(comma.saturating_sub(1)).end,
-        );
-        let text = (comma > open + 1)
-            .then(|| self.edits.excerpt(self.body, start, end))
-            .flatten();
-        self.edits.drop_from(mark);
+        let text = if comma > open + 1 {
+            self.translated(open + 1, comma)?
+        } else {
+            None
+        };
         match text {
             Some(text) => {
                 Ok([b"'U0' || LPAD((-20000 - (", &text[..], b"))::text, 3, '0')"].concat())

@@ -312,24 +312,22 @@ impl<N: Names> Translator<'_, N> {
         last: usize,
         named: bool,
     ) -> Step<N> {
-        self.edits
-            .replace(self.at(0), &b"PERFORM set_config("[..], Class::Needed);
+        let call: &'static [u8] = if named {
+            b"PERFORM set_config("
+        } else {
+            b"PERFORM set_config('search_path',"
+        };
+        self.edits.replace(self.at(0), call, Class::Needed);
         let end = self.tokens.len().saturating_sub(1);
         for index in 1..end {
             let name = named && index > from + 1 && index < equals.0.saturating_sub(1);
             let value = index >= start && index < last;
-            if name || value {
-                continue;
+            if named && index + 1 == equals.0 {
+                self.edits.replace(self.at(index), &b","[..], Class::Needed);
+            } else if !name && !value {
+                self.delete(index);
             }
-            self.delete(index);
         }
-        let first = if named {
-            &b", "[..]
-        } else {
-            &b"'search_path', "[..]
-        };
-        self.edits
-            .insert_before(self.at(start), first, Class::Needed);
         let number =
             last == start + 1 && self.scopes.get(&self.folded(start)) == Some(&Name::Number);
         let closing = if number {

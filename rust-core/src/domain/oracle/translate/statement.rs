@@ -146,7 +146,7 @@ impl<N: Names> Translator<'_, N> {
         let declared = self.is_name(0) && self.scopes.get(&self.folded(0)).is_some();
         // The condition of WHILE is also evaluated behind the loop's last statement.
         self.last_fetch = fetched.filter(|_| first != "while");
-        if self.is_assignment(self.chain_end(0)) || (declared && self.kind(1) != Kind::Semicolon) {
+        if self.is_assignment(self.chain_end(0)) || declared {
             return self.walk(0, end);
         }
         match first {
@@ -189,6 +189,7 @@ impl<N: Names> Translator<'_, N> {
             _ => {}
         }
         if COMMANDS.contains(&first) || !self.is_name(0) {
+            self.requote(0, end);
             return Ok(());
         }
         let name = self.chain_end(0);
@@ -284,7 +285,9 @@ impl<N: Names> Translator<'_, N> {
         if rows {
             self.loop_record(&name)?;
         }
-        self.walk(3, end)?;
+        if !self.reverse(end)? {
+            self.walk(3, end)?;
+        }
         let what = if rows || cursor {
             Name::LoopRecord
         } else if self.is_any(3, &["select", "with", "execute"]) {
@@ -294,6 +297,55 @@ impl<N: Names> Translator<'_, N> {
         };
         self.scopes.add(depth, name, what);
         Ok(())
+    }
+
+    /// `FOR i IN REVERSE 1..10` counts down from 10 in Oracle, and from 1 here. The result is
+    /// false if the loop is another one.
+    fn reverse(&mut self, end: usize) -> Step<N, bool> {
+        let dots = (4..end).find(|&index| self.is_symbol(index, ".."));
+        let (Some(dots), true) = (dots, self.is(3, "reverse")) else {
+            return Ok(false);
+        };
+        if dots == 4 || dots + 1 == end {
+            return Ok(false);
+        }
+        let number = |from: usize, to: usize| {
+            let text = std::str::from_utf8(self.text(from))
+                .ok()
+                .filter(|_| to == from + 1)?;
+            text.parse::<u64>().ok()
+        };
+        if let (Some(low), Some(high)) = (number(4, dots), number(dots + 1, end)) {
+            if low > high {
+                return Ok(false);
+            }
+        }
+        let low = self.translated(4, dots)?;
+        let high = self.translated(dots + 1, end)?;
+        let (Some(low), Some(high)) = (low, high) else {
+            return self.refuse(
+                3,
+                "the bounds of this loop cannot be exchanged",
+                "Write REVERSE, the higher bound, two dots and the lower bound.",
+            );
+        };
+        for (from, to, text) in [(4, dots, high), (dots + 1, end, low)] {
+            self.edits.replace(self.at(from), text, Class::Follows);
+            for index in from + 1..to {
+                self.delete_as(index, Class::Follows);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The translation of what is between two indexes, if that is on one line.
+    pub(super) fn translated(&mut self, from: usize, to: usize) -> Step<N, Option<Vec<u8>>> {
+        let mark = self.edits.mark();
+        self.walk(from, to)?;
+        let (start, end) = (self.at(from).start, self.at(to.saturating_sub(1)).end);
+        let text = self.edits.excerpt(self.body, start, end);
+        self.edits.drop_from(mark);
+        Ok(text)
     }
 
     /// Declares the variable of a loop over a query, unless the text does.
@@ -329,6 +381,9 @@ impl<N: Names> Translator<'_, N> {
     /// COMMIT and ROLLBACK, which a trigger cannot execute.
     fn transaction(&mut self, first: &str) -> Step<N> {
         if !self.source.trigger {
+            if self.is(1, "work") {
+                self.delete(1);
+            }
             return Ok(());
         }
         if first == "rollback" {
