@@ -96,11 +96,13 @@ impl<N: Names> Translator<'_, N> {
                     });
                 }
                 Kind::Close => {
-                    if self.frames.len() > 1 {
-                        if let Some(frame) = self.frames.pop() {
-                            self.close_call(index, frame.call);
-                        }
-                    }
+                    // The first frame is no parenthesis.
+                    let frame = if self.frames.len() > 1 {
+                        self.frames.pop()
+                    } else {
+                        None
+                    };
+                    self.close_call(index, frame.map_or(Call::None, |frame| frame.call));
                 }
                 Kind::Comma => self.comma(index),
                 Kind::Word | Kind::Quoted => {
@@ -191,7 +193,7 @@ impl<N: Names> Translator<'_, N> {
             self.type_at(index + 1)?;
             return Ok(self.chain_end(index + 1).min(to));
         }
-        if let Some(behind) = self.from_item(index, end)? {
+        if let Some(behind) = self.relation_item(index, end)? {
             return Ok(behind);
         }
         self.assigned(index, end);
@@ -226,29 +228,17 @@ impl<N: Names> Translator<'_, N> {
                 self.delete(index + 1);
                 return Ok(index + 2);
             }
-            "sysdate" | "systimestamp" => {
-                if self.is_oracle(index, word)? {
-                    return self.now(index, word == "sysdate");
-                }
+            "sysdate" | "systimestamp" if self.is_oracle(index, word)? => {
+                return self.now(index, word == "sysdate");
             }
-            "sqlcode" => {
-                if self.is_oracle(index, word)? {
-                    self.sqlcode(index);
-                }
+            "sqlcode" if self.is_oracle(index, word)? => self.sqlcode(index),
+            // After AS it is an alias. Otherwise the word is reserved.
+            "user" if self.is_operand(index) => {
+                let user = self.login_user();
+                self.edits
+                    .replace(self.at(index), user.as_bytes(), Class::Follows);
             }
-            "user" => {
-                // After AS it is an alias. Otherwise the word is reserved.
-                if self.is_operand(index) {
-                    let user = self.login_user();
-                    self.edits
-                        .replace(self.at(index), user.as_bytes(), Class::Follows);
-                }
-            }
-            "rownum" => {
-                if self.is_oracle(index, word)? {
-                    return self.rownum(index);
-                }
-            }
+            "rownum" if self.is_oracle(index, word)? => return self.rownum(index),
             _ => {}
         }
         Ok(index + 1)

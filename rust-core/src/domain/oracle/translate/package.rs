@@ -67,6 +67,16 @@ impl<N: Names> Translator<'_, N> {
             }
             ("dbms_session.set_context", Some(open), 3) => self.set_context(name, open, &ends)?,
             ("dbms_session.set_nls", Some(open), 2) => self.set_nls(open, &ends)?,
+            ("dbms_session.set_sql_trace", Some(open), 1)
+                if self.is_any(open + 1, &["true", "false"]) =>
+            {
+                let text: &[u8] = if self.is(open + 1, "true") {
+                    b"SET log_statement = 'all'"
+                } else {
+                    b"SET log_statement = DEFAULT"
+                };
+                self.replace_statement(text.to_vec());
+            }
             ("dbms_session.set_role", Some(open), 1) => self.set_role(open)?,
             ("dbms_application_info.set_module", Some(open), 2) => {
                 self.set_module(name, open, &ends)?

@@ -227,7 +227,7 @@ impl<N: Names> Translator<'_, N> {
     }
 
     /// A relation that Oracle has. Returns the index at which to go on, if it is one.
-    pub(super) fn from_item(&mut self, index: usize, end: usize) -> Step<N, Option<usize>> {
+    pub(super) fn relation_item(&mut self, index: usize, end: usize) -> Step<N, Option<usize>> {
         let first = if self.is(index, "sys") && end == index + 3 {
             index + 2
         } else {

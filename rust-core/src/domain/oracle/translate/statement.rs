@@ -124,7 +124,11 @@ impl<N: Names> Translator<'_, N> {
                 self.scopes.leave(depth);
                 return Ok(());
             }
-            "declare" | "else" | "exception" | "loop" | "null" => return Ok(()),
+            "declare" => {
+                self.declare_seen = true;
+                return Ok(());
+            }
+            "else" | "exception" | "loop" | "null" => return Ok(()),
             _ => {}
         }
         self.match_parentheses();

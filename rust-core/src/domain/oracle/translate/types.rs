@@ -170,13 +170,9 @@ impl<N: Names> Translator<'_, N> {
             Length::Drop => self.delete_parentheses(open),
             // NUMBER(*) and NUMBER(*, s)
             Length::Keep if self.is_symbol(open + 1, "*") => {
-                let places = open + 3;
-                if self.kind(open + 2) == Kind::Comma && !self.is_symbol(places, "0") {
-                    self.edits
-                        .replace(self.at(open + 1), &b"38"[..], Class::Needed);
-                } else if self.kind(open + 2) == Kind::Comma {
-                    self.edits
-                        .replace(self.at(open + 1), &b"38"[..], Class::Needed);
+                if self.kind(open + 2) == Kind::Comma {
+                    let most = &b"38"[..];
+                    self.edits.replace(self.at(open + 1), most, Class::Needed);
                 } else {
                     self.delete_parentheses(open);
                 }

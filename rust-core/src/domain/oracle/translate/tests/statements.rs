@@ -272,4 +272,12 @@ pub const STATEMENTS: &[(&str, &str)] = &[
         r#"BEGIN PRAGMA INLINE(p, 'YES'); log_it; END"#,
         r#"BEGIN CALL log_it(); END"#,
     ),
+    (
+        r#"BEGIN DBMS_SESSION.SET_SQL_TRACE(TRUE); DBMS_SESSION.SET_SQL_TRACE(false); END"#,
+        r#"BEGIN SET log_statement = 'all'; SET log_statement = DEFAULT; END"#,
+    ),
+    (
+        r#"BEGIN DECLARE n NUMBER; BEGIN FOR r IN (SELECT n) LOOP NULL; END LOOP; END; END"#,
+        r#"BEGIN DECLARE n numeric; r record; BEGIN FOR r IN (SELECT n) LOOP NULL; END LOOP; END; END"#,
+    ),
 ];
