@@ -208,7 +208,10 @@ extern Node *sesstrig_routine_statement(bool is_procedure, bool replace, List *n
 extern DefElem *sesstrig_routine_deterministic(int location, core_yyscan_t yyscanner);
 extern DefElem *sesstrig_routine_authid(bool definer, int location, core_yyscan_t yyscanner);
 
-/* Called when CREATE FUNCTION is executed: complete a routine's search_path and text. */
+/*
+ * Called when CREATE FUNCTION is executed: complete a routine's search_path, and translate its
+ * source.  Errors point at "query", which can be NULL.
+ */
 extern void sesstrig_routine_complete(CreateFunctionStmt *statement, const char *query);
 
 /* Keep a path that is computed from this setting to the schemas that a role can trust. */

@@ -726,7 +726,7 @@ int64_t sesstrig_source_find(const char *source, const char *query, uintptr_t at
 bool sesstrig_type_is_alias(const char *name);
 
 /*
- Translates the text of a routine without what was put before it, or of a trigger. `parameters` are the names of the routine's
+ Translates the source of a routine, or of the function behind a trigger. `parameters` are the names of the routine's
  `nparameters` parameters. The translation itself is for [`sesstrig_translation_copy`].
 
  # Safety

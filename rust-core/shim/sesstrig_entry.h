@@ -75,9 +75,6 @@ extern void sesstrig_type_check(Node *statement);
 /* Check one of Oracle's statements on a trigger; any other statement passes. */
 extern void sesstrig_trigger_check(Node *statement);
 
-/* Translate the text of a routine in Oracle's form; errors point at "query". */
-extern void sesstrig_routine_translate_text(CreateFunctionStmt *statement, const char *query);
-
 /* A text of any encoding, made valid in that of the database. */
 extern const char *sesstrig_clean_text(const char *text);
 

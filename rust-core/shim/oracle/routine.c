@@ -20,6 +20,7 @@
 #include "parser/parse_type.h"
 #include "parser/parser.h"
 #include "parser/scanner.h"
+#include "tcop/pquery.h"
 #include "utils/builtins.h"
 #include "utils/syscache.h"
 
@@ -191,16 +192,14 @@ sesstrig_routine_feed(void *routine, int location, core_yyscan_t yyscanner)
 
 /*
  * Fill in a routine's text: the query from "start" to "end", after DECLARE if the
- * token at "first" requires that.  With it goes where the text is in the query, and
- * how long what precedes it is, up to sesstrig_routine_translate_text().
+ * token at "first" requires that.
  */
 void
 sesstrig_routine_text(DefElem *text, int start, int first, int end)
 {
 	const char *prefix = sesstrig_body_prefix(query_text + first, end - first);
 
-	text->arg = (Node *) list_make3(makeString(psprintf("%s%s", prefix, sesstrig_query_part(start, end))),
-									makeInteger(start), makeInteger(strlen(prefix)));
+	text->arg = (Node *) makeString(psprintf("%s%s", prefix, sesstrig_query_part(start, end)));
 	if (text->location < 0)
 		text->location = start;
 }
@@ -209,8 +208,7 @@ sesstrig_routine_text(DefElem *text, int start, int first, int end)
 void
 sesstrig_trigger_text(DefElem *text, int first, int end)
 {
-	text->arg = (Node *) list_make3(makeString(sesstrig_query_part(first, end)),
-									makeInteger(first), makeInteger(0));
+	text->arg = (Node *) makeString(sesstrig_query_part(first, end));
 	if (text->location < 0)
 		text->location = first;
 }
@@ -255,6 +253,7 @@ sesstrig_routine_statement(bool is_procedure, bool replace, List *name, List *pa
 
 	body->defname = "as";
 	body->defnamespace = ORIGINAL;
+	body->arg = (Node *) list_make1(body->arg);
 	options = lappend(options, makeDefElem("language", (Node *) makeString("plpgsql"), body->location));
 	if (!has_security)
 		options = lappend(options, makeDefElem("security", (Node *) makeBoolean(true), -1));
@@ -313,30 +312,22 @@ parameter_names(const CreateFunctionStmt *statement, int *count)
 	return names;
 }
 
-/*
- * The position of an error in a text, at byte offset "at" of it, if "query" has that text at
- * "start".
- */
+/* The position in a query that an offset in a routine's source comes from, or 0. */
 static int
-text_position(const char *query, const char *text, int start, int at)
+position_in(const char *query, const char *source, size_t at)
 {
-	if (!query || strlen(query) < start || strncmp(query + start, text, at) != 0)
-		return 0;
-	return pg_mbstrlen_with_len(query, start + at) + 1;
+	int64		offset = query ? sesstrig_source_find(source, query, at) : -1;
+
+	return offset < 0 ? 0 : pg_mbstrlen_with_len(query, offset) + 1;
 }
 
-/*
- * Translate a routine's text, if there is an option that has it (rule D10).  "query" is what
- * errors point at.
- */
-void
-sesstrig_routine_translate_text(CreateFunctionStmt *statement, const char *query)
+/* Translate a routine's source, if an option has one that is to be translated (rule D10). */
+static void
+translate_source(CreateFunctionStmt *statement, const char *query)
 {
 	DefElem    *option = NULL;
 	ListCell   *cell;
-	List	   *parts;
-	char	   *text;
-	size_t		prefix;
+	char	   *source;
 	const char **parameters;
 	int			nparameters;
 	bool		is_trigger;
@@ -354,14 +345,12 @@ sesstrig_routine_translate_text(CreateFunctionStmt *statement, const char *query
 
 	if (statement->returnType)
 		translate_type(statement->returnType);
-	parts = castNode(List, option->arg);
-	text = strVal(linitial(parts));
-	prefix = intVal(lthird(parts));
+	source = strVal(linitial(castNode(List, option->arg)));
 	parameters = parameter_names(statement, &nparameters);
 	is_trigger = statement->returnType &&
 		strcmp(strVal(llast(statement->returnType->names)), "event_trigger") == 0;
-	sesstrig_raise_on_failure(sesstrig_routine_translate(text + prefix, standard_conforming_strings,
-														 is_trigger, parameters, nparameters, &found));
+	sesstrig_raise_on_failure(sesstrig_routine_translate(source, standard_conforming_strings, is_trigger,
+														 parameters, nparameters, &found));
 	if (found.result == SESSTRIG_TRANSLATION_RESULT_REFUSED)
 		ereport(ERROR,
 				(errcode(MAKE_SQLSTATE(found.sqlstate[0], found.sqlstate[1], found.sqlstate[2],
@@ -369,25 +358,26 @@ sesstrig_routine_translate_text(CreateFunctionStmt *statement, const char *query
 				 errmsg_internal("%s", found.message),
 				 found.detail ? errdetail_internal("%s", found.detail) : 0,
 				 found.hint ? errhint("%s", found.hint) : 0,
-				 errposition(text_position(query, text + prefix, intVal(lsecond(parts)), found.at))));
+				 errposition(position_in(query, source, found.at))));
 	if (found.result == SESSTRIG_TRANSLATION_RESULT_TRANSLATED)
 	{
-		char	   *translation = palloc(prefix + found.at + 1);
+		char	   *translation = palloc(found.at + 1);
 
-		memcpy(translation, text, prefix);
-		sesstrig_translation_copy(translation + prefix);
-		translation[prefix + found.at] = '\0';
-		text = translation;
+		sesstrig_translation_copy(translation);
+		translation[found.at] = '\0';
+		option->arg = (Node *) list_make1(makeString(translation));
 	}
-	option->arg = (Node *) list_make1(makeString(text));
 	option->defnamespace = NULL;
 }
 
 void
 sesstrig_routine_complete(CreateFunctionStmt *statement, const char *query)
 {
+	/* The function behind a trigger is no statement of its own. */
+	if (!query && ActivePortal)
+		query = ActivePortal->sourceText;
 	sesstrig_path_complete(statement->options);
-	sesstrig_routine_translate_text(statement, query);
+	translate_source(statement, query);
 }
 
 /* Raise an error unless the word at this offset is the option. */
@@ -500,10 +490,7 @@ sesstrig_event_refuse_schema(const char *first, List *rest, int location, core_y
 int
 sesstrig_routine_position(const char *source, const char *query, int position)
 {
-	int			length = pg_mbcharcliplen(source, strlen(source), position - 1);
-	int64		offset = sesstrig_source_find(source, query, length);
-
-	return offset < 0 ? 0 : pg_mbstrlen_with_len(query, offset) + 1;
+	return position_in(query, source, pg_mbcharcliplen(source, strlen(source), position - 1));
 }
 
 /*

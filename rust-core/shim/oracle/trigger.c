@@ -40,7 +40,6 @@
 #include "parser/parser.h"
 #include "parser/scansup.h"
 #include "parser/scanner.h"
-#include "tcop/pquery.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -219,7 +218,7 @@ sesstrig_trigger_define(char *event, RoleSpec *role, Node *condition, int condit
 
 	/* A firing sets it to on, and would read the text in another way. */
 	if (!standard_conforming_strings &&
-		(strchr(strVal(linitial(castNode(List, text->arg))), '\\') ||
+		(strchr(strVal(text->arg), '\\') ||
 		 (condition && strchr(sesstrig_query_part(condition_location, block_location), '\\'))))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -747,11 +746,10 @@ compose_source(const char *role, const char *condition, const char *block)
 	return source;
 }
 
-/* Make the function's text of the translated block, the role and the condition. */
+/* Make the function's text of the block, the role and the condition. */
 static void
 complete_text(CreateFunctionStmt *function, List *elements)
 {
-	const char *query = ActivePortal ? ActivePortal->sourceText : NULL;
 	const char *role = NULL;
 	const char *condition = NULL;
 	ListCell   *cell;
@@ -769,7 +767,6 @@ complete_text(CreateFunctionStmt *function, List *elements)
 		else if (strcmp(element->defname, CONDITION) == 0)
 			condition = strVal(element->arg);
 	}
-	sesstrig_routine_translate_text(function, query);
 	foreach(cell, function->options)
 	{
 		DefElem    *option = lfirst_node(DefElem, cell);

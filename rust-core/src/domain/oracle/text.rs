@@ -18,15 +18,6 @@ pub fn prefix(first: Token<'_>) -> &'static CStr {
     }
 }
 
-/// The text of a routine as PL/pgSQL gets it, split into what [`prefix`] has put before it, and
-/// the routine's own text.
-fn split_prefix(source: &[u8]) -> (&'static CStr, &[u8]) {
-    match source.strip_prefix(DECLARE.to_bytes()) {
-        Some(text) => (DECLARE, text),
-        None => (c"", source),
-    }
-}
-
 /// Whether this token can start a body: a declaration, a label or BEGIN.
 pub fn may_start(first: Token<'_>) -> bool {
     matches!(first, Token::Word(_) | Token::Quoted | Token::LabelOpen)
@@ -96,26 +87,18 @@ fn block_of(source: &[u8], search: Search) -> Option<(&[u8], usize)> {
     Some(guarded.unwrap_or((rest, TRIGGER.len())))
 }
 
-/// A text that was translated to PL/pgSQL (rule D10), and what became of it.
+/// A routine's source that was translated to PL/pgSQL (rule D10), and what became of it.
 pub struct Translated {
-    /// The text as it was written.
+    /// The source as it was.
     pub original: Vec<u8>,
-    /// The text as PL/pgSQL gets it.
+    /// The source as PL/pgSQL gets it.
     pub translation: Translation,
-}
-
-impl Translated {
-    /// The original of `text`, and the offset in it that `at` in `text` comes from. `None` if
-    /// `text` is not this translation.
-    fn original_of(&self, text: &[u8], at: usize) -> Option<(&[u8], usize)> {
-        (self.translation.text() == text).then(|| (&self.original[..], self.translation.origin(at)))
-    }
 }
 
 /// Translates the byte offset `at` in a routine's source to one in the query that
 /// created the routine (rule D3). `None` if the query does not contain that
-/// source, or contains it more than once. Where the source is that of the `last`
-/// translation, what counts is its original.
+/// source, or contains it more than once. If the source is the `last` translation, what
+/// the query contains is its original.
 ///
 /// `search` finds the first occurrence of its second argument in its first. It
 /// must take time in proportion to their lengths (rule D6), because the user chose
@@ -127,19 +110,24 @@ pub fn find(
     last: Option<&Translated>,
     search: Search,
 ) -> Option<usize> {
-    let own = |(text, start): (&[u8], usize)| {
-        // An error in what was put before the text is one at its start.
-        let at = at.saturating_sub(start).min(text.len());
-        let (original, at) = last
-            .and_then(|last| last.original_of(text, at))
-            .unwrap_or((text, at));
-        Some(only(original, query, search)? + at)
+    let (source, at) = last
+        .filter(|last| last.translation.text() == source)
+        .map_or((source, at), |last| {
+            (&last.original, last.translation.origin(at))
+        });
+    // An error in what was put before the text is one at its start.
+    let within = |(text, start): (&[u8], usize)| {
+        Some(only(text, query, search)? + at.saturating_sub(start).min(text.len()))
     };
     if let Some(block) = block_of(source, search) {
-        return own(block);
+        return within(block);
     }
-    let (prefix, rest) = split_prefix(source);
-    own((rest, prefix.count_bytes())).or_else(|| own((source, 0)))
+    let without_prefix = source
+        .strip_prefix(DECLARE.to_bytes())
+        .map(|text| (text, DECLARE.count_bytes()));
+    without_prefix
+        .and_then(within)
+        .or_else(|| within((source, 0)))
 }
 
 /// Where the first text contains the second one, if it does.
@@ -225,23 +213,30 @@ mod tests {
                 Ok(false)
             }
         }
-        let original = b" n PLS_INTEGER; BEGIN y := 1; END".to_vec();
-        let translation = translate(&original, &Source::default(), &mut Nothing)
-            .unwrap()
-            .expect("the type has another name");
-        let last = Translated {
-            original,
-            translation,
+        let find = |source: &[u8], query: &[u8]| {
+            let translation = translate(source, &Source::default(), &mut Nothing)
+                .unwrap()
+                .expect("the type has another name");
+            let translated = translation.text().to_vec();
+            let last = Translated {
+                original: source.to_vec(),
+                translation,
+            };
+            let at = search(&translated, b"y :=").unwrap();
+            // Another routine's source is none of its business.
+            assert_eq!(
+                super::find(b"DECLARE x int", query, at, Some(&last), search),
+                None
+            );
+            super::find(&translated, query, at, Some(&last), search)
         };
         let query = b"CREATE FUNCTION f RETURN int IS n PLS_INTEGER; BEGIN y := 1; END";
-        let source = [b"DECLARE", last.translation.text()].concat();
-        let at = search(&source, b"y := 1").unwrap();
-        assert_ne!(at + 24, 53, "the translation moves what is behind it");
-        let found = |source: &[u8]| super::find(source, query, at, Some(&last), search);
-        assert_eq!(found(&source), Some(53));
-        assert_eq!(&query[53..54], b"y");
-        // Another routine's text is none of its business.
-        assert_eq!(found(b"DECLARE n int; BEGIN y := 1; END"), None);
+        let source = b"DECLARE n PLS_INTEGER; BEGIN y := 1; END";
+        assert_eq!(find(source, query), search(query, b"y :="));
+        let query =
+            b"CREATE TRIGGER t AFTER LOGON ON SCHEMA DECLARE n PLS_INTEGER; BEGIN y := 1; END";
+        let source = trigger_source(Some(b"'hr'"), None, &query[39..]).concat();
+        assert_eq!(find(&source, query), search(query, b"y :="));
     }
 
     /// Rule D9.

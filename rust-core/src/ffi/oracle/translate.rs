@@ -55,7 +55,7 @@ thread_local! {
     static TEXTS: RefCell<Option<Texts>> = const { RefCell::new(None) };
 }
 
-/// Translates the text of a routine without what was put before it, or of a trigger. `parameters` are the names of the routine's
+/// Translates the source of a routine, or of the function behind a trigger. `parameters` are the names of the routine's
 /// `nparameters` parameters. The translation itself is for [`sesstrig_translation_copy`].
 ///
 /// # Safety

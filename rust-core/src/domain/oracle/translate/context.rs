@@ -1,6 +1,7 @@
 //! SYS_CONTEXT, USERENV and the functions of DBMS_SESSION.
 
 use super::edit::Class;
+use super::piece::Kind;
 use super::{Names, Step, Translator};
 
 /// What never comes again for another session, as a number.
@@ -9,6 +10,14 @@ FROM pg_stat_activity WHERE pid = pg_backend_pid())";
 
 /// Attributes of USERENV that are numbers.
 const NUMBERS: [&str; 3] = ["sessionid", "sid", "instance"];
+
+/// Whether an attribute of USERENV is a name that the catalogs have.
+fn is_name(attribute: &str) -> bool {
+    matches!(
+        attribute,
+        "session_user" | "current_user" | "current_schema" | "db_name"
+    )
+}
 
 impl<N: Names> Translator<'_, N> {
     /// `SYS_CONTEXT(…)` or `USERENV(…)`, whose name is at `index`. Returns the index at which
@@ -38,14 +47,17 @@ impl<N: Names> Translator<'_, N> {
             } else {
                 ends.first().copied()
             };
-            let number = attribute
+            let attribute = attribute
                 .and_then(|before| self.constant(before + 1))
-                .is_some_and(|name| {
-                    NUMBERS
-                        .iter()
-                        .any(|number| name.eq_ignore_ascii_case(number.as_bytes()))
-                });
-            if number {
+                .map(|name| String::from_utf8_lossy(&name).to_ascii_lowercase())
+                .unwrap_or_default();
+            if is_name(&attribute) && self.is_compared_in_capitals(index, close + 1) {
+                self.edits
+                    .insert_before(self.at(index), &b"UPPER("[..], Class::Needed);
+                self.edits
+                    .insert_after(self.at(close), &b")"[..], Class::Needed);
+            }
+            if NUMBERS.contains(&attribute.as_str()) {
                 // So it can be compared with a number, as in Oracle.
                 self.edits
                     .insert_after(self.at(close), &b"::bigint"[..], Class::Needed);
@@ -72,6 +84,11 @@ impl<N: Names> Translator<'_, N> {
         };
         let text = if namespace == "userenv" {
             match self.attribute_text(&attribute) {
+                Some(text)
+                    if is_name(&attribute) && self.is_compared_in_capitals(index, close + 1) =>
+                {
+                    format!("UPPER({text})")
+                }
                 Some(text) => text.to_owned(),
                 None => {
                     return self.refuse(
@@ -93,6 +110,42 @@ impl<N: Names> Translator<'_, N> {
             self.delete(at);
         }
         Ok(close + 1)
+    }
+
+    /// Whether the name in the tokens from one index up to another, such as USER, is compared with
+    /// constants in capitals. Oracle's dictionary has names in capitals and PostgreSQL's in small
+    /// letters, so such a comparison would never be true.
+    pub(super) fn is_compared_in_capitals(&self, from: usize, behind: usize) -> bool {
+        if self.is_comparison(behind) {
+            return self.is_in_capitals(behind + 1) && self.kind(behind + 2) != Kind::Other;
+        }
+        let list = behind + usize::from(self.is(behind, "not"));
+        if self.is(list, "in") {
+            let open = list + 1;
+            let Some(close) = self.mate(open).filter(|&close| close > open + 1) else {
+                return false;
+            };
+            return (open + 1..close).all(|index| {
+                self.is_in_capitals(index)
+                    || self.kind(index) == Kind::Comma && self.is_in_capitals(index + 1)
+            });
+        }
+        from >= 3
+            && self.is_comparison(from - 1)
+            && self.is_in_capitals(from - 2)
+            && self.kind(from - 3) != Kind::Other
+    }
+
+    fn is_comparison(&self, index: usize) -> bool {
+        ["=", "<>", "!=", "^="]
+            .iter()
+            .any(|symbol| self.is_symbol(index, symbol))
+    }
+
+    fn is_in_capitals(&self, index: usize) -> bool {
+        self.constant(index).is_some_and(|text| {
+            text.iter().any(u8::is_ascii_uppercase) && !text.iter().any(u8::is_ascii_lowercase)
+        })
     }
 
     /// An attribute of USERENV.

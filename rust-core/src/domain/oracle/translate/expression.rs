@@ -235,8 +235,22 @@ impl<N: Names> Translator<'_, N> {
             // After AS it is an alias. Otherwise the word is reserved.
             "user" if self.is_operand(index) => {
                 let user = self.login_user();
+                let user = if self.is_compared_in_capitals(index, index + 1) {
+                    format!("UPPER({user})")
+                } else {
+                    user.to_owned()
+                };
                 self.edits
-                    .replace(self.at(index), user.as_bytes(), Class::Follows);
+                    .replace(self.at(index), user.into_bytes(), Class::Follows);
+            }
+            "ora_login_user"
+                if self.source.trigger && self.is_compared_in_capitals(index, index + 1) =>
+            {
+                self.edits.replace(
+                    self.at(index),
+                    &b"UPPER(ora_login_user)"[..],
+                    Class::Follows,
+                );
             }
             "rownum" if self.is_oracle(index, word)? => return self.rownum(index),
             _ => {}

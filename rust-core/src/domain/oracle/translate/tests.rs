@@ -361,7 +361,7 @@ fn names_are_asked_as_catalogs_have_them() {
         }
         fn routine(&mut self, name: &[Vec<u8>]) -> Result<Routine, ()> {
             self.0.push(dotted(name));
-            Ok(Routine::None)
+            Ok(Routine::Procedure)
         }
         fn takes(&mut self, _: &[Vec<u8>], _: usize) -> Result<bool, ()> {
             Err(())

@@ -3,6 +3,11 @@
 /// Blocks of triggers, with `¶` before what is refused, and the message.
 pub const REFUSALS: &[(&str, &str)] = &[
     (r#"BEGIN ¶GOTO x; END"#, r#"GOTO is not supported"#),
+    (r#"BEGIN ¶nul; END"#, r#"procedure nul does not exist"#),
+    (
+        r#"BEGIN ¶hr.nul(1); END"#,
+        r#"procedure hr.nul does not exist"#,
+    ),
     (
         r#"BEGIN ¶ROLLBACK; END"#,
         r#"a trigger cannot roll back the transaction"#,

@@ -3,9 +3,22 @@
 
 /// Blocks of triggers, and their translations.
 pub const STATEMENTS: &[(&str, &str)] = &[
+    // Names are in small letters here, and in capitals in Oracle's dictionary.
     (
-        r#"BEGIN log_logon('x'); note_logon('x'); log_it; hr.log_it(); nowhere; sys.dbms_output.put_line('x'); END"#,
-        r#"BEGIN CALL log_logon('x'); PERFORM note_logon('x'); CALL log_it(); CALL hr.log_it(); CALL nowhere(); RAISE NOTICE '%', 'x'; END"#,
+        r#"BEGIN IF USER = 'ALICE' OR USER NOT IN ('BOB', 'EVE') OR 'BOB' <> ora_login_user THEN log_it; END IF; END"#,
+        r#"BEGIN IF UPPER(ora_login_user) = 'ALICE' OR UPPER(ora_login_user) NOT IN ('BOB', 'EVE') OR 'BOB' <> UPPER(ora_login_user) THEN CALL log_it(); END IF; END"#,
+    ),
+    (
+        r#"BEGIN IF USER = 'Alice' OR USER IN ('BOB', 'eve') OR USER = 'A' || x OR USER IN (SELECT 'A') THEN log_it; END IF; END"#,
+        r#"BEGIN IF ora_login_user = 'Alice' OR ora_login_user IN ('BOB', 'eve') OR ora_login_user = 'A' || x OR ora_login_user IN (SELECT 'A') THEN CALL log_it(); END IF; END"#,
+    ),
+    (
+        r#"BEGIN IF SYS_CONTEXT('USERENV', 'SESSION_USER') != 'ALICE' THEN v := SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA'); END IF; END"#,
+        r#"BEGIN IF UPPER(ora_login_user) != 'ALICE' THEN v := current_schema; END IF; END"#,
+    ),
+    (
+        r#"BEGIN log_logon('x'); note_logon('x'); log_it; hr.log_it(); sys.dbms_output.put_line('x'); END"#,
+        r#"BEGIN CALL log_logon('x'); PERFORM note_logon('x'); CALL log_it(); CALL hr.log_it(); RAISE NOTICE '%', 'x'; END"#,
     ),
     (
         r#"BEGIN log_logon(NVL(a, 'x')); END"#,

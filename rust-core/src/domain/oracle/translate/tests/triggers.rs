@@ -309,7 +309,7 @@ END"#,
     END IF;
 END"#,
         r#"BEGIN
-    IF (SELECT UPPER(rolsuper::text) FROM pg_roles WHERE rolname = ora_login_user) = 'FALSE' AND ora_login_user NOT IN ('SYS', 'SYSTEM') THEN
+    IF (SELECT UPPER(rolsuper::text) FROM pg_roles WHERE rolname = ora_login_user) = 'FALSE' AND UPPER(ora_login_user) NOT IN ('SYS', 'SYSTEM') THEN
         RAISE EXCEPTION '%', 'maintenance until ' || TO_CHAR(LOCALTIMESTAMP(0) + 1.0 * interval '1 day'/24, 'HH24:MI') USING ERRCODE = 'U0006';
     END IF;
 END"#,
