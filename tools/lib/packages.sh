@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the machine must have: Debian packages and a Rust toolchain. It says what
-# is missing, and installs packages if --install-deps was given; nothing else is
-# changed outside of build/.
+# is missing, and installs packages, with a Rust toolchain of Debian's if there is none,
+# if --install-deps was given; nothing else is changed outside of build/.
 
 ! declare -F require_packages >/dev/null || return 0
 
@@ -107,12 +107,13 @@ require_packages() {
 }
 
 install_packages() {
-	with_locks packages install_unlocked "$@"
+	with_locks packages install_unlocked "$*" apt_install "$@"
 }
 
+# install_unlocked TITLE COMMAND ...
 install_unlocked() {
-	printf 'installing %s ... ' "$*" >&2
-	logged "$log_dir/packages.log" apt_install "$@"
+	printf 'installing %s ... ' "$1" >&2
+	logged "$log_dir/packages.log" "${@:2}"
 	# The caller looks at what is there, for not all of it may be needed.
 	if ((status == 0)); then
 		say "done ($elapsed s)"
@@ -122,22 +123,74 @@ install_unlocked() {
 	fi
 }
 
-apt_install() {
-	local as_root=()
-	((EUID == 0)) || as_root=(sudo)
+apt_update() {
 	# A machine that was just started may be installing upgrades by itself.
-	"${as_root[@]}" apt-get update
-	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+	as_root apt-get update -o DPkg::Lock::Timeout=600
+}
+
+apt_install() {
+	apt_update
+	as_root env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=600 "$@"
 }
 
+as_root() {
+	local sudo=(sudo)
+	((EUID != 0)) || sudo=()
+	"${sudo[@]}" "$@"
+}
+
+# --- Rust --------------------------------------------------------------------------
+
+rust_needed() {
+	sed -n 's/^rust-version *= *"\(.*\)"/\1/p' "$top/rust-core/Cargo.toml"
+}
+
+rust_on_path() {
+	cargo --version 2>/dev/null | cut -d' ' -f2
+}
+
+# The packages of a Rust toolchain that is new enough, or nothing if apt has none. A
+# stable suite may have one for web browsers only. What is given runs apt-cache in the
+# system in question.
+rust_packages() {
+	local suffix found
+	for suffix in '' -web; do
+		found=$("$@" apt-cache show --no-all-versions "cargo$suffix" 2>/dev/null | sed -n 's/^Version: //p') || true
+		if [[ -n $found ]] && dpkg --compare-versions "$found" ge "$(rust_needed)"; then
+			echo "cargo$suffix rustc$suffix"
+			return
+		fi
+	done
+}
+
+install_rust() {
+	local found
+	apt_update
+	read -ra found <<<"$(rust_packages env)"
+	if ((${#found[@]} == 0)); then
+		echo "apt has no cargo $(rust_needed) or later"
+		return 1
+	fi
+	apt_install "${found[@]}"
+}
+
+# A toolchain that is too old is not replaced: it may be in use, or hide Debian's.
 require_rust() {
-	local rust_version version
-	rust_version=$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' "$top/rust-core/Cargo.toml")
-	version=$(cargo --version 2>/dev/null | cut -d' ' -f2) || version=none
-	[[ $(printf '%s\n' "$rust_version" "${version:-none}" | sort -V | head -n 1) == "$rust_version" &&
-		$version != none ]] ||
-		die "missing: cargo and rustc $rust_version or later on PATH (found: $version)"
+	local needed version hint='install it with rustup'
+	needed=$(rust_needed)
+	version=$(rust_on_path) || version=
+	if [[ -z $version && $install_deps == yes ]]; then
+		with_locks packages install_unlocked 'a Rust toolchain' install_rust
+		version=$(rust_on_path) || version=
+	fi
+	[[ -n $version && $(printf '%s\n' "$needed" "$version" | sort -V | head -n 1) == "$needed" ]] && return
+	if [[ -n $version ]]; then
+		hint="update or remove that one"
+	elif [[ $install_deps == no ]]; then
+		hint+=", or run this command with --install-deps, which installs Debian's if that is new enough"
+	fi
+	die "missing: cargo and rustc $needed or later on PATH (found: ${version:-none}): $hint"
 }
 
 # require_cargo COMMAND ...: what some toolchains lack.
