@@ -22,9 +22,10 @@ get_peers() {
 	get_peer haproxy
 	get_peer python requirements.txt
 	get_peer node package.json package-lock.json
-	get_peer java PgjdbcClient.java
+	get_peer java PgjdbcClient.java PgjdbcRecipes.java
 	get_peer hikari HikariPool.java
-	get_peer rust tokio-postgres/Cargo.toml tokio-postgres/Cargo.lock tokio-postgres/src/main.rs
+	get_peer rust tokio-postgres/Cargo.toml tokio-postgres/Cargo.lock tokio-postgres/src/main.rs \
+		tokio-postgres/src/bin/recipes.rs
 }
 
 # get_peer NAME FILE ...: gets one into a directory of its own, where it stays
@@ -115,7 +116,7 @@ get_java() {
 }
 
 make_java() {
-	javac -cp "$1/usr/share/java/postgresql.jar" -d "$1/classes" "$top/regress/peers/PgjdbcClient.java"
+	javac -cp "$1/usr/share/java/postgresql.jar" -d "$1/classes" "$top/regress/peers"/Pgjdbc*.java
 }
 
 get_hikari() {
