@@ -89,7 +89,13 @@ my @recipes = (
 		script => 'CREATE ROLE clerk; GRANT clerk TO set_role;' . block('oracle', qr/^CREATE FUNCTION set_role/),
 		finds => q{current_setting('role') = 'clerk'}
 	},
-	# What docs/oracle.md has in its table
+	{
+		name => 'tenant',
+		script => q{CREATE EXTENSION oracle_session; CREATE TABLE tenants (name text, tenant text); CREATE TABLE orders (tenant text); }
+		  . q{INSERT INTO tenants VALUES ('tenant', 'blue');} . block('oracle', qr/^CREATE TRIGGER tenant_of_user/),
+		finds => q{current_setting('app.tenant', true) = 'blue'}
+	},
+	# What docs/oracle.md has in its tables
 	{ name => 'plain', body => 'NULL', finds => 'true', stays => 1 },
 	{ name => 'iso', body => q{SET DateStyle = 'ISO, DMY'}, finds => q{current_setting('DateStyle') = 'ISO, DMY'} },
 	{ name => 'timezone', body => q{SET TimeZone = 'Asia/Tokyo'}, finds => q{current_setting('TimeZone') = 'Asia/Tokyo'} },
@@ -101,6 +107,26 @@ my @recipes = (
 		finds => q{current_setting('application_name') = 'module'}
 	},
 	{ name => 'notice', body => q{RAISE NOTICE '%', 'hello'}, notice => 'hello', finds => 'true', stays => 1 },
+	{
+		name => 'oracle_module',
+		body => q{CALL dbms_application_info.set_module('module', 'start')},
+		finds => q{current_setting('application_name') = 'module'}
+	},
+	{
+		name => 'oracle_format',
+		body => q{EXECUTE oracle_session.statement('ALTER SESSION SET NLS_DATE_FORMAT = ''DD.MM.YYYY''')},
+		finds => q{current_setting('DateStyle') = 'ISO, DMY'}
+	},
+	{
+		name => 'oracle_zone',
+		body => q{EXECUTE oracle_session.statement('ALTER SESSION SET TIME_ZONE = ''+09:00''')},
+		finds => q{current_setting('TimeZone') = '<+09>-09'}
+	},
+	{
+		name => 'oracle_isolation',
+		body => q{EXECUTE oracle_session.statement('ALTER SESSION SET ISOLATION_LEVEL = SERIALIZABLE')},
+		finds => q{current_setting('default_transaction_isolation') = 'serializable'}
+	},
 	# orafce's type in place of the standard's
 	{
 		name => 'orafce_path',
@@ -119,7 +145,6 @@ my @recipes = (
 	{ name => 'backslashes', body => 'SET standard_conforming_strings = off', finds => q{current_setting('standard_conforming_strings') = 'off'} },
 	{ name => 'digits', body => 'SET extra_float_digits = 0', finds => q{current_setting('extra_float_digits') = '0'} },
 	{ name => 'timeouts', body => q{SET statement_timeout = '1min'; SET idle_session_timeout = '1h'}, finds => q{current_setting('statement_timeout') = '1min'} },
-	{ name => 'serializable', body => q{SET default_transaction_isolation = 'serializable'}, finds => q{current_setting('default_transaction_isolation') = 'serializable'} },
 	{ name => 'read_only', body => 'SET default_transaction_read_only = on', differs => { write => '25006' }, finds => q{current_setting('default_transaction_read_only') = 'on'} },
 	{ name => 'read_only_primary', body => 'SET default_transaction_read_only = on', finds => q{current_setting('default_transaction_read_only') = 'on'}, primary => 1 },
 	# The same without a trigger
@@ -163,7 +188,7 @@ my @drivers = (
 		peer => 'python',
 		command => [ "$peers/python/bin/python", "$clients/recipes.py", 'psycopg' ],
 		primary => 'target_session_attrs=read-write',
-		prints => { offset_zone => "unknown PostgreSQL timezone: '+05:30'; will use UTC\n" },
+		prints => { map { $_->[0] => "unknown PostgreSQL timezone: '$_->[1]'; will use UTC\n" } [ oracle_zone => '<+09>-09' ], [ offset_zone => '+05:30' ] },
 		differs => {
 			german => { 'timestamptz read' => "NotImplementedError can't parse timestamptz with DateStyle 'German, DMY': '03.02.2026 04:05:06.789 UTC'" },
 			sql => { 'timestamptz read' => "NotImplementedError can't parse timestamptz with DateStyle 'SQL, DMY': '03/02/2026 04:05:06.789 UTC'" },
@@ -291,6 +316,7 @@ my @drivers = (
 		differs => {
 			set_role => { finds => 'not as set' },
 			module => { finds => 'not as set' },
+			oracle_module => { finds => 'not as set' },
 			digits => { finds => 'not as set' },
 			german => { connect => "08006 The server's DateStyle parameter was changed to German, DMY. The JDBC driver requires DateStyle to begin with ISO for correct operation." },
 			sql => { connect => "08006 The server's DateStyle parameter was changed to SQL, DMY. The JDBC driver requires DateStyle to begin with ISO for correct operation." },
@@ -322,7 +348,7 @@ push @drivers,
 	name => 'pgjdbc, assumeMinServerVersion=9.0',
 	url => '&assumeMinServerVersion=9.0',
 	unnamed => 0,
-	differs => { %differs, set_role => {}, module => {}, digits => $fewer_digits }
+	differs => { %differs, set_role => {}, module => {}, oracle_module => {}, digits => $fewer_digits }
   };
 
 # What a driver prints for a session with a recipe.
@@ -375,7 +401,7 @@ END
 $$;
 SQL
 admin($node, $_, $setup) for 'template1', 'postgres';
-create_app($node, q{CREATE SCHEMA hr; CREATE SCHEMA oracle; GRANT USAGE ON SCHEMA hr, oracle TO PUBLIC; CREATE DOMAIN oracle.date AS timestamp(0)});
+create_app($node, q{CREATE EXTENSION oracle_session; CREATE SCHEMA hr; CREATE SCHEMA oracle; GRANT USAGE ON SCHEMA hr, oracle TO PUBLIC; CREATE DOMAIN oracle.date AS timestamp(0)});
 start_audit($node);
 admin($node, 'postgres', block('audit', qr/^CREATE ROLE teller/));
 for my $recipe (@recipes)
