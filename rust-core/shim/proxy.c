@@ -20,6 +20,7 @@
 
 #include "server/compat.h"
 #include "sesstrig_core.h"
+#include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
 #include "sesstrig_proxy.h"
 #include "sesstrig_server.h"
@@ -206,7 +207,6 @@ sesstrig_check_proxy_networks(char **value, void **extra, GucSource source)
 
 	if (sesstrig_proxy_check_list(*value, &fault))
 		return true;
-	GUC_check_errdetail("Item \"%.*s\" at position %zu: %s.", (int) fault.length,
-						*value + fault.offset, fault.offset + 1, fault.reason);
+	sesstrig_explain_list_fault(*value, &fault);
 	return false;
 }

@@ -319,7 +319,7 @@ typedef struct SesstrigClientAddress {
 } SesstrigClientAddress;
 
 /*
- What is wrong with a list of proxies.
+ What is wrong with a list.
  */
 typedef struct SesstrigListFault {
   /*

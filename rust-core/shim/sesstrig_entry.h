@@ -37,6 +37,9 @@ extern void sesstrig_workers_init(void);
 /* At server start, have the server say how each client has authenticated. */
 extern void sesstrig_authentication_init(void);
 
+/* Have the check hook of a setting that is a list say which item is wrong. */
+extern void sesstrig_explain_list_fault(const char *list, const SesstrigListFault *fault);
+
 /* Note where the server keeps the flag that it is reading a command. */
 extern void sesstrig_watch_command_read(bool *flag);
 

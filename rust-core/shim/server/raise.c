@@ -1,9 +1,11 @@
 /*
  * raise.c
  *	  The only functions that raise an error which Rust has returned, after Rust has
- *	  returned.
+ *	  returned; and the one that has the server say what Rust has found wrong in a list.
  */
 #include "postgres.h"
+
+#include "utils/guc.h"
 
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
@@ -40,4 +42,11 @@ sesstrig_exit_on_failure(ErrorData *error)
 	ereport(FATAL,
 			(errcode(error->sqlerrcode),
 			 errmsg_internal("%s", error->message ? error->message : _("missing error text"))));
+}
+
+void
+sesstrig_explain_list_fault(const char *list, const SesstrigListFault *fault)
+{
+	GUC_check_errdetail("Item \"%.*s\" at position %zu: %s.", (int) fault->length,
+						list + fault->offset, fault->offset + 1, fault->reason);
 }

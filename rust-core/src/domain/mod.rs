@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod delegation;
+pub mod list;
 pub mod oracle;
 pub mod proxy;
 pub mod session;

@@ -3,8 +3,9 @@
 use crate::domain::proxy::header::Header;
 use crate::domain::proxy::networks;
 use crate::ffi::server::boundary::answer;
+use crate::ffi::server::list::{SesstrigListFault, check_list};
 use crate::pg::proxy;
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
 use std::net::IpAddr;
 
@@ -31,17 +32,6 @@ pub enum SesstrigProxyStep {
     Local,
     /// This is no header.
     Fault,
-}
-
-/// What is wrong with a list of proxies.
-#[repr(C)]
-pub struct SesstrigListFault {
-    /// How many bytes are before the wrong item.
-    pub offset: usize,
-    /// How long the item is.
-    pub length: usize,
-    /// Why it is wrong, without a period.
-    pub reason: *const c_char,
 }
 
 /// Whether any proxy is listed.
@@ -112,22 +102,6 @@ pub unsafe extern "C" fn sesstrig_proxy_check_list(
     value: *const c_char,
     fault: &mut MaybeUninit<SesstrigListFault>,
 ) -> bool {
-    fault.write(SesstrigListFault {
-        offset: 0,
-        length: 0,
-        reason: c"the list could not be read".as_ptr(),
-    });
-    answer(false, || {
-        // SAFETY: the caller promises that it is terminated.
-        let value = unsafe { CStr::from_ptr(value) }.to_bytes();
-        let Err(found) = networks::check(value) else {
-            return true;
-        };
-        fault.write(SesstrigListFault {
-            offset: found.offset,
-            length: found.item.len(),
-            reason: found.reason.text().as_ptr(),
-        });
-        false
-    })
+    // SAFETY: the caller promises that it is terminated.
+    unsafe { check_list(value, fault, networks::check) }
 }

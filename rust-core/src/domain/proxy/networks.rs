@@ -12,6 +12,7 @@
 //! That is one of the networks of IPv4, and none of those of IPv6, not even of `::/0`.
 
 use super::text;
+use crate::domain::list::{self, Explain};
 use std::ffi::CStr;
 use std::net::IpAddr;
 
@@ -55,9 +56,8 @@ pub enum Reason {
     Bits,
 }
 
-impl Reason {
-    /// The reason, for what comes after a colon in the detail of a message.
-    pub const fn text(self) -> &'static CStr {
+impl Explain for Reason {
+    fn text(self) -> &'static CStr {
         match self {
             Reason::Empty => c"an item is missing",
             Reason::Unknown => c"this is neither an address, nor a network, nor \"unix\"",
@@ -70,15 +70,7 @@ impl Reason {
 }
 
 /// An item that is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault<'a> {
-    /// The item, without the blanks around it.
-    pub item: &'a [u8],
-    /// How many bytes are before it.
-    pub offset: usize,
-    /// Why it is wrong.
-    pub reason: Reason,
-}
+pub type Fault<'a> = list::Fault<'a, Reason>;
 
 impl Network {
     /// Those that have so many bits in common with an address, or only that address. A network
@@ -116,13 +108,7 @@ impl Network {
 
 /// The items of the list, or what is wrong with them.
 pub fn items(value: &[u8]) -> impl Iterator<Item = Result<Item, Fault<'_>>> {
-    let mut next = 0;
-    let is_empty = value.trim_ascii().is_empty();
-    let parts = value.split(|&byte| byte == b',');
-    parts.filter(move |_| !is_empty).map(move |part| {
-        let offset = next + part.len() - part.trim_ascii_start().len();
-        next += part.len() + 1;
-        let item = part.trim_ascii();
+    list::items(value).map(|(offset, item)| {
         parse(item).map_err(|reason| Fault {
             item,
             offset,
