@@ -34,6 +34,8 @@ mod server {
         "GetCurrentTimestamp",
         // shim/sesstrig_guard.h
         "sesstrig_assign_creator_role",
+        "sesstrig_assign_protected_settings",
+        "sesstrig_check_protected_settings",
         "sesstrig_end_timeout",
         "sesstrig_error_free",
         "sesstrig_event_triggers_on",

@@ -14,8 +14,12 @@
 /* Define the settings; called at server start, before a configuration file is read. */
 extern void sesstrig_server_init(void);
 
-/* A setting has been added to those of the server. */
-extern void sesstrig_setting_added(const char *name);
+/*
+ * A setting has been added to those of the server, or has taken the place of a placeholder,
+ * whose values it does not have yet.
+ */
+struct config_generic;
+extern void sesstrig_setting_added(struct config_generic *setting);
 
 /*
  * Insert the last item of an array into the others, which are sorted.  (15, where a sorted

@@ -1,9 +1,11 @@
 /*
  * entry.c
- *	  What the server calls that concerns several subjects: its start, and a utility
- *	  statement that it is about to execute.
+ *	  What the server calls that concerns several subjects: its start, a setting that
+ *	  is new, and a utility statement that it is about to execute.
  */
 #include "postgres.h"
+
+#include "utils/guc_tables.h"
 
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
@@ -17,6 +19,13 @@ sesstrig_server_init(void)
 	sesstrig_changes_init();
 	sesstrig_workers_init();
 	sesstrig_authentication_init();
+}
+
+void
+sesstrig_setting_added(struct config_generic *setting)
+{
+	sesstrig_note_language_setting(setting->name);
+	sesstrig_protect_setting(setting);
 }
 
 void

@@ -929,6 +929,23 @@ struct SesstrigOverride sesstrig_override_find(const char *name, const char *cur
 bool sesstrig_override_language(int index, const char **name, const char **value);
 
 /*
+ Whether a value of `session_triggers.protected_settings` can be set; otherwise sets `fault`.
+
+ # Safety
+ `value` must point to a terminated string.
+ */
+bool sesstrig_protected_check_list(const char *value, struct SesstrigListFault *fault);
+
+/*
+ The next name in a list that has passed the check, which is not terminated, or null. `place`
+ is 0 before the first call.
+
+ # Safety
+ `list` must point to a terminated string.
+ */
+const char *sesstrig_protected_next(const char *list, uintptr_t *place, uintptr_t *length);
+
+/*
  Prepares this transaction for a trial of a trigger on the event of that name, and sets
  `tag` to the event's `CommandTag`.
 

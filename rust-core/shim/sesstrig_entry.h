@@ -37,6 +37,16 @@ extern void sesstrig_workers_init(void);
 /* At server start, have the server say how each client has authenticated. */
 extern void sesstrig_authentication_init(void);
 
+/* Note a setting that is new, in case it is one of a language that a firing overrides. */
+extern void sesstrig_note_language_setting(const char *name);
+
+/* Protect a setting that is new, if its name is listed. */
+struct config_generic;
+extern void sesstrig_protect_setting(struct config_generic *setting);
+
+/* Give the protected settings the values that RESET would give them. */
+extern void sesstrig_reset_protected_settings(void);
+
 /* Have the check hook of a setting that is a list say which item is wrong. */
 extern void sesstrig_explain_list_fault(const char *list, const SesstrigListFault *fault);
 

@@ -96,6 +96,10 @@ extern void sesstrig_forget_encoding(void);
 /* The assign hook of session_triggers.creator_role. */
 extern void sesstrig_assign_creator_role(const char *value, void *extra);
 
+/* The hooks of session_triggers.protected_settings. */
+extern bool sesstrig_check_protected_settings(char **value, void **extra, GucSource source);
+extern void sesstrig_assign_protected_settings(const char *value, void *extra);
+
 /* roles, and what they own; "login" is the role that has logged on */
 extern ErrorData *sesstrig_try_role_is_superuser(Oid role, bool *is_superuser);
 extern ErrorData *sesstrig_try_role_is_creator(Oid role, bool *is_member);

@@ -135,16 +135,16 @@
 #endif
 
 /*
- * Set an option as SET LOCAL does.  From 17 on, a server that is told where the setting
- * is need not look its name up.
+ * Set an option as SET LOCAL does, as a superuser: one that any user may set can be protected
+ * (rule K1).  From 17 on, a server that is told where the setting is need not look its name up.
  */
 #if PG_VERSION_NUM >= 170000
 #define SESSTRIG_SET_OPTION(setting, name, value, elevel) \
-	set_config_with_handle(name, setting, value, PGC_USERSET, PGC_S_SESSION, GetUserId(), \
+	set_config_with_handle(name, setting, value, PGC_SUSET, PGC_S_SESSION, GetUserId(), \
 						   GUC_ACTION_SAVE, true, elevel, false)
 #else
 #define SESSTRIG_SET_OPTION(setting, name, value, elevel) \
-	set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, \
+	set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, \
 					  GUC_ACTION_SAVE, true, elevel, false)
 #endif
 
@@ -179,6 +179,23 @@
 	visit(find_option(name, false, false, ERROR))
 #else
 #define SESSTRIG_VISIT_SETTING(name, visit) SESSTRIG_VISIT_SETTINGS(visit)
+#endif
+
+/* The setting with this name, or NULL. */
+#if PG_VERSION_NUM >= 160000
+#define SESSTRIG_FIND_SETTING(name) find_option(name, false, true, LOG)
+#else
+static inline struct config_generic *
+sesstrig_find_setting(const char *name)
+{
+	struct config_generic **settings = get_guc_variables();
+
+	for (int i = 0; i < GetNumConfigOptions(); i++)
+		if (pg_strcasecmp(settings[i]->name, name) == 0)
+			return settings[i];
+	return NULL;
+}
+#define SESSTRIG_FIND_SETTING(name) sesstrig_find_setting(name)
 #endif
 
 #endif							/* SESSTRIG_COMPAT_H */

@@ -175,6 +175,7 @@ discard_between_uses(void (*discard) (bool is_top_level), bool is_top_level)
 		enter_transaction();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		discard(is_top_level);
+		sesstrig_reset_protected_settings();
 		/* What the triggers set must not be rolled back with what was discarded. */
 		leave_transaction();
 	}
@@ -203,6 +204,7 @@ sesstrig_discard_all(void (*discard) (bool is_top_level), bool is_top_level)
 	if (likely(!sesstrig_discard_fires()))
 	{
 		discard(is_top_level);
+		sesstrig_reset_protected_settings();
 		return;
 	}
 
@@ -212,5 +214,8 @@ sesstrig_discard_all(void (*discard) (bool is_top_level), bool is_top_level)
 	if (may_fire)
 		discard_between_uses(discard, is_top_level);
 	else
+	{
 		discard(is_top_level);
+		sesstrig_reset_protected_settings();
+	}
 }

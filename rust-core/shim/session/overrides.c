@@ -53,7 +53,7 @@ static bool language_settings = false;
 
 /* The names of those that are overridden all begin with these two letters. */
 void
-sesstrig_setting_added(const char *name)
+sesstrig_note_language_setting(const char *name)
 {
 	if (pg_strncasecmp(name, "pl", 2) == 0)
 		language_settings = true;

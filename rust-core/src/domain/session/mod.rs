@@ -5,5 +5,6 @@ pub mod absent;
 pub mod event;
 pub mod overrides;
 pub mod policy;
+pub mod protected;
 pub mod triggers;
 pub mod variables;

@@ -2,5 +2,6 @@
 
 mod lifecycle;
 mod overrides;
+mod protected;
 mod trial;
 mod variables;

@@ -2,9 +2,10 @@
 
 use crate::domain::session::event::Event;
 use crate::domain::session::policy::{LogoffOn, LogonFailure, timeout_name};
-use crate::pg::server::settings::{Bool, Define, Enum, Int};
+use crate::pg::server::settings::{Bool, Define, Enum, Int, Text};
 use crate::pg::server::sys;
-use std::sync::atomic::{AtomicBool, AtomicI32};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr};
 
 /// All of them.
 pub(in crate::pg) static ALL: &[&dyn Define] = &[
@@ -15,6 +16,7 @@ pub(in crate::pg) static ALL: &[&dyn Define] = &[
     &FIRE_ON_DISCARD,
     &LOGON_TIMEOUT,
     &LOGOFF_TIMEOUT,
+    &PROTECTED_SETTINGS,
 ];
 
 static ENABLED: Bool = Bool {
@@ -76,6 +78,16 @@ static LOGOFF_TIMEOUT: Int = Int {
     range: 0..=i32::MAX,
     context: sys::PGC_SUSET,
     flags: sys::GUC_UNIT_MS as i32,
+};
+
+/// The settings that only superusers set (rule K1), which `shim/session/protected.c` sees to.
+static PROTECTED_SETTINGS: Text = Text {
+    name: c"session_triggers.protected_settings",
+    description: c"Sets the custom settings that only superusers set.",
+    variable: AtomicPtr::new(ptr::null_mut()),
+    context: sys::PGC_SIGHUP,
+    check_hook: Some(sys::sesstrig_check_protected_settings),
+    assign_hook: Some(sys::sesstrig_assign_protected_settings),
 };
 
 /// `session_triggers.enabled`
