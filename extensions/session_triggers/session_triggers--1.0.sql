@@ -224,7 +224,18 @@ WHERE (s.setdatabase = 0 OR d.datname = current_database())
     -- A stock server takes any value for one, and what is no boolean has no effect here.
     AND substr(c.value, length(o.setting) + 2) ~* '^(f(a(l(se?)?)?)?|no?|off?|0)$'
 UNION ALL
-SELECT NULL, p.problem, p.detail FROM @extschema@.proxy_problems() p;
+SELECT NULL, p.problem, p.detail FROM @extschema@.proxy_problems() p
+UNION ALL
+-- Row-level security that relies on a setting of an application, if its name is a constant.
+SELECT NULL, 'policy_setting_open', format('Policy %I on table %I.%I reads %s, which any role can set: add it to session_triggers.protected_settings.',
+    s.polname, s.nspname, s.relname, s.setting)
+FROM (SELECT DISTINCT p.polname, n.nspname, c.relname, lower(m.name[1]) AS setting
+      FROM pg_policy p
+      JOIN pg_class c ON c.oid = p.polrelid AND c.relrowsecurity
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+      CROSS JOIN LATERAL regexp_matches(concat_ws(' ', pg_get_expr(p.polqual, c.oid), pg_get_expr(p.polwithcheck, c.oid)),
+          $re$\mcurrent_setting\('([^']+[.][^']+)'::text$re$, 'g') AS m(name)) AS s
+WHERE NOT EXISTS (SELECT FROM pg_settings g WHERE lower(g.name) = s.setting AND g.context NOT IN ('user', 'backend'));
 
 COMMENT ON VIEW @extschema@.problems IS 'what is wrong with the logon and logoff triggers of this database';
 

@@ -1,5 +1,5 @@
 # Settings that only superusers set: rules K1, K2, K3 in every way in which a setting can be set,
-# and S for the list itself.
+# what the view of problems says of it, and S for the list itself.
 use strict;
 use warnings FATAL => 'all';
 
@@ -36,6 +36,7 @@ CREATE ROLE replicator LOGIN REPLICATION;
 CREATE ROLE root LOGIN SUPERUSER;
 CREATE DATABASE owned OWNER alice;
 GRANT CREATE ON SCHEMA public TO granted;
+CREATE EXTENSION session_triggers;
 CREATE TABLE tenants (role text PRIMARY KEY, tenant text NOT NULL);
 INSERT INTO tenants VALUES ('alice', 'one'), ('bob', 'two'), ('granted', 'three');
 CREATE FUNCTION set_tenant() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -509,6 +510,24 @@ subtest 'K1: the list' => sub {
 	protect('app.tenant, app.login', $alice);
 	is(outcome($alice, "SET $_ = 1"), '42501', "K1: $_, of this list or the one before") for 'many.n1', 'many.n64', 'app.tenant';
 	$alice->quit;
+};
+
+subtest 'K1: policies that read what anybody sets' => sub {
+	admin($node, 'app', <<'EOS');
+CREATE TABLE documents (id int, tenant text);
+ALTER TABLE documents ENABLE ROW LEVEL SECURITY;
+CREATE POLICY protected ON documents USING (tenant = current_setting('app.tenant'));
+CREATE POLICY "Open" ON documents USING (tenant = current_setting('App.Other', true)) WITH CHECK (tenant = current_setting('app.another'));
+CREATE POLICY twice ON documents USING (tenant = current_setting('app.other', true) OR current_setting('app.other', true) = 'it''s all');
+CREATE POLICY builtin ON documents USING (tenant = current_setting('application_name'));
+EOS
+	my $problems = q{SELECT detail FROM session_triggers.problems WHERE problem = 'policy_setting_open' ORDER BY 1};
+	my $detail = sub { return qq{Policy $_[0] on table public.documents reads $_[1], which any role can set: add it to session_triggers.protected_settings.} };
+	is(admin($node, 'app', $problems), join("\n", $detail->('"Open"', 'app.another'), $detail->('"Open"', 'app.other'), $detail->('twice', 'app.other')), 'K1: problems lists them');
+	protect('app.tenant, app.login, app.other, app.another');
+	is(admin($node, 'app', $problems), '', 'K1: and no more, if the setting is protected');
+	protect('app.tenant, app.login');
+	admin($node, 'app', 'DROP TABLE documents');
 };
 
 subtest 'K1: pg_dump' => sub {
