@@ -1,5 +1,5 @@
 # Settings that only superusers set: rules K1, K2, K3 in every way in which a setting can be set,
-# what the view of problems says of it, and S for the list itself.
+# what A11 and the view of problems say of it, and S for the list itself.
 use strict;
 use warnings FATAL => 'all';
 
@@ -538,6 +538,14 @@ subtest 'K1: pg_dump' => sub {
 	$root->query('ALTER ROLE bob RESET ALL');
 	($out) = run_command([ 'pg_dump', '--dbname' => $node->connstr('app') . ' user=root' ]);
 	like($out, qr/SET "?app\.tenant"? TO 'within'/, 'K1: and the clauses of functions');
+};
+
+subtest 'A11: the audit' => sub {
+	start_audit($node);
+	protect('app.tenant');
+	ok(wait_until($node, 'postgres', q{SELECT string_agg(concat_ws(' ', context->>'change', context->>'old', '>', context->>'new'), ';') FROM session_audit.log WHERE event = 'changed' AND context->>'setting' = 'session_triggers.protected_settings'},
+			'reload app.tenant, app.login > app.tenant'), 'A11: a change of the list is recorded');
+	stop_audit($node);
 };
 
 $root->quit;

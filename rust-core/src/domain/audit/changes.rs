@@ -14,7 +14,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// How many settings a reload can change.
-pub const SETTINGS: usize = 9;
+pub const SETTINGS: usize = 10;
 
 /// For how long what is the same is counted.
 const WINDOW: i64 = 60 * 1_000_000;

@@ -42,6 +42,7 @@ pub(crate) struct Change<'a> {
 const OF_SERVER: [&CStr; SETTINGS] = [
     c"session_triggers.enabled",
     c"session_triggers.proxy_networks",
+    c"session_triggers.protected_settings",
     c"session_audit.database",
     c"session_audit.enabled",
     c"session_audit.required",
