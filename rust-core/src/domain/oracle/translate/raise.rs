@@ -106,8 +106,8 @@ WHEN 'P0003' THEN -1422 WHEN '22012' THEN -1476 WHEN '23502' THEN -1400 WHEN '23
 WHEN '23514' THEN -2290 WHEN '42P01' THEN -942 WHEN '42703' THEN -904 WHEN '42501' THEN -1031 \
 WHEN '55P03' THEN -54 WHEN '40P01' THEN -60 WHEN '57014' THEN -1013 WHEN '22P02' THEN -6502 \
 WHEN '22001' THEN -6502 WHEN '22003' THEN -6502 WHEN '42P03' THEN -6511 WHEN '34000' THEN -1001 \
-WHEN 'U000Z' THEN -20000 ELSE CASE WHEN SQLSTATE ~ '^U0[0-9]{3}$' THEN \
--20000 - SUBSTR(SQLSTATE, 3)::integer WHEN SQLSTATE LIKE 'UE%' THEN 1 ELSE -604 END END)";
+WHEN 'U000Z' THEN -20000 ELSE CASE WHEN SQLSTATE ~ '^U[0-9]{4}$' THEN \
+-20000 - SUBSTR(SQLSTATE, 2)::integer WHEN SQLSTATE LIKE 'UE%' THEN 1 ELSE -604 END END)";
 
 /// The condition of -20000. A SQLSTATE that ends in three zeros would stand for all that
 /// begin with the same two characters.
@@ -134,7 +134,7 @@ impl State {
     pub fn of_number(number: i32) -> Option<State> {
         if (-20999..=-20000).contains(&number) {
             let mut code = FIRST_CODE;
-            let text = format!("U0{:03}", -20000 - number);
+            let text = format!("U{:04}", -20000 - number);
             if number < -20000 {
                 code.copy_from_slice(text.as_bytes());
             }
@@ -332,7 +332,7 @@ impl<N: Names> Translator<'_, N> {
         };
         match text {
             Some(text) => {
-                Ok([b"'U0' || LPAD((-20000 - (", &text[..], b"))::text, 3, '0')"].concat())
+                Ok([b"'U' || LPAD((-20000 - (", &text[..], b"))::text, 4, '0')"].concat())
             }
             None => self.refuse(
                 open + 1,

@@ -90,7 +90,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ),
     (
         r#"BEGIN RAISE_APPLICATION_ERROR(v_number, v_message, TRUE); END"#,
-        r#"BEGIN RAISE EXCEPTION '%', v_message USING ERRCODE = 'U0' || LPAD((-20000 - (v_number))::text, 3, '0'); END"#,
+        r#"BEGIN RAISE EXCEPTION '%', v_message USING ERRCODE = 'U' || LPAD((-20000 - (v_number))::text, 4, '0'); END"#,
     ),
     (r#"BEGIN x := SQLCODE; END"#, r#"BEGIN x := 0; END"#),
     (
