@@ -312,9 +312,8 @@ impl Bucket {
             known.last_at = refusal.at;
             return true;
         }
-        let of_proxy = |slot: &&Counted| {
-            slot.key != Key::FREE && slot.first.proxy_addr == refusal.proxy_addr
-        };
+        let of_proxy =
+            |slot: &&Counted| slot.key != Key::FREE && slot.first.proxy_addr == refusal.proxy_addr;
         if refusal.proxy_addr.is_some() && slots.iter().filter(of_proxy).count() >= slots.len() / 2
         {
             return false;

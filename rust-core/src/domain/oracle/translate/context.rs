@@ -1,7 +1,7 @@
 //! SYS_CONTEXT, USERENV and the functions of DBMS_SESSION.
 
 use super::edit::Class;
-use super::piece::Kind;
+use super::tok::Kind;
 use super::{Names, Step, Translator};
 
 /// What never comes again for another session, as a number.

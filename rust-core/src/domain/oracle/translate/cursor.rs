@@ -2,8 +2,9 @@
 //! `SQL%ROWCOUNT`.
 
 use super::edit::Class;
-use super::piece::{Kind, fold};
+use super::piece::fold;
 use super::scope::Name;
+use super::tok::Kind;
 use super::{Names, Step, Translator};
 
 impl<N: Names> Translator<'_, N> {

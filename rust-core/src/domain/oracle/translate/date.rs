@@ -1,8 +1,8 @@
 //! SYSDATE and SYSTIMESTAMP, and their arithmetic in days.
 
 use super::edit::Class;
-use super::piece::Kind;
 use super::scope::Name;
+use super::tok::Kind;
 use super::{Names, Step, Translator};
 
 /// Formats of TRUNC, and fields of `date_trunc()`.

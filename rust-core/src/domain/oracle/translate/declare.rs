@@ -1,9 +1,9 @@
 //! Declarations.
 
+use super::condition::State;
 use super::edit::Class;
-use super::piece::Kind;
-use super::raise::State;
 use super::scope::Name;
+use super::tok::Kind;
 use super::{Names, Step, Translator};
 
 impl<N: Names> Translator<'_, N> {

@@ -1,7 +1,7 @@
 //! EXECUTE IMMEDIATE.
 
 use super::edit::Class;
-use super::piece::Kind;
+use super::tok::Kind;
 use super::{Names, Step, Translator};
 
 impl<N: Names> Translator<'_, N> {

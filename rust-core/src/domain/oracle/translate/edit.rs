@@ -1,6 +1,6 @@
 //! The edits of a text, and the text that they make.
 
-use super::piece::Tok;
+use super::tok::Tok;
 use super::{Failure, OUT_OF_MEMORY, Refusal, TOO_LONG};
 use std::borrow::Cow;
 

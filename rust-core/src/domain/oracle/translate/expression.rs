@@ -2,9 +2,9 @@
 
 use super::edit::Class;
 use super::function::Call;
-use super::piece::Kind;
 use super::query::Select;
 use super::scope::Name;
+use super::tok::Kind;
 use super::{Names, Relation, Step, Translator};
 
 /// An open parenthesis, or the expression as a whole.

@@ -1,7 +1,7 @@
 //! Functions that Oracle has and PostgreSQL has not, or has for other arguments.
 
 use super::edit::Class;
-use super::piece::Kind;
+use super::tok::Kind;
 use super::{Names, Step, Translator};
 
 /// What parentheses belong to, if their commas or their end are edited.

@@ -15,9 +15,11 @@
 //!   the statements and declarations;
 //! - [`expression`] goes through the expressions and queries in them, with [`function`],
 //!   [`date`] and [`query`];
-//! - [`session`] knows the parameters of ALTER SESSION, and [`types`] the types;
+//! - [`session`] knows the parameters of ALTER SESSION, [`types`] the types, and
+//!   [`condition`] the exceptions;
 //! - [`scope`] has the names that the text declares, and [`edit`] the edits.
 
+mod condition;
 mod context;
 mod cursor;
 mod date;
@@ -37,6 +39,7 @@ mod statement;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod tok;
 mod types;
 
 pub use edit::Translation;
@@ -48,9 +51,9 @@ use super::lexer::Lexer;
 use super::token::Token;
 use edit::{Class, Edits};
 use expression::Frame;
-use piece::{Kind, Tok};
 use scope::{Block, Scopes};
 use std::collections::{HashMap, HashSet};
+use tok::{Kind, Tok};
 
 /// What is found under a name that a statement calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

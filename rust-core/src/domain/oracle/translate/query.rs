@@ -1,7 +1,7 @@
 //! What Oracle writes in queries: DUAL, ROWNUM, MINUS, `v$session`.
 
 use super::edit::Class;
-use super::piece::Kind;
+use super::tok::Kind;
 use super::{Names, Relation, Step, Translator};
 
 /// The query that is directly in some parentheses.

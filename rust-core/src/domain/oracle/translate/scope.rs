@@ -1,7 +1,7 @@
 //! The names that the text declares, by blocks and loops. They take precedence over
 //! Oracle's words (rule D10).
 
-use super::raise::State;
+use super::condition::State;
 use std::collections::HashMap;
 
 /// What a declared name is.

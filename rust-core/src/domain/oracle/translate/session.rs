@@ -3,8 +3,9 @@
 use super::super::lexer::Lexer;
 use super::super::token::Token;
 use super::edit::Class;
-use super::piece::{Kind, quote};
+use super::piece::quote;
 use super::scope::Name;
+use super::tok::Kind;
 use super::{Names, Step, Translator};
 
 /// A message and a hint.

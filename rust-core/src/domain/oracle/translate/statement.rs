@@ -2,8 +2,8 @@
 
 use super::super::construct::Construct;
 use super::edit::Class;
-use super::piece::Kind;
 use super::scope::Name;
+use super::tok::Kind;
 use super::{Failure, Names, Refusal, Routine, Step, Translator, UNDEFINED_FUNCTION};
 
 /// Words that start a statement of PL/pgSQL or SQL, and so are no procedure's name.

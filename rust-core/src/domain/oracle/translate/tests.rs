@@ -5,9 +5,9 @@ mod refusals;
 mod statements;
 mod triggers;
 
+use super::condition::SQLCODE;
 use super::context::SESSION_ID;
 use super::query::VIEWS;
-use super::raise::SQLCODE;
 use super::{Failure, Names, Refusal, Relation, Routine, Source, Translation, translate};
 use refusals::REFUSALS;
 use statements::STATEMENTS;

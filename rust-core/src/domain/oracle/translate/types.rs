@@ -1,8 +1,8 @@
 //! Oracle's types that have another name here.
 
 use super::edit::Class;
-use super::piece::Kind;
 use super::scope::Name;
+use super::tok::Kind;
 use super::{Names, Step, Translator};
 
 /// What becomes of the numbers in parentheses after a type.
