@@ -132,6 +132,29 @@ mod tests {
     }
 
     #[test]
+    fn a_pragma_is_part_of_a_routine() {
+        let mut scan = read(&["CREATE", "TRIGGER", "t", "AFTER", "LOGON", "ON", "DATABASE"]);
+        for piece in [
+            "DECLARE",
+            "e",
+            "EXCEPTION",
+            ";",
+            "PRAGMA",
+            "EXCEPTION_INIT",
+            "(",
+            "e",
+            ",",
+            "-",
+            "5",
+            ")",
+            ";",
+        ] {
+            scan.take(piece.as_bytes());
+            assert!(scan.is_open(), "{piece}");
+        }
+    }
+
+    #[test]
     fn backslash_semicolons_and_variables_are_understood() {
         let mut scan = read(&["SELECT", "1", "\\;"]);
         scan.end();

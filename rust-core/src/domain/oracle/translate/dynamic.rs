@@ -93,8 +93,17 @@ impl<N: Names> Translator<'_, N> {
             }
         }
         if using == end {
-            if constants.is_empty() && self.has_oracle_session()? {
-                return self.at_run_time(from, to);
+            if constants.is_empty() {
+                if self.has_oracle_session()? {
+                    return self.at_run_time(from, to);
+                }
+                if self.alters_session() {
+                    return self.refuse(
+                        from,
+                        "ALTER SESSION is not supported in a statement that is not a constant",
+                        "Write the constant after EXECUTE IMMEDIATE, or CREATE EXTENSION oracle_session, whose function statement() translates it.",
+                    );
+                }
             }
             return self.walk(from, to);
         }
@@ -128,6 +137,17 @@ impl<N: Names> Translator<'_, N> {
             );
         }
         self.walk(from, to)
+    }
+
+    /// Whether the text contains ALTER SESSION. Where a statement is not a constant, the one that
+    /// is executed may be anywhere in the text, and would fail only when it is executed.
+    fn alters_session(&mut self) -> bool {
+        const WORDS: &[u8] = b"alter session";
+        let body = self.body;
+        *self.alters_session.get_or_insert_with(|| {
+            body.windows(WORDS.len())
+                .any(|text| text.eq_ignore_ascii_case(WORDS))
+        })
     }
 
     /// Leaves the statement to the extension's function.

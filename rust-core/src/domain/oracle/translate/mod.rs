@@ -226,6 +226,8 @@ struct Translator<'a, N: Names> {
     too_deep: bool,
     /// The next INTO takes exactly one row in Oracle.
     strict: bool,
+    /// Whether ALTER SESSION occurs anywhere in the text, once somebody has asked.
+    alters_session: Option<bool>,
     /// The cursors for which a variable keeps what FETCH has found.
     kept: HashSet<Vec<u8>>,
     /// The number of exceptions that the text has declared.
@@ -270,6 +272,7 @@ impl<'a, N: Names> Translator<'a, N> {
             dated: 0,
             too_deep: false,
             strict: false,
+            alters_session: None,
             kept: HashSet::new(),
             exceptions: 0,
             counts_rows: false,

@@ -93,7 +93,7 @@ pg_postmaster_start_time()::timestamp(0) AS startup_time, 'OPEN' AS status)",
 ];
 
 /// The view that a name is, also by its own name and for all instances.
-fn view(name: &str) -> Option<(&'static str, &'static str)> {
+pub(super) fn view(name: &str) -> Option<(&'static str, &'static str)> {
     let name = name
         .strip_prefix('g')
         .unwrap_or(name)

@@ -1,9 +1,10 @@
 //! Oracle's types that have another name here.
 
 use super::edit::Class;
+use super::query::view;
 use super::scope::Name;
 use super::tok::Kind;
-use super::{Names, Step, Translator};
+use super::{Names, Relation, Step, Translator};
 
 /// What becomes of the numbers in parentheses after a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +139,9 @@ impl<N: Names> Translator<'_, N> {
 
     fn attribute_type(&mut self, index: usize, percent: usize) -> Step<N, Name> {
         if !self.is(percent + 1, "rowtype") {
+            if let Some(known) = self.view_column_type(index, percent)? {
+                return Ok(known);
+            }
             let name = self.scopes.get(&self.folded(index)).cloned();
             return Ok(match name {
                 Some(known @ (Name::Number | Name::Moment)) => known,
@@ -152,6 +156,32 @@ impl<N: Names> Translator<'_, N> {
             self.delete(percent + 1);
         }
         Ok(Name::Record)
+    }
+
+    /// The type of a column of one of Oracle's views, such as `sys.v_$session.program%TYPE`.
+    fn view_column_type(&mut self, index: usize, percent: usize) -> Step<N, Option<Name>> {
+        let mut chain = self.chain(index, percent);
+        let Some(column) = chain.pop() else {
+            return Ok(None);
+        };
+        let is_view = match &chain[..] {
+            [name] => view(&String::from_utf8_lossy(name)).is_some(),
+            [schema, name] => schema == b"sys" && view(&String::from_utf8_lossy(name)).is_some(),
+            _ => false,
+        };
+        if !is_view || self.relation(&chain)? != Relation::None {
+            return Ok(None);
+        }
+        let (standard, known) = match &column[..] {
+            b"sid" | b"audsid" => (&b"bigint"[..], Name::Number),
+            b"logon_time" | b"startup_time" => (&b"timestamp"[..], Name::Moment),
+            _ => (&b"text"[..], Name::Variable),
+        };
+        self.edits.replace(self.at(index), standard, Class::Needed);
+        for token in index + 1..=percent + 1 {
+            self.delete(token);
+        }
+        Ok(Some(known))
     }
 
     fn replace_type(&mut self, index: usize, oracle: &str, here: &'static str, length: Length) {

@@ -3,6 +3,10 @@
 /// Blocks of triggers, with `¶` before what is refused, and the message.
 pub const REFUSALS: &[(&str, &str)] = &[
     (r#"BEGIN ¶GOTO x; END"#, r#"GOTO is not supported"#),
+    (
+        r#"BEGIN v := 'alter SESSION set x = y'; EXECUTE IMMEDIATE ¶v; END"#,
+        r#"ALTER SESSION is not supported in a statement that is not a constant"#,
+    ),
     (r#"BEGIN ¶nul; END"#, r#"procedure nul does not exist"#),
     (
         r#"BEGIN ¶hr.nul(1); END"#,

@@ -3,6 +3,10 @@
 
 /// Blocks of triggers, and their translations.
 pub const STATEMENTS: &[(&str, &str)] = &[
+    (
+        r#"DECLARE p sys.v_$session.program%TYPE; n v$session.sid%TYPE; BEGIN log_it; END"#,
+        r#"DECLARE p text; n bigint; BEGIN CALL log_it(); END"#,
+    ),
     // Names are in small letters here, and in capitals in Oracle's dictionary.
     (
         r#"BEGIN IF USER = 'ALICE' OR USER NOT IN ('BOB', 'EVE') OR 'BOB' <> ora_login_user THEN log_it; END IF; END"#,
