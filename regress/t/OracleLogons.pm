@@ -853,7 +853,7 @@ sub page { return slurp_file(__FILE__ =~ s{[^/]*$}{../../docs/oracle.md}r); }
 sub table_rows
 {
 	my ($heading) = @_;
-	my ($section) = page() =~ /^## \Q$heading\E\n(.*?)(?=^## |\z)/ms;
+	my ($section) = page() =~ /^## \Q$heading\E\n(.*?)(?=^###? |\z)/ms;
 	my @rows = map { [ map { s/\\\|/|/gr } split / \| /, s/^\| | \|$//gr ] } grep { /^\| / } split /\n/, $section // '';
 	# The first two are the head.
 	return @rows[ 2 .. $#rows ];
