@@ -263,8 +263,13 @@ subtest 'P4: the address is the client\'s everywhere' => sub {
 	like($title, qr/192\.0\.2\.7\(5678\)/, 'P4: the title of the process');
 	$session->quit;
 	wait_for_audit($node, is_of($session), 'logon|192.0.2.7|5678|127.0.0.2 logoff|192.0.2.7|5678|127.0.0.2', 'P4, A9: the audit', 'event, host(client_addr), client_port, host(proxy_addr)');
+	# More names than there is room for, of one address, and then that of another proxy's client.
+	is(address_through("PROXY TCP4 203.0.113.2 198.51.100.1 1 2\r\n", user => "stranger_$_"), '28000', 'P4: a stranger') for 1 .. 60;
+	is(address_through("PROXY TCP4 203.0.113.2 198.51.100.1 1 2\r\n", user => 'stranger_0', from => '127.0.1.9'), '28000', 'P4: a stranger of another proxy');
 	my $rows = q{SELECT count(*) FROM session_audit.log WHERE event = 'refused' AND client_addr = '203.0.113.1' AND proxy_addr = '127.0.0.2'};
 	ok(poll_until(sub { admin($node, 'postgres', $rows) eq '1' }), 'P4, A8: a refused logon');
+	ok(wait_until($node, 'postgres', q{SELECT sum(count) FILTER (WHERE login_user IS NULL) > 0 AND count(DISTINCT login_user) < 60 FROM session_audit.log WHERE event = 'refused' AND client_addr = '203.0.113.2' AND proxy_addr = '127.0.0.2'}, 't'), 'A8: some of many');
+	ok(wait_until($node, 'postgres', q{SELECT host(proxy_addr) FROM session_audit.log WHERE event = 'refused' AND login_user = 'stranger_0'}, '127.0.1.9'), 'P4, A8: what comes through one proxy leaves room for others');
 	is(address_through("PROXY TCP4 192.0.2.66 198.51.100.1 1 2\r\n", from => "127.0.1.$_"), '28000', 'P4: the same claim of another proxy') for 8, 9;
 	ok(wait_until($node, 'postgres', q{SELECT string_agg(DISTINCT host(proxy_addr), ' ') FROM session_audit.log WHERE event = 'refused' AND client_addr = '192.0.2.66'}, '127.0.0.2 127.0.1.8 127.0.1.9'), 'P4, A8: is a row of its own');
 	is(admin($node, 'postgres', q{SELECT count(*) > 0 FROM session_audit.log WHERE event = 'changed' AND context->>'setting' = 'session_triggers.proxy_networks'}), 't', 'P1, A11: a change of the list is recorded');
