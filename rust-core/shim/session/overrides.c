@@ -38,7 +38,13 @@
 static int	client_encoding = -1;
 static FmgrInfo conversion;
 
-/* The server's own settings that any user may set, and that are overridden. */
+/* How many settings a firing looks at together. */
+#define TOGETHER 4
+
+/*
+ * The server's own settings that any user may set, and that are overridden; and behind them
+ * the last one again, up to a multiple of TOGETHER.
+ */
 static struct config_generic **user_settings = NULL;
 static int	nuser_settings = 0;
 
@@ -55,7 +61,7 @@ static bool language_settings = false;
 void
 sesstrig_note_language_setting(const char *name)
 {
-	if (pg_strncasecmp(name, "pl", 2) == 0)
+	if ((name[0] == 'p' || name[0] == 'P') && (name[1] == 'l' || name[1] == 'L'))
 		language_settings = true;
 }
 
@@ -83,9 +89,11 @@ sesstrig_note_settings(void)
 {
 	SESSTRIG_VISIT_SETTINGS(note_setting);
 	user_settings = MemoryContextAlloc(TopMemoryContext,
-									   nuser_settings * sizeof(struct config_generic *));
+									   (nuser_settings + TOGETHER) * sizeof(struct config_generic *));
 	nuser_settings = 0;
 	SESSTRIG_VISIT_SETTINGS(note_setting);
+	for (int i = 0; i < TOGETHER; i++)
+		user_settings[nuser_settings + i] = user_settings[nuser_settings - 1];
 }
 
 /*
@@ -199,19 +207,24 @@ override_setting(struct config_generic *setting)
 
 /*
  * Override those of the server's settings that have been changed.  (A source of
- * PGC_S_OVERRIDE means that the server itself has set it.)
+ * PGC_S_OVERRIDE means that the server itself has set it.)  Nearly all are as the server has
+ * them, so several are looked at together first: the bits of all their sources make a number
+ * that is at least as large as each.
  */
 static void
 override_user_settings(void)
 {
-	struct config_generic **end = user_settings + nuser_settings;
-
-	for (struct config_generic **next = user_settings; next < end; next++)
+	for (int i = 0; i < nuser_settings; i += TOGETHER)
 	{
-		struct config_generic *setting = *next;
+		struct config_generic **some = &user_settings[i];
 
-		if (setting->source > PGC_S_GLOBAL && setting->source != PGC_S_OVERRIDE)
-			override_setting(setting);
+		if ((some[0]->source | some[1]->source | some[2]->source | some[3]->source) <= PGC_S_GLOBAL)
+			continue;
+		for (int j = 0; j < TOGETHER && i + j < nuser_settings; j++)
+		{
+			if (some[j]->source > PGC_S_GLOBAL && some[j]->source != PGC_S_OVERRIDE)
+				override_setting(some[j]);
+		}
 	}
 }
 

@@ -80,14 +80,22 @@ impl Variable {
     /// looking for how the names begin, and a function pays for each variable that is
     /// declared. A name can also be spelled with escapes, which begin with `U&`.
     pub fn may_be_read_by(source: &[u8]) -> bool {
-        source
+        let mut from = 0;
+        while let Some(length) = source[from..]
             .iter()
-            .enumerate()
-            .any(|(end, byte)| match (byte, &source[..end]) {
-                (b'_', before) => FIRST_WORDS.iter().any(|word| may_end_with(before, word)),
-                (b'&', before) => may_end_with(before, b"u"),
-                _ => false,
-            })
+            .position(|&byte| byte == b'_' || byte == b'&')
+        {
+            let (before, rest) = source.split_at(from + length);
+            let found = match rest[0] {
+                b'_' => FIRST_WORDS.iter().any(|word| may_end_with(before, word)),
+                _ => may_end_with(before, b"u"),
+            };
+            if found {
+                return true;
+            }
+            from += length + 1;
+        }
+        false
     }
 }
 

@@ -41,7 +41,10 @@ pub(in crate::pg) fn fire(event: Event, occasion: Occasion, scope: Scope) -> Out
     for attempt in 1.. {
         let triggers = OnceCell::new();
         let mut running = None;
-        let limit = time_left(event, begun);
+        let limit = match attempt {
+            1 => settings::timeout(event),
+            _ => time_left(event, begun),
+        };
         backend::lend_credentials(scope != Scope::Delegated);
         let result = panic::catch(|| run(event, occasion, scope, limit, &triggers, &mut running));
         backend::lend_credentials(true);
