@@ -27,6 +27,9 @@
 /* The length of the longest integer. */
 #define MAX_INT_LENGTH 11
 
+/* As many settings of procedural languages are kept once they are found. */
+#define MAX_LANGUAGE_SETTINGS 8
+
 /* A text is test-converted in pieces of at most this many bytes. */
 #define PIECE 2048
 
@@ -228,6 +231,34 @@ override_user_settings(void)
 	}
 }
 
+/*
+ * A setting of a procedural language, or NULL if it does not exist or cannot be found.  It is
+ * looked up only once, when its language has been loaded.  Before that it may be a placeholder,
+ * which another setting replaces.
+ */
+static struct config_generic *
+language_setting(int number, const char *name)
+{
+	static struct config_generic *found[MAX_LANGUAGE_SETTINGS];
+	struct config_generic *setting;
+
+	if (number < MAX_LANGUAGE_SETTINGS && found[number])
+		return found[number];
+	setting = SESSTRIG_FIND_SETTING(name);
+	if (number < MAX_LANGUAGE_SETTINGS && setting && !(setting->flags & GUC_CUSTOM_PLACEHOLDER))
+		found[number] = setting;
+	return setting;
+}
+
+/* The value of that setting, or NULL if it does not exist. */
+static const char *
+language_value(struct config_generic *setting, const char *name)
+{
+	if (setting)
+		return value_of(setting, true);
+	return SESSTRIG_FINDS_SETTINGS ? NULL : GetConfigOption(name, true, false);
+}
+
 /* Override those settings of procedural languages that exist. */
 static void
 override_languages(void)
@@ -237,10 +268,11 @@ override_languages(void)
 
 	for (int i = 0; language_settings && sesstrig_override_language(i, &name, &value); i++)
 	{
-		const char *current = GetConfigOption(name, true, false);
+		struct config_generic *setting = language_setting(i, name);
+		const char *current = language_value(setting, name);
 
 		if (current && strcmp(current, value) != 0)
-			override(NULL, name, value, false);
+			override(setting, name, value, false);
 	}
 }
 
