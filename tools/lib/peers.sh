@@ -3,7 +3,9 @@
 # regress/peers. All majors share them. The tests of them are in regress/t/peers.
 #
 # Globals, set here once:
-#   peers  where they are
+#   peers       where they are
+#   pool_suite  the suite of Debian's that PgBouncer, pgpool-II and Odyssey are from: that
+#               of SESSTRIG_POOL_SUITE, by default the one that this machine has
 
 ! declare -F get_peers >/dev/null || return 0
 
@@ -15,10 +17,12 @@
 . "$(dirname "${BASH_SOURCE[0]}")/user.sh"
 
 peers=$top/build/cache/peers
+pool_suite=${SESSTRIG_POOL_SUITE:-$(suite_of_machine)}
 
 get_peers() {
 	get_peer pgbouncer
 	get_peer pgpool
+	get_peer odyssey
 	get_peer haproxy
 	get_peer python requirements.txt
 	get_peer node package.json package-lock.json
@@ -35,7 +39,7 @@ get_peers() {
 get_peer() {
 	local name=$1 to=$peers/$1 key
 	shift
-	key=$({ suite_of_machine; cd "$top/regress/peers" && cat /dev/null "$@"; } | sha256sum)
+	key=$({ suite_of_machine; [[ " pgbouncer pgpool odyssey " != *" $name "* ]] || echo "$pool_suite"; cd "$top/regress/peers" && cat /dev/null "$@"; } | sha256sum)
 	[[ ! -e $to/key || $(<"$to/key") != "$key" ]] || return 0
 	rm -rf "$to" "$to.missing"
 	mkdir -p "$to"
@@ -63,14 +67,45 @@ require_programs() {
 
 get_pgbouncer() {
 	local libraries
-	unpack_packages "$(suite_of_machine)" "$1" pgbouncer
+	if [[ $pool_suite != "$(suite_of_machine)" ]]; then
+		unpack_foreign "$1" pgbouncer usr/sbin/pgbouncer
+		return
+	fi
+	unpack_packages "$pool_suite" "$1" pgbouncer
 	# The rest of what it needs is there wherever PostgreSQL builds.
 	mapfile -t libraries < <(dpkg-deb -f "$1"/pgbouncer_*.deb Depends | grep -oE 'lib(c-?ares|event)[^ ,]*')
-	unpack_packages "$(suite_of_machine)" "$1" "${libraries[@]}"
+	unpack_packages "$pool_suite" "$1" "${libraries[@]}"
 }
 
 get_pgpool() {
-	unpack_packages "$(suite_of_machine)" "$1" pgpool2 libpgpool2 libmemcached11 libhashkit2 libpq5
+	if [[ $pool_suite != "$(suite_of_machine)" ]]; then
+		unpack_foreign "$1" pgpool2 usr/sbin/pgpool
+		return
+	fi
+	unpack_packages "$pool_suite" "$1" pgpool2 libpgpool2 libmemcached11 libhashkit2 libpq5
+}
+
+get_odyssey() {
+	unpack_foreign "$1" odyssey usr/bin/odyssey
+}
+
+# unpack_foreign DIR PACKAGE PROGRAM: a program, with the C library of its suite and all
+# others that it needs: they may be newer than those of this machine.
+unpack_foreign() {
+	local libraries
+	unpack_packages "$pool_suite" "$1" "$2"
+	# For use_suite, nothing is installed yet.
+	mapfile -t libraries < <(apt-get "${apt_options[@]}" --simulate --no-install-recommends install "$2" |
+		sed -nE 's/^Inst ((lib|openssl-provider)[^ ]*) .*/\1/p')
+	unpack_packages "$pool_suite" "$1" "${libraries[@]}"
+	# LD_LIBRARY_PATH of the tests must not name them: this machine's shell would take them.
+	mv "$1/usr/lib" "$1/usr/libraries"
+	mv "$1/$3" "$1/$3.program"
+	printf '#!/bin/sh\nexec %s --library-path %s %s "$@"\n' \
+		"$(find "$1/usr/libraries" -name 'ld-linux*.so.*' | head -n 1)" "$(echo "$1"/usr/libraries/*-linux-gnu)" \
+		"$1/$3.program" >"$1/$3"
+	chmod 755 "$1/$3"
+	"$1/$3" --version
 }
 
 get_haproxy() {

@@ -1,5 +1,5 @@
-# What the tests with peers share: PgBouncer and pgpool-II, each with connections to the database
-# "app", HAProxy, and the clients of drivers under regress/peers. SESSTRIG_PEERS names the directory that
+# What the tests with peers share: PgBouncer, pgpool-II and Odyssey, each with connections to the
+# database "app", HAProxy, and the clients of drivers under regress/peers. SESSTRIG_PEERS names the directory that
 # has what these need; without it, a test that uses this module is skipped.
 package Peers;
 
@@ -197,6 +197,55 @@ sub stop
 {
 	my ($self) = @_;
 	$self->{process}->signal('INT');
+	$self->{process}->finish;
+	return;
+}
+
+# A running Odyssey that has one connection to the server
+package Odyssey;
+
+use strict;
+use warnings FATAL => 'all';
+
+# Starts it with what is to be added to the section of the user alice.
+sub start
+{
+	my ($class, $server, $settings) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my $self = bless { port => PostgreSQL::Test::Cluster::get_free_port() }, $class;
+	PostgreSQL::Test::Utils::append_to_file("$dir/conf", <<CONF);
+daemonize no
+log_to_stdout yes
+log_format "%l (%c) %m\\n"
+workers 1
+listen { host "127.0.0.1" port $self->{port} }
+storage "server" { type "remote" host "[127.0.0.1]:${\ $server->port }" }
+database "app" {
+	user "alice" {
+		authentication "none"
+		storage "server"
+		pool "session"
+		pool_size 1
+		$settings
+	}
+}
+CONF
+	$self->{process} = Peers::run_program(
+		'odyssey',
+		[ "$Peers::peers/odyssey/usr/bin/odyssey", "$dir/conf" ],
+		sub { return IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->{port}) ? 1 : 0; });
+	return $self;
+}
+
+# What connect_raw() asks of a server.
+sub port { return $_[0]{port}; }
+
+sub client { return Peers::connect_to(@_); }
+
+sub stop
+{
+	my ($self) = @_;
+	$self->{process}->signal('TERM');
 	$self->{process}->finish;
 	return;
 }
