@@ -173,15 +173,6 @@
 	} while (0)
 #endif
 
-/* The setting with this name, or NULL.  Before 16 only guc.c can find it. */
-#if PG_VERSION_NUM >= 160000
-#define SESSTRIG_FINDS_SETTINGS true
-#define SESSTRIG_FIND_SETTING(name) find_option(name, false, true, ERROR)
-#else
-#define SESSTRIG_FINDS_SETTINGS false
-#define SESSTRIG_FIND_SETTING(name) ((struct config_generic *) NULL)
-#endif
-
 /* Call visit() for the setting with this name, and before 16 perhaps for others. */
 #if PG_VERSION_NUM >= 160000
 #define SESSTRIG_VISIT_SETTING(name, visit) \
@@ -190,10 +181,12 @@
 #define SESSTRIG_VISIT_SETTING(name, visit) SESSTRIG_VISIT_SETTINGS(visit)
 #endif
 
-/* The setting with this name, or NULL. */
+/* The setting with this name, or NULL.  Before 16 all are looked at for that. */
 #if PG_VERSION_NUM >= 160000
+#define SESSTRIG_FINDS_QUICKLY true
 #define SESSTRIG_FIND_SETTING(name) find_option(name, false, true, LOG)
 #else
+#define SESSTRIG_FINDS_QUICKLY false
 static inline struct config_generic *
 sesstrig_find_setting(const char *name)
 {

@@ -232,7 +232,7 @@ override_user_settings(void)
 }
 
 /*
- * A setting of a procedural language, or NULL if it does not exist or cannot be found.  It is
+ * A setting of a procedural language, or NULL if it does not exist or takes long to find.  It is
  * looked up only once, when its language has been loaded.  Before that it may be a placeholder,
  * which another setting replaces.
  */
@@ -242,6 +242,8 @@ language_setting(int number, const char *name)
 	static struct config_generic *found[MAX_LANGUAGE_SETTINGS];
 	struct config_generic *setting;
 
+	if (!SESSTRIG_FINDS_QUICKLY)
+		return NULL;
 	if (number < MAX_LANGUAGE_SETTINGS && found[number])
 		return found[number];
 	setting = SESSTRIG_FIND_SETTING(name);
@@ -256,7 +258,7 @@ language_value(struct config_generic *setting, const char *name)
 {
 	if (setting)
 		return value_of(setting, true);
-	return SESSTRIG_FINDS_SETTINGS ? NULL : GetConfigOption(name, true, false);
+	return SESSTRIG_FINDS_QUICKLY ? NULL : GetConfigOption(name, true, false);
 }
 
 /* Override those settings of procedural languages that exist. */

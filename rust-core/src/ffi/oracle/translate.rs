@@ -75,8 +75,8 @@ pub unsafe extern "C" fn sesstrig_routine_translate(
         // SAFETY: the caller promises that `source` is terminated.
         let original = unsafe { CStr::from_ptr(source) }.to_bytes();
         let parameters = (0..nparameters)
-            // SAFETY: the caller promises so many elements, which are terminated strings.
             .map(|i| {
+                // SAFETY: the caller promises so many elements, which are terminated strings.
                 unsafe { CStr::from_ptr(*parameters.add(i)) }
                     .to_bytes()
                     .to_vec()
