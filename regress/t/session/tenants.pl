@@ -152,7 +152,7 @@ subtest 'K1: attacks' => sub {
 	$bob->quit;
 
 	# To have the trigger fail
-	for my $options ('-c default_transaction_read_only=on', '-c statement_timeout=1', '-c role=other_staff', '-c search_path=pg_temp')
+	for my $options ('-c default_transaction_read_only=on', '-c lock_timeout=1', '-c role=other_staff', '-c search_path=pg_temp')
 	{
 		is(titles('alice', options => $options), 'of one', "K1, F7: $options");
 	}
