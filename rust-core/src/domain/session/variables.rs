@@ -105,12 +105,14 @@ const FIRST_WORDS: &[&[u8]] = &[b"ora", b"polar"];
 /// Whether the server's lexer could read the end of this text as that word, which is in lower
 /// case. In some encodings it turns a letter outside of ASCII into one of these.
 fn may_end_with(text: &[u8], word: &[u8]) -> bool {
-    text.len() >= word.len()
-        && text
-            .iter()
-            .rev()
-            .zip(word.iter().rev())
-            .all(|(byte, letter)| byte.eq_ignore_ascii_case(letter) || !byte.is_ascii())
+    let Some(start) = text.len().checked_sub(word.len()) else {
+        return false;
+    };
+    let may_be = |byte: u8, letter: u8| byte.eq_ignore_ascii_case(&letter) || !byte.is_ascii();
+    // Most texts differ in the last letter.
+    (0..word.len())
+        .rev()
+        .all(|index| may_be(text[start + index], word[index]))
 }
 
 #[cfg(test)]
