@@ -6,10 +6,18 @@
 #include "postgres.h"
 
 #include "utils/guc.h"
+#include "utils/memutils.h"
 
 #include "sesstrig_core.h"
 #include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
+
+/* A copy of a text that lasts as long as the error that is being raised. */
+static char *
+keep_text(const char *text)
+{
+	return text ? MemoryContextStrdup(ErrorContext, text) : NULL;
+}
 
 void
 sesstrig_raise_on_failure(ErrorData *error)
@@ -19,6 +27,12 @@ sesstrig_raise_on_failure(ErrorData *error)
 
 	PG_TRY();
 	{
+		/* ReThrowError() copies all texts but these, and "error" is freed. */
+		error->filename = keep_text(error->filename);
+		error->funcname = keep_text(error->funcname);
+		error->domain = keep_text(error->domain);
+		error->context_domain = keep_text(error->context_domain);
+		error->message_id = keep_text(error->message_id);
 		ReThrowError(error);
 	}
 	PG_FINALLY();
