@@ -447,7 +447,7 @@ subtest 'K3: a reload between a session and its parallel workers' => sub {
 };
 
 subtest 'K1: settings that an extension defines' => sub {
-	protect('app.tenant, app.login, plpgsql.print_strict_params, plpgsql.extra_errors, plpgsql.unknown');
+	protect('app.tenant, app.login, PLpgSQL.Print_Strict_Params, plpgsql.extra_errors, plpgsql.unknown');
 	# PL/pgSQL is loaded when a session first needs it.
 	for my $load ('', 'DO $$ BEGIN NULL; END $$')
 	{
