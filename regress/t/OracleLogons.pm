@@ -37,6 +37,7 @@ our @EXPORT = qw(@CASES new_oracle_node outcome_of clean_up page table_rows frag
 #   ask      a query of the session
 #   log      a pattern for the server log
 #   since    the first major where the text to write instead works
+#   buffered whether orafce, where it is installed, keeps what is to be shown
 #   first    whether it does what it does in Oracle if orafce's types come first
 our @CASES;
 
@@ -286,7 +287,7 @@ push @CASES,
 	error => $no_role, ask => 'SELECT current_user', outcome => 'asked: clerk'
   };
 statement('`DBMS_OUTPUT.PUT_LINE(…);`', translated => "DBMS_OUTPUT.PUT_LINE('Hello ' || ora_login_user);", "RAISE NOTICE '%', 'Hello ' || ora_login_user;",
-	outcome => 'NOTICE: Hello alice');
+	outcome => 'NOTICE: Hello alice', buffered => 1);
 statement('`DBMS_SESSION.SLEEP(…);`, `DBMS_LOCK.SLEEP(…);`', translated => "DBMS_SESSION.SLEEP(0.1); DBMS_LOCK.SLEEP(0.1); IF clock_timestamp() >= now() + interval '0.2 s' THEN " . insert("'later'") . ' END IF;',
 	"PERFORM pg_sleep(0.1); IF clock_timestamp() >= now() + interval '0.1 s' THEN " . insert("'later'") . ' END IF;',
 	outcome => 'later');
@@ -706,7 +707,7 @@ BEGIN
     DBMS_OUTPUT.PUT_LINE('Welcome to ' || ora_database_name);
 END;
 EOF
-	write => <<'EOF', outcome => 'NOTICE: Welcome to app');
+	write => <<'EOF', outcome => 'NOTICE: Welcome to app', buffered => 1);
 CREATE OR REPLACE TRIGGER logon_trigger
 AFTER LOGON ON DATABASE
 BEGIN

@@ -104,5 +104,9 @@ extern void sesstrig_event_check_function(Oid function, const char *name);
 extern DefElem *sesstrig_path_option(void);
 extern void sesstrig_path_complete(List *options);
 extern bool sesstrig_path_is_set(const DefElem *option, bool was_set);
+extern char *sesstrig_path_of_routine(List *options);
+
+/* Can only the owner of a routine and superusers create objects in a schema? */
+extern bool sesstrig_schema_is_closed(Oid schema, Oid owner);
 
 #endif							/* SESSTRIG_ENTRY_H */

@@ -132,6 +132,7 @@ extern ErrorData *sesstrig_try_find_relation(const char *schema, const char *nam
 extern ErrorData *sesstrig_try_find_column(const char *schema, const char *name,
 										   const char *column, bool *found);
 extern ErrorData *sesstrig_try_find_extension(const char *name, bool *found);
+extern ErrorData *sesstrig_try_schema_is_closed(const char *name, bool *closed);
 extern ErrorData *sesstrig_try_check_interrupts(void);
 
 /* Has the writer been asked to end?  Cannot raise. */

@@ -338,6 +338,12 @@ my @errors = (
 	[ '42601', '"f" at the end of the routine is not its name', 'CREATE TRIGGER e AFTER LOGON ON DATABASE BEGIN NULL; END !f;' ],
 	[ '42601', 'syntax error at or near "LOGON"', 'CREATE SCHEMA s CREATE TRIGGER e AFTER !LOGON ON DATABASE BEGIN NULL; END;' ],
 	[ '42601', 'syntax error at or near "UNEDITED"', 'CREATE !UNEDITED TRIGGER e AFTER LOGON ON DATABASE BEGIN NULL; END;' ],
+	# D10: errors in a text that is translated point at the original
+	[ '42704', 'type "numbr" does not exist', "CREATE FUNCTION e RETURN NUMBER IS\n n PLS_INTEGER := 5;\n m !NUMBR;\nBEGIN RETURN n; END;" ],
+	[ '42601', '"é" is not a known variable', "CREATE FUNCTION e(p NUMBER) RETURN NUMBER IS BEGIN EXECUTE IMMEDIATE 'x :1' USING p;\n !é := 1; RETURN p; END;" ],
+	[ '42601', 'syntax error at or near ":="', "CREATE TRIGGER e AFTER LOGON ON DATABASE WHEN (USER = 'É') DECLARE n PLS_INTEGER;\nBEGIN n := !:= 1; END;" ],
+	[ '0A000', 'GOTO is not supported', 'CREATE TRIGGER "é" AFTER LOGON ON SCHEMA DECLARE "ö" NUMBER; BEGIN !GOTO x; END;' ],
+	[ '0A000', 'BULK COLLECT is not supported', 'CREATE PROCEDURE e IS n NUMBER; BEGIN SELECT 1 !BULK COLLECT INTO n; END;' ],
 	[ '42601', 'syntax error at or near "foo"', 'CREATE !foo;' ],
 	[ '42601', 'syntax error at or near ";"', 'DROP RULE e!;' ],
 	[ '42601', 'syntax error at or near ";"', 'ALTER TRIGGER e!;' ],

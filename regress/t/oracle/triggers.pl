@@ -84,6 +84,38 @@ EOF
 		['42710: event trigger "logon_trigger" already exists'], 'D9: a trigger is replaced only on request');
 };
 
+# The text that the catalogs have of a routine, and its parameters before it.
+sub stored
+{
+	my ($routine) = @_;
+	return admin($node, 'app', "SELECT concat_ws(': ', nullif(pg_get_function_arguments(oid), ''), prosrc) FROM pg_proc WHERE proname = '$routine'");
+}
+
+subtest 'D10: what is stored' => sub {
+	run('CREATE PROCEDURE translated(x IN NUMBER, y PLS_INTEGER DEFAULT 3) IS v NUMBER(5,2) := x; BEGIN NULL; END;');
+	is(stored('translated'), 'IN x numeric, IN y integer DEFAULT 3: DECLARE v numeric(5,2) := x; BEGIN NULL; END', 'D10: PL/pgSQL');
+	run("CREATE FUNCTION same(x text) RETURN varchar2 IS v VARCHAR2(5); BEGIN SELECT USER INTO v; RETURN v /* NUMBER */ || 'SYSDATE'; END;");
+	is(stored('same'), "x text: DECLARE v VARCHAR2(5); BEGIN SELECT USER INTO v; RETURN v /* NUMBER */ || 'SYSDATE'; END", 'D10: what runs stays to the letter');
+	run('CREATE DOMAIN number AS text; CREATE OR REPLACE PROCEDURE translated(x IN NUMBER) IS v NUMBER := x; BEGIN NULL; END;');
+	is(admin($node, 'app', "SELECT prosrc FROM pg_proc WHERE oid = 'translated(number)'::regprocedure"), 'DECLARE v NUMBER := x; BEGIN NULL; END', 'D10: a type of that name comes first');
+	run('DROP PROCEDURE translated(number); DROP PROCEDURE translated(numeric, int); DROP FUNCTION same(text); DROP DOMAIN number');
+};
+
+subtest 'D10: nobody else decides what a name means' => sub {
+	my $procedure = "CREATE PROCEDURE dbms_session.set_context(a text, b text, c text) LANGUAGE plpgsql AS 'BEGIN END'";
+	run("CREATE ROLE mallory; CREATE SCHEMA dbms_session AUTHORIZATION mallory; CREATE SCHEMA hers AUTHORIZATION mallory; $procedure;"
+		  . "CREATE FUNCTION hers.nvl(text, text) RETURNS text LANGUAGE sql AS 'SELECT 1'");
+	run('SET search_path = public, hers');
+	run('CREATE OR REPLACE TRIGGER names AFTER LOGON ON DATABASE BEGIN DBMS_SESSION.SET_CONTEXT(\'app\', \'tenant\', NVL(ora_login_user, \'x\')); END;');
+	my $source = stored('names');
+	like($source, qr/PERFORM set_config\('app\.tenant'/, 'D10: a package of Oracle\'s is not what another role has made');
+	like($source, qr/COALESCE\(ora_login_user/, 'D1, D10: nor is a function in a schema where others can create some');
+	run('ALTER SCHEMA dbms_session OWNER TO root; ALTER SCHEMA hers OWNER TO root');
+	run('CREATE OR REPLACE TRIGGER names AFTER LOGON ON DATABASE DECLARE n PLS_INTEGER; BEGIN DBMS_SESSION.SET_CONTEXT(\'app\', \'tenant\', NVL(ora_login_user, \'x\')); END;');
+	like(stored('names'), qr/CALL DBMS_SESSION\.SET_CONTEXT\('app', 'tenant', NVL\(/, 'D10: where only superusers can, it comes first');
+	run('RESET search_path; DROP TRIGGER names; DROP SCHEMA dbms_session CASCADE; DROP SCHEMA hers CASCADE; DROP ROLE mallory');
+};
+
 subtest 'D9: OR REPLACE' => sub {
 	run('CREATE ROLE other SUPERUSER; ALTER EVENT TRIGGER logon_trigger OWNER TO other; ALTER EVENT TRIGGER logon_trigger ENABLE ALWAYS');
 	run('CREATE OR REPLACE TRIGGER logon_trigger BEFORE LOGOFF ON DATABASE BEGIN ' . sprintf($insert, "'replaced'") . '; END;');

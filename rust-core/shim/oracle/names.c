@@ -3,8 +3,9 @@
  *	  What the catalogs know of a name in a routine's text, which decides whether the
  *	  text is translated (rule D10).
  *
- * Names are looked up as the routine will do it, so not in the temporary schema: a
- * routine with its owner's rights searches it last, and never for functions.
+ * They are looked up in the path of the routine, which is in force then, but not in the
+ * temporary schema: a routine with its owner's rights searches it last, and never for
+ * functions.
  */
 #include "postgres.h"
 
@@ -20,6 +21,7 @@
 #include "utils/syscache.h"
 
 #include "server/sesstrig_try.h"
+#include "sesstrig_entry.h"
 #include "sesstrig_guard.h"
 
 /* The parts of a name, of which there are one or two. */
@@ -112,6 +114,22 @@ sesstrig_try_find_column(const char *schema, const char *name, const char *colum
 		Oid			relation = find_relation(schema, name);
 
 		*found = OidIsValid(relation) && get_attnum(relation, column) != InvalidAttrNumber;
+	}
+	GUARD_END();
+}
+
+/*
+ * Is there a schema of that name in which only the current user and superusers can create
+ * objects?
+ */
+ErrorData *
+sesstrig_try_schema_is_closed(const char *name, bool *closed)
+{
+	GUARD_BEGIN();
+	{
+		Oid			schema = get_namespace_oid(name, true);
+
+		*closed = OidIsValid(schema) && sesstrig_schema_is_closed(schema, GetUserId());
 	}
 	GUARD_END();
 }

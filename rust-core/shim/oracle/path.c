@@ -29,6 +29,7 @@
 #include "nodes/parsenodes.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/varlena.h"
@@ -105,9 +106,9 @@ is_trusted(Oid role, Oid owner)
 	return role != ACL_ID_PUBLIC && (role == owner || superuser_arg(role));
 }
 
-/* Can only trusted roles create objects in a schema? */
-static bool
-is_closed(Oid schema, Oid owner)
+/* Can only trusted roles create objects in a schema?  If not, names found there may be anybody's. */
+bool
+sesstrig_schema_is_closed(Oid schema, Oid owner)
 {
 	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
 	Form_pg_namespace form;
@@ -169,7 +170,7 @@ path_of_creation(void)
 		name = get_namespace_name(schema);
 		if (!name)
 			continue;
-		if (!is_closed(schema, GetUserId()))
+		if (!sesstrig_schema_is_closed(schema, GetUserId()))
 			ereport(WARNING,
 					(errmsg("schema \"%s\" is not searched by the routine while others can create objects in it", name),
 					 errdetail("Roles other than the routine's owner and superusers have the privilege, and what they create would run with the owner's rights."),
@@ -193,6 +194,30 @@ sesstrig_path_complete(List *options)
 
 	if (option && option->defnamespace && strcmp(option->defnamespace, MARK) == 0)
 		castNode(VariableSetStmt, option->arg)->args = path_of_creation();
+}
+
+/*
+ * The path that the clauses of a routine set, as a value of the setting; NULL if they leave it
+ * to the caller.
+ */
+char *
+sesstrig_path_of_routine(List *options)
+{
+	char	   *path = NULL;
+	ListCell   *cell;
+
+	foreach(cell, options)
+	{
+		DefElem    *option = lfirst_node(DefElem, cell);
+
+		if (!sesstrig_path_is_set(option, path != NULL))
+			path = NULL;
+		else if (strcmp(option->defname, "set") == 0 &&
+				 sesstrig_path_is_set(option, false) &&
+				 castNode(VariableSetStmt, option->arg)->kind == VAR_SET_VALUE)
+			path = ExtractSetVariableArgs(castNode(VariableSetStmt, option->arg));
+	}
+	return path;
 }
 
 /* Is pg_trusted an element of this setting, whose syntax has been checked? */
@@ -251,7 +276,7 @@ sesstrig_path_trust(const char *setting, Oid role, List *path, Oid *first)
 		named = named || schema == *first;
 		if (isAnyTempNamespace(schema))
 			continue;
-		if (schema != PG_CATALOG_NAMESPACE && !is_closed(schema, role))
+		if (schema != PG_CATALOG_NAMESPACE && !sesstrig_schema_is_closed(schema, role))
 		{
 			complete = false;
 			continue;

@@ -22,6 +22,7 @@
 #include "parser/scanner.h"
 #include "tcop/pquery.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/syscache.h"
 
 #include "server/compat.h"
@@ -331,6 +332,8 @@ translate_source(CreateFunctionStmt *statement, const char *query)
 	const char **parameters;
 	int			nparameters;
 	bool		is_trigger;
+	char	   *path;
+	int			nest_level;
 	SesstrigTranslation found;
 
 	foreach(cell, statement->options)
@@ -349,8 +352,16 @@ translate_source(CreateFunctionStmt *statement, const char *query)
 	parameters = parameter_names(statement, &nparameters);
 	is_trigger = statement->returnType &&
 		strcmp(strVal(llast(statement->returnType->names)), "event_trigger") == 0;
+
+	/* Names are looked up as the routine will do it, so not where others can create objects. */
+	path = sesstrig_path_of_routine(statement->options);
+	nest_level = NewGUCNestLevel();
+	if (path)
+		(void) set_config_option("search_path", path, superuser() ? PGC_SUSET : PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	sesstrig_raise_on_failure(sesstrig_routine_translate(source, standard_conforming_strings, is_trigger,
 														 parameters, nparameters, &found));
+	AtEOXact_GUC(true, nest_level);
 	if (found.result == SESSTRIG_TRANSLATION_RESULT_REFUSED)
 		ereport(ERROR,
 				(errcode(MAKE_SQLSTATE(found.sqlstate[0], found.sqlstate[1], found.sqlstate[2],

@@ -82,6 +82,12 @@ impl Names for Catalogs {
         })
     }
 
+    fn is_closed(&mut self, schema: &[u8]) -> PgResult<bool> {
+        let schema = terminated(schema);
+        // SAFETY: this calls a guard; `schema` outlives the call.
+        unsafe { ask(|closed| sys::sesstrig_try_schema_is_closed(schema.as_ptr(), closed)) }
+    }
+
     fn poll(&mut self) -> PgResult<()> {
         // SAFETY: this calls a guard.
         unsafe { PgError::check(sys::sesstrig_try_check_interrupts()) }

@@ -209,6 +209,9 @@ mod tests {
             fn relation(&mut self, _: &[Vec<u8>]) -> Result<Relation, ()> {
                 Ok(Relation::None)
             }
+            fn is_closed(&mut self, schema: &[u8]) -> Result<bool, ()> {
+                Ok(schema != b"dbms_foreign")
+            }
             fn has_oracle_session(&mut self) -> Result<bool, ()> {
                 Ok(false)
             }

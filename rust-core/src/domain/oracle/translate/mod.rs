@@ -96,6 +96,10 @@ pub trait Names {
     /// The relation of that name.
     fn relation(&mut self, name: &[Vec<u8>]) -> Result<Relation, Self::Error>;
 
+    /// Whether there is a schema of that name in which only the routine's owner and superusers
+    /// can create objects.
+    fn is_closed(&mut self, schema: &[u8]) -> Result<bool, Self::Error>;
+
     /// Whether the extension `oracle_session` is installed.
     fn has_oracle_session(&mut self) -> Result<bool, Self::Error>;
 
@@ -245,6 +249,7 @@ enum Question {
     Takes(usize),
     Relation,
     Extension,
+    Closed,
 }
 
 impl<'a, N: Names> Translator<'a, N> {
@@ -375,7 +380,27 @@ impl<'a, N: Names> Translator<'a, N> {
         .map(|found| found != 0)
     }
 
+    /// Whether a name is of a package of Oracle's, in a schema in which others can create objects.
+    /// Its author means Oracle's package, and not what somebody has put there, which would run
+    /// with the author's rights.
+    fn is_foreign(&mut self, name: &[Vec<u8>]) -> Step<N, bool> {
+        let [schema, _] = name else {
+            return Ok(false);
+        };
+        if !schema.starts_with(b"dbms_") && !schema.starts_with(b"utl_") {
+            return Ok(false);
+        }
+        let schema = vec![schema.clone()];
+        self.ask(Question::Closed, &schema, |names, schema| {
+            Ok(u8::from(names.is_closed(&schema[0])?))
+        })
+        .map(|closed| closed == 0)
+    }
+
     fn takes(&mut self, name: &[Vec<u8>], arguments: usize) -> Step<N, bool> {
+        if self.is_foreign(name)? {
+            return Ok(false);
+        }
         self.ask(Question::Takes(arguments), name, |names, name| {
             Ok(u8::from(names.takes(name, arguments)?))
         })
@@ -383,6 +408,9 @@ impl<'a, N: Names> Translator<'a, N> {
     }
 
     fn routine(&mut self, name: &[Vec<u8>]) -> Step<N, Routine> {
+        if self.is_foreign(name)? {
+            return Ok(Routine::None);
+        }
         self.ask(Question::Routine, name, |names, name| {
             Ok(match names.routine(name)? {
                 Routine::None => 0,

@@ -25,8 +25,9 @@ impl<N: Names> Translator<'_, N> {
         if !ours {
             return Ok(false);
         }
-        if self.routine(&chain)? != Routine::None {
-            return self.found_in_package(name, open, &chain).map(|()| true);
+        let routine = self.routine(&chain)?;
+        if routine != Routine::None {
+            return self.found_in_package(name, open, routine).map(|()| true);
         }
         let ends = open.map(|open| self.arguments(open)).unwrap_or_default();
         match (spelled.as_str(), open, ends.len()) {
@@ -118,27 +119,12 @@ impl<N: Names> Translator<'_, N> {
     }
 
     /// Calls what is there.
-    fn found_in_package(&mut self, name: usize, open: Option<usize>, chain: &[Vec<u8>]) -> Step<N> {
+    fn found_in_package(&mut self, name: usize, open: Option<usize>, routine: Routine) -> Step<N> {
         if self.is(0, "sys") && name > 1 {
             self.delete(0);
             self.delete(1);
         }
-        let word: &'static [u8] = match self.routine(chain)? {
-            Routine::Function => b"PERFORM ",
-            Routine::Procedure | Routine::None => b"CALL ",
-        };
-        self.edits.insert_before(self.at(0), word, Class::Needed);
-        match open {
-            Some(open) => {
-                let close = self.mate(open).unwrap_or(open);
-                self.walk(open, close + 1)
-            }
-            None => {
-                self.edits
-                    .insert_after(self.at(name - 1), &b"()"[..], Class::Needed);
-                Ok(())
-            }
-        }
+        self.call_routine(name, open, routine)
     }
 
     /// Puts the arguments between two texts, in place of the name and the parentheses.

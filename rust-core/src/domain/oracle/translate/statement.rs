@@ -241,11 +241,23 @@ impl<N: Names> Translator<'_, N> {
             return Ok(());
         }
         let chain = self.chain(0, name);
-        let word: &'static [u8] = match self.routine(&chain)? {
-            Routine::Function => b"PERFORM ",
-            Routine::Procedure => b"CALL ",
+        match self.routine(&chain)? {
             // Mostly a word that is misspelled, which only CREATE can say in time.
-            Routine::None => return self.refuse_call(&chain),
+            Routine::None => self.refuse_call(&chain),
+            routine => self.call_routine(name, open, routine),
+        }
+    }
+
+    /// Has PL/pgSQL call a function or a procedure, whose name ends before an index.
+    pub(super) fn call_routine(
+        &mut self,
+        name: usize,
+        open: Option<usize>,
+        routine: Routine,
+    ) -> Step<N> {
+        let word: &'static [u8] = match routine {
+            Routine::Function => b"PERFORM ",
+            Routine::Procedure | Routine::None => b"CALL ",
         };
         self.edits.insert_before(self.at(0), word, Class::Needed);
         match open {

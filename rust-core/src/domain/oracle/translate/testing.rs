@@ -38,6 +38,9 @@ impl Names for Some {
         })
     }
 
+    fn is_closed(&mut self, schema: &[u8]) -> Result<bool, ()> {
+        Ok(schema != b"dbms_foreign")
+    }
     fn has_oracle_session(&mut self) -> Result<bool, ()> {
         Ok(self.extension)
     }

@@ -78,6 +78,9 @@ impl Names for Catalog {
         })
     }
 
+    fn is_closed(&mut self, schema: &[u8]) -> Result<bool, String> {
+        Ok(schema != b"dbms_foreign")
+    }
     fn has_oracle_session(&mut self) -> Result<bool, String> {
         Ok(self.extension)
     }
@@ -368,6 +371,9 @@ fn names_are_asked_as_catalogs_have_them() {
         }
         fn relation(&mut self, _: &[Vec<u8>]) -> Result<Relation, ()> {
             Ok(Relation::None)
+        }
+        fn is_closed(&mut self, schema: &[u8]) -> Result<bool, ()> {
+            Ok(schema != b"dbms_foreign")
         }
         fn has_oracle_session(&mut self) -> Result<bool, ()> {
             Ok(false)
