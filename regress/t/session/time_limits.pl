@@ -148,6 +148,8 @@ set_trigger('logon', 'log_session');
 $client = open_session($node, 'alice');
 my $locker = open_quiet_session($node);
 my $locked = log_position($node);
+# After a change, the next session reads it.
+$locker->query('ALTER EVENT TRIGGER t ENABLE');
 $locker->query('BEGIN; LOCK pg_event_trigger; ALTER EVENT TRIGGER t ENABLE ALWAYS');
 my $late = open_session($node, 'alice');
 $late->quit;

@@ -60,12 +60,12 @@ sesstrig_try_watch_roles(void)
 }
 
 /*
- * A trigger can be new in a database if a row of pg_event_trigger is, or if the database is,
- * which may have been copied from one with triggers, and may have the OID of one that was
+ * The triggers of a database change if a row of pg_event_trigger does, or if the database is
+ * new: it may have been copied from one with triggers, and may have the OID of one that was
  * dropped.  It can also be that the table has another file.
  */
 static bool
-may_add_trigger(const SharedInvalidationMessage *message)
+may_change_triggers(const SharedInvalidationMessage *message)
 {
 	if (message->id == SHAREDINVALRELCACHE_ID)
 		return message->rc.relId == EventTriggerRelationId || !OidIsValid(message->rc.relId);
@@ -78,7 +78,7 @@ sesstrig_catalogs_changed(const SharedInvalidationMessage *messages, int count)
 {
 	for (int i = 0; i < count; i++)
 	{
-		if (may_add_trigger(&messages[i]))
+		if (may_change_triggers(&messages[i]))
 		{
 			sesstrig_triggers_count_change();
 			return;
@@ -207,18 +207,14 @@ sesstrig_try_read_triggers(bool may_wait, const char *const *events,
 			Relation	rel = table_open(EventTriggerRelationId, NoLock);
 			BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
 
+			/*
+			 * Other sessions may go by what one finds that starts.  The snapshot could be
+			 * older than the number of changes that is noted with that.
+			 */
+			if (nblocks > 0 && !may_wait)
+				InvalidateCatalogSnapshot();
 			if (nblocks > 0)
 				read_blocks(rel, nblocks, events, nevents, rows, nrows);
-
-			/*
-			 * Other sessions may go by it that there is nothing.  The snapshot can
-			 * be older than the number of changes that is noted with that.
-			 */
-			if (nblocks > 0 && *nrows == 0 && !may_wait)
-			{
-				InvalidateCatalogSnapshot();
-				read_blocks(rel, nblocks, events, nevents, rows, nrows);
-			}
 			/* Where a session starts, its transaction ends next, and releases the lock. */
 			table_close(rel, may_wait ? AccessShareLock : NoLock);
 			*complete = true;

@@ -7,9 +7,9 @@
 use super::audit::keeper::{self, Passes, Start};
 use super::audit::pool::{self, POOL, Pool};
 use super::audit::refusals::{self, Queue};
-use super::session::triggers::ABSENT;
+use super::session::triggers::KNOWN;
 use super::stat::{self, Slot, Stats};
-use crate::domain::session::absent::Absent;
+use crate::domain::session::known::Known;
 use std::ffi::c_void;
 
 /// What the processes share. Behind it are the slots for the counters of triggers, and the
@@ -18,7 +18,7 @@ struct Shared {
     passes: Passes,
     refusals: Queue,
     stats: Stats,
-    absent: Absent,
+    known: Known,
 }
 
 /// Where the slots begin.
@@ -53,13 +53,13 @@ pub(crate) unsafe fn attach(memory: *mut c_void, fresh: Option<Start>) {
             (&raw mut (*memory).passes).write(Passes::new(start));
             Queue::initialize(&raw mut (*memory).refusals);
             (&raw mut (*memory).stats).write(Stats::new(stat::stat_max()));
-            (&raw mut (*memory).absent).write(Absent::default());
+            (&raw mut (*memory).known).write(Known::default());
         }
         POOL.attach(pool);
         keeper::PASSES.attach(&raw mut (*memory).passes);
         refusals::QUEUE.attach(&raw mut (*memory).refusals);
         stat::STATS.attach(&raw mut (*memory).stats);
-        ABSENT.attach(&raw mut (*memory).absent);
+        KNOWN.attach(&raw mut (*memory).known);
         (*memory).stats.attach(slots, fresh.is_some());
     }
 }

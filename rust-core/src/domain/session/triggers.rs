@@ -25,17 +25,19 @@ impl RoleId {
     pub const BOOTSTRAP: RoleId = RoleId(10);
 }
 
-/// In which sessions a trigger is enabled: `pg_event_trigger.evtenabled`.
+/// In which sessions a trigger is enabled: `pg_event_trigger.evtenabled`. The numbers are the
+/// catalog's letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Enabled {
     /// `ENABLE`: unless `session_replication_role` is `replica`.
-    Origin,
+    Origin = b'O',
     /// `ENABLE REPLICA`: only if `session_replication_role` is `replica`.
-    Replica,
+    Replica = b'R',
     /// `ENABLE ALWAYS`: in every session.
-    Always,
+    Always = b'A',
     /// `DISABLE`: in no session.
-    Never,
+    Never = b'D',
 }
 
 impl Enabled {
@@ -176,7 +178,7 @@ impl TriggerSet {
     }
 
     /// Adds a trigger with that name, which is in the server's encoding. When all have
-    /// been added, call [`TriggerSet::sort`]. If it is a delegated one, `owner` is the
+    /// been added, call [`TriggerSet::sort`], unless they came in order. If it is a delegated one, `owner` is the
     /// name of its owner, which the description then has, too (rule N3).
     ///
     /// # Errors
@@ -252,6 +254,16 @@ impl TriggerSet {
     /// Whether there is no trigger.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// How many triggers there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// All triggers, of both events, in firing order.
+    pub fn iter(&self) -> impl Iterator<Item = Trigger<'_>> {
+        self.entries.iter().map(|entry| self.trigger(entry))
     }
 
     /// The triggers to run for `event`, in firing order. `replica` says whether

@@ -7,8 +7,8 @@
 
 use super::current;
 use crate::domain::delegation::Standing;
-use crate::domain::session::absent::Absent;
 use crate::domain::session::event::Event;
+use crate::domain::session::known::Known;
 use crate::domain::session::triggers::{
     Definition, Enabled, FunctionId, RoleId, Scope, Trigger, TriggerId, TriggerSet,
 };
@@ -23,8 +23,8 @@ use std::mem::ManuallyDrop;
 use std::ptr;
 use std::rc::Rc;
 
-/// Where this process finds which databases have no trigger.
-pub(in crate::pg) static ABSENT: Attached<Absent> = Attached::none();
+/// Where this process finds the triggers that sessions have read before it.
+pub(in crate::pg) static KNOWN: Attached<Known> = Attached::none();
 
 thread_local! {
     /// Whether [`invalidate`] is registered to be called on changes.
@@ -48,11 +48,11 @@ pub(crate) fn invalidate() {
     VALID.set(false);
 }
 
-/// Notes that a change is about to be told to the other sessions that could have added a trigger
-/// to a database. Like [`invalidate`] it only sets a flag.
+/// Notes that a change of triggers is about to be told to the other sessions. Like [`invalidate`]
+/// it only changes a number.
 pub(crate) fn count_change() {
-    if let Some(absent) = ABSENT.get() {
-        absent.count_change();
+    if let Some(known) = KNOWN.get() {
+        known.count_change();
     }
 }
 
@@ -72,28 +72,29 @@ pub(super) fn are_unreadable() -> bool {
 }
 
 /// Fills the cache for a session that starts, in a transaction that has changed nothing. If the
-/// catalog is locked, the cache stays invalid. Where the database is known to have no trigger, the
-/// catalog is not read.
+/// catalog is locked, the cache stays invalid. Where an earlier session has read the triggers,
+/// and they are the same for all, the catalog is not read.
 pub(super) fn load_first() -> PgResult<()> {
     watch_triggers()?;
-    let Some(absent) = ABSENT.get() else {
-        return load(false);
+    let Some(known) = KNOWN.get() else {
+        return load(false).map(drop);
     };
-    if absent.includes(backend::database()) {
+    if let Some(triggers) = known.triggers(backend::database())? {
         VALID.set(true);
+        keep(triggers);
         return Ok(());
     }
-    let changes = absent.changes();
-    load(false)?;
-    if VALID.get() && SET.with(|set| set.borrow().is_none()) {
-        absent.note(backend::database(), changes);
+    let changes = known.changes();
+    if load(false)? {
+        known.note(backend::database(), changes, &cached());
     }
     Ok(())
 }
 
-/// Fills the cache. A transaction must be open. If `may_wait` is false and the
-/// catalog is locked, the cache stays invalid.
-fn load(may_wait: bool) -> PgResult<()> {
+/// Fills the cache. A transaction must be open. If `may_wait` is false and the catalog is
+/// locked, the cache stays invalid. Returns whether it is filled with what every other session
+/// of the database would fill it with.
+fn load(may_wait: bool) -> PgResult<bool> {
     watch_triggers()?;
     // A change that arrives during the reading marks the cache as invalid again, and
     // the next firing reads anew, as with upstream's event trigger cache.
@@ -101,19 +102,26 @@ fn load(may_wait: bool) -> PgResult<()> {
     let read = read_triggers(may_wait);
     UNREADABLE.set(read.is_err());
     match read {
-        Ok(Some(triggers)) => {
-            SET.with(|set| set.replace((!triggers.is_empty()).then(|| Rc::new(triggers))));
-            Ok(())
+        Ok(Some(Read {
+            triggers,
+            same_for_all,
+        })) => {
+            keep(triggers);
+            Ok(same_for_all)
         }
         Ok(None) => {
             VALID.set(false);
-            Ok(())
+            Ok(false)
         }
         Err(error) => {
             VALID.set(false);
             Err(error)
         }
     }
+}
+
+fn keep(triggers: TriggerSet) {
+    SET.with(|set| set.replace((!triggers.is_empty()).then(|| Rc::new(triggers))));
 }
 
 /// Whether a trigger that was to fire still is. A transaction must be open. This costs
@@ -157,9 +165,17 @@ fn watch_triggers() -> PgResult<()> {
     Ok(())
 }
 
+/// What has been read from the catalog.
+struct Read {
+    triggers: TriggerSet,
+    /// Whether no trigger belongs to a role of which it depends on other catalogs, and on the
+    /// session, whether its triggers fire.
+    same_for_all: bool,
+}
+
 /// Reads the triggers on session events. A transaction must be open. The result is
 /// `None` if `may_wait` is false and the catalog could not be locked at once.
-fn read_triggers(may_wait: bool) -> PgResult<Option<TriggerSet>> {
+fn read_triggers(may_wait: bool) -> PgResult<Option<Read>> {
     let events = Event::ALL.map(|event| event.name().as_ptr());
     let mut rows: *mut SesstrigTriggerRow = ptr::null_mut();
     let mut nrows = 0;
@@ -215,7 +231,12 @@ fn read_triggers(may_wait: bool) -> PgResult<Option<TriggerSet>> {
         }
     }
     set.sort();
-    Ok(Some(set))
+    Ok(Some(Read {
+        triggers: set,
+        same_for_all: rows
+            .iter()
+            .all(|row| RoleId(row.owner) == RoleId::BOOTSTRAP),
+    }))
 }
 
 /// `None` if the trigger's state is unknown.
