@@ -85,10 +85,13 @@ RUN set -eu; \
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "postgresql-$PG_MAJOR" $jit; \
 	rm -rf /var/lib/apt/lists/* /var/cache/apt/*; \
 	install -d -o postgres -g postgres -m 3777 /var/run/postgresql; \
-	# Where people look for it, and with an address that can be reached from outside.
+	# Where people look for it, with an address that can be reached from outside, and with the
+	# language of most triggers, which each session that fires one would load otherwise.
 	cd /usr/share/postgresql; \
 	dpkg-divert --add --rename --divert "$PWD/$PG_MAJOR/postgresql.conf.sample.dpkg" "$PWD/$PG_MAJOR/postgresql.conf.sample"; \
-	sed "s/^#listen_addresses = 'localhost'/listen_addresses = '*'/" $PG_MAJOR/postgresql.conf.sample.dpkg >postgresql.conf.sample; \
+	sed -e "s/^#listen_addresses = 'localhost'/listen_addresses = '*'/" \
+		-e "s/^#shared_preload_libraries = ''/shared_preload_libraries = 'plpgsql'/" \
+		$PG_MAJOR/postgresql.conf.sample.dpkg >postgresql.conf.sample; \
 	ln -s ../postgresql.conf.sample "$PG_MAJOR/"; \
 	case "$(postgres --version)" in \
 		*" ${PG_VERSION%-r*} "*) ;; \
