@@ -74,22 +74,37 @@ wait_for_keeper() {
 	die 'the keeper of the session audit did not run'
 }
 
-# Sets instructions to the count of this connection: its backend is the one
-# process that ends meanwhile. A fork inherits the counters, so what counts is
-# what came after they were zeroed: the summary. (The totals have calls through
-# the procedure linkage table twice.)
+# Sets instructions to the count of this connection: its backend is the one process that both
+# begins and ends meanwhile. If another does, it connects again. A fork inherits the
+# counters, so what counts is what came after they were zeroed: the summary. (The totals
+# have calls through the procedure linkage table twice.)
 connect() { # DATABASE [ARGUMENT...]
-	local i files
-	rm -f "$work"/*.out
-	query "$1" "${@:2}" -c 'SELECT 1'
-	for ((i = 0; i < 600; i++)); do
-		files=("$work"/*.out)
-		# The totals are the last line.
-		if grep -qs '^totals: ' "${files[@]}"; then
-			[[ ${#files[@]} -eq 1 ]] || die 'another process ended too'
-			instructions=$(sed -n 's/^summary: //p' "${files[0]}")
+	local try before counts
+	for try in {1..5}; do
+		before=" $(ps -o pid= --ppid "$server" | xargs) "
+		rm -f "$work"/*.out
+		query "$1" "${@:2}" -c 'SELECT 1'
+		wait_for_counts
+		if [[ ${#counts[@]} -eq 1 ]]; then
+			instructions=$(sed -n 's/^summary: //p' "${counts[0]}")
 			return
 		fi
+	done
+	die 'other processes end all the time'
+}
+
+# Waits for a count of a process that was not there `before`; all of them are `counts` then.
+wait_for_counts() {
+	local i file
+	for ((i = 0; i < 600; i++)); do
+		counts=()
+		for file in "$work"/*.out; do
+			# The totals are the last line.
+			if [[ $before != *" $(basename "$file" .out) "* ]] && grep -qs '^totals: ' "$file"; then
+				counts+=("$file")
+			fi
+		done
+		((${#counts[@]} == 0)) || return 0
 		sleep 0.05
 	done
 	die 'callgrind wrote no count'
