@@ -50,7 +50,7 @@ download() {
 	for from in upstream debian pool; do
 		rm -rf "$new"
 		mkdir -p "$new"
-		printf 'fetching %s from %s ... ' "$minor" "$from" >&2
+		begin_line 2 "fetching $minor from $from"
 		logged "$log_dir/fetch-$from.log" "download_from_$from" "$new"
 		if ((status != 0)); then
 			say "not there: $(tail -n 1 "$log_dir/fetch-$from.log")"

@@ -112,7 +112,7 @@ install_packages() {
 
 # install_unlocked TITLE COMMAND ...
 install_unlocked() {
-	printf 'installing %s ... ' "$1" >&2
+	begin_line 2 "installing $1"
 	logged "$log_dir/packages.log" "${@:2}"
 	# The caller looks at what is there, for not all of it may be needed.
 	if ((status == 0)); then

@@ -5,8 +5,8 @@
 # Globals
 #   passed, failed, skipped  the tests so far; run_tests, fail_tests and finish_tests
 #                            add to them
-#   beside                   where the output of suites goes that run beside this
-#                            shell, by their process groups
+#   beside                   the directories of suites that run beside this shell, by their
+#                            process groups: with their output, and the line for the ticker
 
 ! declare -F run_tests >/dev/null || return 0
 
@@ -35,15 +35,15 @@ count_tests() {
 }
 
 # The name of a suite, with the major in front when there are several.
-print_title() {
+title_of() {
 	((${#versions[@]} == 1)) || printf '%s: ' "$major"
-	printf '%s ... ' "$1"
+	printf '%s\n' "$1"
 }
 
 # run_tests NAME COMMAND ...: runs a suite and counts its tests.
 run_tests() {
 	local log=$log_dir/check-$1.log ok bad skip
-	print_title "$1"
+	begin_line 1 "$(title_of "$1")"
 	logged "$log" "${@:2}"
 	note_cost "$1"
 	read -r ok bad skip < <(count_tests "$log")
@@ -66,6 +66,7 @@ start_tests() {
 	local output
 	finish_tests $((jobs - 1))
 	output=$(mktemp -d)
+	printf '%s\n' "$(title_of "$1")" "$log_dir/check-$1.log" "$SECONDS" >"$output/line"
 	# With job control it becomes a process group, which can be ended with all its
 	# processes, and where an interrupt is not ignored.
 	set -m
@@ -79,15 +80,29 @@ tests_into() {
 	local passed=0 failed=0 skipped=0
 	set +m
 	leave_locks
+	leave_ticker
 	run_tests "${@:2}"
 	echo "$passed $failed $skipped" >"$1/counts"
 }
 
 # finish_tests NUMBER: waits until at most so many suites run beside this shell.
 finish_tests() {
-	local group output ok bad skip
+	local group output lines ok bad skip
 	while ((${#beside[@]} > $1)); do
-		wait -n -p group "${!beside[@]}" || true
+		lines=()
+		for output in "${beside[@]}"; do
+			mapfile -t -O "${#lines[@]}" lines <"$output/line"
+		done
+		screen=1
+		start_ticker '' "${lines[@]}"
+		wait -n -p group "${!beside[@]}" 2>/dev/null || true
+		stop_ticker
+		if [[ -z ${group-} ]]; then
+			# One was killed while this shell waited for something else: bash has forgotten it.
+			for group in "${!beside[@]}"; do
+				kill -0 "$group" 2>/dev/null || break
+			done
+		fi
 		output=${beside[$group]}
 		unset "beside[$group]"
 		cat "$output/out"
@@ -102,6 +117,7 @@ finish_tests() {
 # Ends the suites that run beside this shell, which have ten seconds to stop their servers.
 stop_tests() {
 	local group try
+	stop_ticker
 	for group in "${!beside[@]}"; do
 		kill -TERM -- "-$group" 2>/dev/null || true
 	done
@@ -118,7 +134,7 @@ stop_tests() {
 
 # fail_tests NAME REASON: counts a suite that cannot be run as one failed test.
 fail_tests() {
-	print_title "$1"
+	begin_line 1 "$(title_of "$1")"
 	failed=$((failed + 1))
 	echo "FAILED: $2"
 }
