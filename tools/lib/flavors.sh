@@ -150,7 +150,31 @@ prepare_flavor() {
 
 build_flavor() {
 	prepare_flavor "$1"
-	step "make-$flavor" "building ($flavor)" build_make "${targets[0]}"
+	step "make-$flavor" "building ($flavor)" build_all
+}
+
+# The first time, it says how many files will be compiled. With -n, make knows that as soon as
+# these few are there, which rules for others cannot do without.
+build_all() {
+	local count
+	if [[ ! -e $obj/src/port/libpgport.a ]]; then
+		build_make -C src/backend generated-headers
+		build_make -C src/port all
+		build_make -C src/common all
+		if count=$(count_objects); then in_all "$count" files; fi
+	fi
+	build_make "${targets[0]}"
+}
+
+# The object files that are there by then, and those that make would compile.
+count_objects() {
+	{
+		find "$obj/src/port" "$obj/src/common" -name '*.o'
+		LC_ALL=C "$environment" make -C "$obj" -n "${targets[0]}" | awk '
+			/: Entering directory / { directory[++depth] = substr($4, 2, length($4) - 2) }
+			/: Leaving directory / { depth-- }
+			/ -c / && match($0, / -o [^ ]+\.o/) { print directory[depth] "/" substr($0, RSTART + 4, RLENGTH - 4) }'
+	} | sort -u | wc -l
 }
 
 install_flavor() {
