@@ -443,13 +443,13 @@ my $unreleased = join '|', 'WARNING:  .*leak', 'resource was not closed', 'snaps
 
 # Tests that the whole log tells of no failed assertion, crash, PANIC, or panic
 # in the core, and of nothing that was not released. A test that provokes one of
-# these says which lines it expects.
+# these says which lines it expects. The log is that of a node, or a file.
 sub log_is_clean
 {
-	my ($node, $title, %params) = @_;
+	my ($log, $title, %params) = @_;
 	my @lines =
 	  grep { /TRAP:|PANIC:|terminated by signal|panic in the session trigger core|panicked at|$unreleased/ }
-	  split /\n/, slurp_file($node->logfile);
+	  split /\n/, slurp_file(ref $log ? $log->logfile : $log);
 	@lines = grep { !/$params{expected}/ } @lines if $params{expected};
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	return is(join("\n", @lines), '', $title);

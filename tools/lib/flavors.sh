@@ -4,7 +4,7 @@
 #   release   what is installed for use
 #   test      with assertions, and the faults that the tests ask the core for
 #   asan      that, with AddressSanitizer
-#   stock     upstream's own, to compare with; without contrib, which nobody compares
+#   stock     upstream's own, to compare with; without contrib, but for what a suite adds
 #   in-tree   as anyone would build the patched tree who has never seen build.sh;
 #             it is no more than named here, its suite builds it
 #

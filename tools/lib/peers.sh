@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Gets what sessions come from: a pool, and drivers with the clients in
-# regress/peers. All majors share them. The tests of them are in regress/t/peers.
+# Gets what sessions come from: a pool, drivers with the clients in regress/peers, and
+# drivers' own tests. All majors share them. The tests of them are in regress/t/peers and
+# regress/t/drivers.
 #
 # Globals, set here once:
 #   peers       where they are
@@ -15,6 +16,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 # shellcheck source=tools/lib/user.sh
 . "$(dirname "${BASH_SOURCE[0]}")/user.sh"
+# shellcheck source=tools/lib/versions.sh
+. "$(dirname "${BASH_SOURCE[0]}")/versions.sh"
 
 peers=$top/build/cache/peers
 pool_suite=${SESSTRIG_POOL_SUITE:-$(suite_of_machine)}
@@ -30,6 +33,13 @@ get_peers() {
 	get_peer hikari HikariPool.java
 	get_peer rust tokio-postgres/Cargo.toml tokio-postgres/Cargo.lock tokio-postgres/src/main.rs \
 		tokio-postgres/src/bin/recipes.rs
+}
+
+# The drivers' own tests. Those of psycopg 3, pgjdbc and node-postgres are in no archive of a
+# release.
+get_driver_tests() {
+	get_peer python_tests requirements.txt tests.txt
+	get_peer rust_tests tokio-postgres/Cargo.toml tokio-postgres/Cargo.lock
 }
 
 # get_peer NAME FILE ...: gets one into a directory of its own, where it stays
@@ -129,6 +139,11 @@ get_syslogng() {
 }
 
 get_python() {
+	make_venv "$1" requirements.txt
+}
+
+# make_venv DIR FILE: an environment of Python with what this file requires.
+make_venv() {
 	local python
 	require_programs python3
 	# The first on root's PATH may be one that only root can run.
@@ -136,7 +151,24 @@ get_python() {
 	"$python" -c 'import ensurepip, venv'
 	"$python" -m venv "$1"
 	"$1/bin/pip" install -qq --disable-pip-version-check --retries 1 --only-binary :all: \
-		--requirement "$top/regress/peers/requirements.txt"
+		--requirement "$top/regress/peers/$2"
+}
+
+# The archives of the sources have the tests; the drivers themselves are those that are built.
+get_python_tests() {
+	local names=asyncpg,pg8000,psycopg2,SQLAlchemy sources archive to
+	make_venv "$1" tests.txt
+	mapfile -t sources < <(cd "$top/regress/peers" && sed -nE "s/^psycopg2-binary=/psycopg2=/; /^(${names//,/|})==/p" requirements.txt tests.txt)
+	# psycopg2's asks for a pg_config, of whatever version, before it says what it is.
+	PATH="$dir/install-stock/bin:$PATH" "$1/bin/pip" download -qq --disable-pip-version-check --retries 1 --no-deps \
+		--no-binary "$names" --dest "$1/archives" "${sources[@]}"
+	for archive in "$1"/archives/*.tar.gz; do
+		to=${archive%-*}
+		mkdir "$to"
+		tar -xf "$archive" -C "$to" --strip-components=1 --no-same-owner
+	done
+	# The tests would find it in place of the one that is built.
+	rm -r "$1/archives/asyncpg/asyncpg"
 }
 
 get_node() {
@@ -170,4 +202,25 @@ get_rust() {
 make_rust() {
 	cargo build --locked --offline --target-dir "$1" \
 		--manifest-path "$top/regress/peers/tokio-postgres/Cargo.toml"
+}
+
+# The archive of the crate has the tests, with a port that only they know.
+get_rust_tests() {
+	local manifest=$top/regress/peers/tokio-postgres/Cargo.toml crate
+	cargo fetch --locked --manifest-path "$manifest"
+	crate=$(cargo metadata --locked --offline --format-version 1 --manifest-path "$manifest" |
+		grep -oE '"manifest_path":"[^"]*/tokio-postgres-[0-9.]+/Cargo.toml"' | cut -d'"' -f4)
+	cp -r "${crate%/*}" "$1/crate"
+	perl -0pi -e 's/"[^"]*\b5433\b[^"]*"/&$&.replace("5433", &std::env::var("SESSTRIG_PORT").unwrap())/g' \
+		"$1"/crate/tests/test/{main,runtime}.rs
+	# What its benchmarks need is half of all.
+	perl -0pi -e 's/^\[(\[bench\]|dev-dependencies\.criterion)\].*?\n\n//msg' "$1/crate/Cargo.toml"
+	cargo fetch --manifest-path "$1/crate/Cargo.toml"
+}
+
+make_rust_tests() {
+	cargo test --offline --all-features --test test --no-run --target-dir "$1/target" \
+		--manifest-path "$1/crate/Cargo.toml"
+	find "$1"/target/debug/deps -name 'test-*' -executable -type f -exec cp {} "$1/tests" \;
+	rm -r "$1/target"
 }
