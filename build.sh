@@ -27,6 +27,7 @@
 #   --install-deps        install the Debian packages that are missing
 #   --test                image: run its tests, with an engine of their own if
 #                         none runs and root asks; deb: run its tests, as root
+#   --extensions          deb: with --test, try Debian's extensions instead
 #   --suite SUITE         deb: build for this suite of Debian's
 #   --key FINGERPRINT     repository: the key of gpg's that signs
 #   --chroot              deb: in a chroot even if this machine has the suite
@@ -103,7 +104,7 @@ parse() {
 			--slow) slow=yes ;;
 			--downloads) downloads=yes ;;
 			--test) test=yes ;;
-			--chroot) verb_options+=("$1") ;;
+			--chroot | --extensions) verb_options+=("$1") ;;
 			--suite | --key)
 				(($# > 1)) || usage_error "$1 needs a value"
 				verb_options+=("$1" "$2")
