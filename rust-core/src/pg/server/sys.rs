@@ -8,6 +8,7 @@
     non_upper_case_globals,
     dead_code,
     missing_docs,
+    unknown_lints, // the next one is younger than the oldest Rust that will do
     unnecessary_transmutes,
     unsafe_op_in_unsafe_fn,
     clippy::all,
