@@ -13,8 +13,9 @@
 # shellcheck source=tools/lib/debian.sh
 . "$(dirname "${BASH_SOURCE[0]}")/debian.sh"
 
-# make_chroot SUITE VARIANT DIR: a minimal system of one of Debian's suites, with
-# debootstrap's variant, from the archive that this machine's apt uses.
+# make_chroot SUITE VARIANT DIR [ARCHITECTURE]: a minimal system of one of Debian's suites, with
+# debootstrap's variant, from the archive that this machine's apt uses; of another architecture
+# than this machine's only if the kernel can run its programs.
 make_chroot() {
 	local suite=$1 root=$3 debian security
 	debian=$(archive_uri Debian)
@@ -22,7 +23,7 @@ make_chroot() {
 	security=$(archive_uri Debian-Security)
 	rm -rf --one-file-system "$root" "$root.new"
 	mkdir -p "$(dirname "$root")"
-	debootstrap --variant="$2" "$suite" "$root.new" "$debian"
+	debootstrap ${4:+--arch="$4"} --variant="$2" "$suite" "$root.new" "$debian"
 	{
 		echo "deb $debian $suite main"
 		if [[ $suite != sid ]]; then
