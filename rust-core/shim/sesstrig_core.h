@@ -842,7 +842,7 @@ bool sesstrig_event_find(const char *name);
 void sesstrig_triggers_invalidate(void);
 
 /*
- Notes that a change is about to be told to the other sessions that could have added a trigger.
+ Notes that a change that could be one of triggers is about to be told to the other sessions.
  It only adds to a number, and cannot panic.
  */
 void sesstrig_triggers_count_change(void);

@@ -208,8 +208,8 @@ sesstrig_try_read_triggers(bool may_wait, const char *const *events,
 			BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
 
 			/*
-			 * Other sessions may go by what one finds that starts.  The snapshot could be
-			 * older than the number of changes that is noted with that.
+			 * What a session finds when it starts is noted for those after it, with the
+			 * number of changes until then.  An older snapshot could miss one of these.
 			 */
 			if (nblocks > 0 && !may_wait)
 				InvalidateCatalogSnapshot();

@@ -35,7 +35,7 @@ pub extern "C" fn sesstrig_triggers_invalidate() {
     triggers::invalidate();
 }
 
-/// Notes that a change is about to be told to the other sessions that could have added a trigger.
+/// Notes that a change that could be one of triggers is about to be told to the other sessions.
 /// It only adds to a number, and cannot panic.
 #[unsafe(no_mangle)]
 pub extern "C" fn sesstrig_triggers_count_change() {

@@ -48,8 +48,8 @@ pub(crate) fn invalidate() {
     VALID.set(false);
 }
 
-/// Notes that a change of triggers is about to be told to the other sessions. Like [`invalidate`]
-/// it only changes a number.
+/// Notes that a change that could be one of triggers is about to be told to the other sessions.
+/// Like [`invalidate`] it may be called at any time: it only changes a number.
 pub(crate) fn count_change() {
     if let Some(known) = KNOWN.get() {
         known.count_change();
@@ -168,8 +168,8 @@ fn watch_triggers() -> PgResult<()> {
 /// What has been read from the catalog.
 struct Read {
     triggers: TriggerSet,
-    /// Whether no trigger belongs to a role of which it depends on other catalogs, and on the
-    /// session, whether its triggers fire.
+    /// Whether all sessions of the database would read the same, until a trigger changes: in
+    /// which firing the triggers of some owners run depends on the session, and on roles.
     same_for_all: bool,
 }
 
